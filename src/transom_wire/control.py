@@ -1,0 +1,218 @@
+"""Messages between the controller and one keeper, over the keeper's unix socket.
+
+The first frame a client sends is Attach. `control` becomes the machine's one controller (the newest
+wins, the older connection is closed); `stream` asks for one raw byte stream to a server in the
+machine and, once answered by Attached, carries bytes without frames; `status` gets one Snapshot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from transom_wire.codec import Blob, Many, Range, Text
+from transom_wire.framing import MAX_FRAME
+from transom_wire.link import Id, Line, Milliseconds, Side, Url
+
+Port = Annotated[int, Range(1, 65535)]
+Ufrag = Annotated[str, Text(256, r"[A-Za-z0-9+/]{4,256}")]
+Password = Annotated[str, Text(256, r"[A-Za-z0-9+/]{22,256}")]
+Address = Annotated[str, Text(45, r"[0-9a-fA-F:.]+")]
+Path = Annotated[str, Text(1000, r"/[^\x00]*")]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one machine may use."""
+
+    memory_bytes: Annotated[int, Range(64 * 2**20, 2**50)]
+    cpu_millis: Annotated[int, Range(50, 10**6)]
+    """Thousandths of a core."""
+    pids: Annotated[int, Range(32, 10**6)]
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperConfig:
+    """What a keeper is told on its standard input, once. No secret of the controller's is in it."""
+
+    TYPE: ClassVar[str] = "keeper_config"
+    machine: Id
+    session: Id
+    folder: Path
+    """The machine's own folder: socket, log, exit note."""
+    driver: Annotated[str, Text(16, "namespace")]
+    image_root: Path
+    guest_source: Path
+    """Folder that holds transom_guest and transom_wire; mounted read-only."""
+    uid: Annotated[int, Range(0, 2**32 - 2)] | None
+    """When the keeper starts as root: the user it becomes before anything of the guest runs."""
+    width: Side
+    height: Side
+    start_url: Url
+    exit: Annotated[str, Text(16, "none|direct")]
+    door_address: Address
+    """Address of this host that viewers reach, told to them as the door's candidate and bound."""
+    door_port_low: Port
+    door_port_high: Port
+    deadline: Milliseconds
+    """Unix time in milliseconds after which the keeper ends the machine, controller or not."""
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """First frame from a client."""
+
+    TYPE: ClassVar[str] = "attach"
+    version: Annotated[int, Range(1, 1000)]
+    mode: Annotated[str, Text(16, "control|stream|status")]
+    stream_kind: Annotated[str, Text(16, "vnc")] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A stream is open; raw bytes follow in both directions."""
+
+    TYPE: ClassVar[str] = "attached"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The client's request cannot be done; the connection closes."""
+
+    TYPE: ClassVar[str] = "refused"
+    reason: Line
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What the keeper knows. First frame to a new controller, so that it can adopt the machine."""
+
+    TYPE: ClassVar[str] = "snapshot"
+    version: Annotated[int, Range(1, 1000)]
+    machine: Id
+    session: Id
+    state: Annotated[str, Text(16, "starting|running|exited")]
+    exit_reason: Line
+    started_at: Milliseconds
+    deadline: Milliseconds
+    door_address: Address
+    door_port: Port
+    stages: Annotated[dict[str, str], Many(16)]
+    """Boot stages reached -> Unix milliseconds as text; `ready` among them once a browser has painted."""
+    roles: Annotated[tuple[str, ...], Many(8)]
+    """Link roles connected now."""
+    width: Side
+    height: Side
+    warnings: Annotated[tuple[str, ...], Many(16), Text(500)]
+    """Limits that could not be had, in words for the operator."""
+    peers: Annotated[tuple[str, ...], Many(64)]
+    """Peers registered with the door."""
+    counters: Annotated[dict[str, str], Many(64)]
+    """Door and forwarder counters, as decimal text."""
+
+
+@dataclass(frozen=True, slots=True)
+class FromGuest:
+    """A guest's message, already checked against its role. `number` is acknowledged by Acknowledge."""
+
+    TYPE: ClassVar[str] = "from_guest"
+    number: Annotated[int, Range(1, 2**53)]
+    role: Annotated[str, Text(16, "boot|webrtc|signin")]
+    at: Milliseconds
+    body: Annotated[bytes, Blob(MAX_FRAME * 3 // 4 - 1024)]
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledge:
+    """Every message up to `number` is committed; the keeper may forget them."""
+
+    TYPE: ClassVar[str] = "acknowledge"
+    number: Annotated[int, Range(1, 2**53)]
+
+
+@dataclass(frozen=True, slots=True)
+class ToGuest:
+    """A message for the guest's `role`. Dropped, and counted, when that role is not connected."""
+
+    TYPE: ClassVar[str] = "to_guest"
+    role: Annotated[str, Text(16, "boot|webrtc|signin")]
+    body: Annotated[bytes, Blob(MAX_FRAME * 3 // 4 - 1024)]
+
+
+@dataclass(frozen=True, slots=True)
+class RoleChanged:
+    """A link role connected or went away."""
+
+    TYPE: ClassVar[str] = "role_changed"
+    role: Annotated[str, Text(16, "boot|webrtc|signin")]
+    connected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GuestMisbehaved:
+    """The guest sent garbage or flooded, and that connection was closed."""
+
+    TYPE: ClassVar[str] = "guest_misbehaved"
+    role: Annotated[str, Text(16)]
+    reason: Line
+
+
+@dataclass(frozen=True, slots=True)
+class MachineExited:
+    """The machine is gone."""
+
+    TYPE: ClassVar[str] = "machine_exited"
+    reason: Line
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterPeer:
+    """Let a viewer through the door: sent before the answer goes out. Valid 30 s for new sources."""
+
+    TYPE: ClassVar[str] = "register_peer"
+    peer: Id
+    guest_ufrag: Ufrag
+    guest_password: Password
+    viewer_ufrag: Ufrag
+    agent_port: Port
+    """Port of the guest's ICE agent on the machine's own address."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReleasePeer:
+    """The peer is over; its sources are forgotten."""
+
+    TYPE: ClassVar[str] = "release_peer"
+    peer: Id
+
+
+@dataclass(frozen=True, slots=True)
+class SetDeadline:
+    """Move the deadline of last resort."""
+
+    TYPE: ClassVar[str] = "set_deadline"
+    deadline: Milliseconds
+
+
+@dataclass(frozen=True, slots=True)
+class StopMachine:
+    """End the machine now; the keeper answers with MachineExited and ends itself."""
+
+    TYPE: ClassVar[str] = "stop_machine"
+    reason: Line
+
+
+@dataclass(frozen=True, slots=True)
+class KeepAlive:
+    """Either way, each ten seconds."""
+
+    TYPE: ClassVar[str] = "keep_alive"
+
+
+FROM_KEEPER = (Snapshot, Attached, Refused, FromGuest, RoleChanged, GuestMisbehaved, MachineExited, KeepAlive)
+TO_KEEPER = (Attach, Acknowledge, ToGuest, RegisterPeer, ReleasePeer, SetDeadline, StopMachine, KeepAlive)
+KeeperMessage = Snapshot | Attached | Refused | FromGuest | RoleChanged | GuestMisbehaved | MachineExited | KeepAlive
+ControllerMessage = (
+    Attach | Acknowledge | ToGuest | RegisterPeer | ReleasePeer | SetDeadline | StopMachine | KeepAlive
+)
