@@ -95,7 +95,7 @@ def load(cls: type[M], value: Any) -> M:
     """Return a `cls` built from the JSON object `value`. Raises WireError."""
     if not isinstance(value, dict):
         raise WireError(f"{cls.__name__}: not an object")
-    hints = _hints(cls)
+    hints = _hints(cls)  # type: ignore[arg-type]
     unknown = value.keys() - hints.keys()
     if unknown:
         raise WireError(f"{cls.__name__}: unknown field")

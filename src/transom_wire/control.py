@@ -212,7 +212,9 @@ class KeepAlive:
 
 FROM_KEEPER = (Snapshot, Attached, Refused, FromGuest, RoleChanged, GuestMisbehaved, MachineExited, KeepAlive)
 TO_KEEPER = (Attach, Acknowledge, ToGuest, RegisterPeer, ReleasePeer, SetDeadline, StopMachine, KeepAlive)
-KeeperMessage = Snapshot | Attached | Refused | FromGuest | RoleChanged | GuestMisbehaved | MachineExited | KeepAlive
+KeeperMessage = (
+    Snapshot | Attached | Refused | FromGuest | RoleChanged | GuestMisbehaved | MachineExited | KeepAlive
+)
 ControllerMessage = (
     Attach | Acknowledge | ToGuest | RegisterPeer | ReleasePeer | SetDeadline | StopMachine | KeepAlive
 )

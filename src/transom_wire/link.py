@@ -271,5 +271,13 @@ GuestMessage = (
     Progress | Ready | Fatal | ServiceState | PeerAnswer | PeerState | SigninState | CredentialSealed | Ping
 )
 ToGuestMessage = (
-    OpenStream | SetScreen | OpenUrl | PeerOffer | PeerClose | SigninStart | SigninCancel | CredentialStored | Ping
+    OpenStream
+    | SetScreen
+    | OpenUrl
+    | PeerOffer
+    | PeerClose
+    | SigninStart
+    | SigninCancel
+    | CredentialStored
+    | Ping
 )

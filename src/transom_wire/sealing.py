@@ -42,7 +42,9 @@ class Sealed:
 def identity(*, user: str, provider: str, session: str) -> str:
     """The canonical text that binds a record to its owner; used as associated data."""
     return json.dumps(
-        {"provider": provider, "session": session, "user": user, "v": 1}, sort_keys=True, separators=(",", ":")
+        {"provider": provider, "session": session, "user": user, "v": 1},
+        sort_keys=True,
+        separators=(",", ":"),
     )
 
 
@@ -77,7 +79,9 @@ def hpke_open(private_key: bytes, sealed: bytes, aad: bytes) -> bytes:
     enc, ciphertext = sealed[:32], sealed[32:]
     try:
         exchanged = own.exchange(X25519PublicKey.from_public_bytes(enc))
-        key, nonce = _key_schedule(_shared_secret(exchanged, enc + own.public_key().public_bytes_raw()), _INFO)
+        key, nonce = _key_schedule(
+            _shared_secret(exchanged, enc + own.public_key().public_bytes_raw()), _INFO
+        )
         return AESGCM(key).decrypt(nonce, ciphertext, aad)
     except (InvalidTag, ValueError) as error:
         raise SealError("the record cannot be opened") from error

@@ -1,0 +1,141 @@
+"""Where capabilities meet. Services above know these shapes only; `app.py` puts the real parts in."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from typing import Protocol
+
+from transom.model.credential import Credential, CredentialFileContent
+from transom.model.machine import MachineSpec, MachineState, Probe
+from transom.model.session import Session
+from transom.model.user import Role, User
+from transom_wire.control import ControllerMessage, KeeperMessage, Snapshot
+from transom_wire.link import CredentialSealed
+
+
+class KeeperChannel(Protocol):
+    """The controller's connection to one keeper. `snapshot` is what the keeper knew when it was made."""
+
+    snapshot: Snapshot
+
+    async def send(self, message: ControllerMessage) -> None:
+        """Send, within a deadline. Raises Unavailable when the keeper is gone."""
+
+    def messages(self) -> AsyncIterator[KeeperMessage]:
+        """What the keeper says, until it is gone; then the iterator ends."""
+
+    async def close(self) -> None:
+        """Let go of the keeper; the machine lives on."""
+
+
+class Driver(Protocol):
+    """How machines are made; `drivers/contract.py` says in prose what each call promises."""
+
+    name: str
+
+    async def probe(self) -> Probe:
+        """Say whether this host can."""
+
+    async def create(self, spec: MachineSpec) -> None:
+        """Make the machine; return once its keeper answers. Idempotent. Raises DriverError."""
+
+    async def observe(self) -> Mapping[str, MachineState]:
+        """Every machine this driver finds on its hosts, orphans included, by machine id."""
+
+    async def attach(self, machine: str) -> KeeperChannel:
+        """Become the machine's controller. Raises Unavailable when no keeper answers."""
+
+    async def open_stream(self, machine: str, kind: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A raw byte stream to the machine's `vnc`. Raises Unavailable."""
+
+    async def destroy(self, machine: str, *, keep_folder: bool) -> None:
+        """End the machine and remove what it left; the folder with its logs only on request stays. Idempotent."""
+
+    async def purge(self, machine: str) -> None:
+        """Remove a kept folder. Idempotent."""
+
+
+class SessionStore(Protocol):
+    """Sessions at rest. Every call is one transaction. Raises Unavailable when the store cannot serve."""
+
+    async def add_session(self, session: Session, idempotency_key: str | None) -> Session:
+        """Write the intent; a known (user, idempotency key) returns the session that was written then."""
+
+    async def get_session(self, session: str) -> Session | None: ...
+
+    async def list_sessions(self, *, user: str | None = None, living: bool = False) -> Sequence[Session]: ...
+
+    async def save_session(self, session: Session, *, seen: Session) -> bool:
+        """Write `session` where the row is still `seen` in state and end; False when it moved meanwhile."""
+
+    async def touch_session(self, session: str, at: int) -> None:
+        """A viewer's heartbeat."""
+
+    async def delete_session(self, session: str) -> None:
+        """Forget an ended session."""
+
+
+class UserStore(Protocol):
+    """Users, their one-use keys, cookies and tokens: secrets are stored as SHA-256 only."""
+
+    async def add_user(self, user: User) -> None: ...
+    async def get_user(self, user: str) -> User | None: ...
+    async def find_user(self, name: str) -> User | None: ...
+    async def list_users(self, role: Role | None = None) -> Sequence[User]: ...
+    async def delete_user(self, user: str) -> None: ...
+
+    async def add_secret(
+        self, *, id: str, kind: str, digest: bytes, user: str, label: str, at: int, expires_at: int | None
+    ) -> None:
+        """Store a secret's digest; `kind` is key, cookie or token."""
+
+    async def use_secret(self, *, kind: str, digest: bytes, at: int, once: bool) -> tuple[str, User] | None:
+        """The id and user of a live secret, or None; with `once` it is spent in the same transaction."""
+
+    async def list_secrets(self, *, kind: str, user: str) -> Sequence[Mapping[str, object]]:
+        """id, label, created_at, expires_at, last_used_at: nothing that signs in."""
+
+    async def delete_secret(self, *, id: str, user: str | None) -> bool: ...
+
+
+class CredentialStore(Protocol):
+    """Sealed credentials, vault keys and the audit trail."""
+
+    async def add_credential(self, credential: Credential) -> Credential:
+        """Commit with the next generation of (user, provider); same session and same bytes: no new one."""
+
+    async def newest_credential(self, user: str, provider: str) -> Credential | None: ...
+    async def list_credentials(self, user: str) -> Sequence[Credential]:
+        """The newest generation of each provider."""
+
+    async def delete_credentials(self, user: str, provider: str) -> int: ...
+    async def add_vault_key(self, *, id: str, public: bytes, wrapped_private: bytes, at: int) -> None: ...
+    async def vault_keys(self) -> Sequence[tuple[str, bytes, bytes]]:
+        """(id, public, wrapped private), newest first."""
+
+    async def add_audit(
+        self, *, at: int, user: str, action: str, subject: str, outcome: str, detail: Mapping[str, str]
+    ) -> None:
+        """One line of the trail. Never a secret."""
+
+    async def list_audit(self, *, user: str | None, limit: int) -> Sequence[Mapping[str, object]]: ...
+
+
+class Vault(Protocol):
+    """Keeps credentials that it can take in without being able to read them."""
+
+    async def public_key(self) -> tuple[str, bytes]:
+        """(key id, X25519 public key) to seal to."""
+
+    async def accept(
+        self, *, user: str, provider: str, session: str, message: CredentialSealed
+    ) -> Credential:
+        """Commit what a guest sealed. Raises VaultError."""
+
+    async def listing(self, user: str) -> Sequence[Credential]: ...
+
+    async def open(self, *, user: str, provider: str) -> Sequence[CredentialFileContent]:
+        """The files, for their own user. Raises NotFound, VaultError."""
+
+    async def forget(self, *, user: str, provider: str) -> int: ...
