@@ -8,10 +8,10 @@ from typing import Protocol
 
 from transom.model.credential import Credential, CredentialFileContent
 from transom.model.machine import MachineSpec, MachineState, Probe
-from transom.model.session import Session
+from transom.model.session import Session, Signin
 from transom.model.user import Role, User
 from transom_wire.control import ControllerMessage, KeeperMessage, Snapshot
-from transom_wire.link import CredentialSealed
+from transom_wire.link import CredentialSealed, SigninState, ToGuestMessage
 
 
 class KeeperChannel(Protocol):
@@ -139,3 +139,29 @@ class Vault(Protocol):
         """The files, for their own user. Raises NotFound, VaultError."""
 
     async def forget(self, *, user: str, provider: str) -> int: ...
+
+
+class GuestSender(Protocol):
+    """The way to a session's guest."""
+
+    async def send(self, session: str, role: str, message: ToGuestMessage) -> bool:
+        """Send to the guest's `role`; False when its keeper cannot be reached now."""
+
+
+class SigninDesk(Protocol):
+    """What sessions need of sign-ins: each call returns the Signin to store, or None for no change."""
+
+    def knows(self, provider: str) -> bool:
+        """True for a provider in the catalog."""
+
+    def new_flow(self, provider: str) -> Signin:
+        """A pending flow. Raises Invalid for a provider that does not exist."""
+
+    async def start(self, session: Session) -> Signin | None:
+        """Send SigninStart for the session's pending flow; stage becomes starting once it was sent."""
+
+    async def received(self, session: Session, message: SigninState | CredentialSealed) -> Signin | None:
+        """Take in what the guest's sign-in agent says; a credential is in the vault when this returns."""
+
+    async def cancel(self, session: Session) -> Signin | None:
+        """Cancel the session's flow, if one is under way."""
