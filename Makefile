@@ -1,0 +1,43 @@
+# make run     installs what is missing, builds the golden image once, serves on port 4000
+# make test    every test, from a machine where nothing was installed by hand
+# make check   the quick part: lint, strict types, import contract, style and unit tests without machines
+STATE ?=
+PORT ?= 4000
+JSON ?=
+PYTEST_ARGS ?=
+bin := .venv/bin
+
+.PHONY: run test test-quick check image pictures lock clean
+
+run:
+	@scripts/setup run
+	@exec $(bin)/transom serve --port $(PORT) $(if $(STATE),--state $(STATE)) $(if $(JSON),--json)
+
+check:
+	@scripts/setup check
+	$(bin)/ruff check src tests scripts
+	$(bin)/ruff format --check src tests scripts
+	$(bin)/mypy
+	$(bin)/lint-imports
+	$(bin)/python -m pytest tests/style -p no:cacheprovider
+
+test-quick: check
+	$(bin)/python -m pytest -m "not machine and not browser" $(PYTEST_ARGS)
+
+test:
+	@scripts/setup test
+	$(bin)/python -m pytest $(PYTEST_ARGS)
+
+image:
+	@scripts/setup run
+
+pictures:
+	@scripts/setup test
+	$(bin)/python scripts/screenshots.py
+
+lock:
+	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 pyproject.toml -o requirements.lock
+	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+
+clean:
+	rm -rf .venv build web/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis
