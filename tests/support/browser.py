@@ -76,4 +76,13 @@ def picture_colour(page: Page, x: float = 0.5, y: float = 0.5) -> tuple[int, int
     return red, green, blue
 
 
-__all__ = ["BrowserContext", "Page", "chromium", "expect", "picture_colour", "signed_in", "wait_rung"]
+__all__ = [
+    "Browser",
+    "BrowserContext",
+    "Page",
+    "chromium",
+    "expect",
+    "picture_colour",
+    "signed_in",
+    "wait_rung",
+]
