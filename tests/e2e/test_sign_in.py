@@ -98,14 +98,14 @@ def test_real_codex_by_its_device_code(viewer: BrowserContext, server: Server, t
     assert signin["stage"] == "done", signin
     provider = server.session(session)["provider"]
     pull(server, provider, tmp_path / "codex")
-    (auth,) = [path for path in (tmp_path / "codex").rglob("auth.json")]
+    (auth,) = list((tmp_path / "codex").rglob("auth.json"))
     assert json.loads(auth.read_text())["tokens"]["refresh_token"]
 
 
 def test_the_credential_is_nowhere_in_clear(viewer: BrowserContext, server: Server, tmp_path: Path) -> None:
     page, session = connect(viewer, server, "Connect Demo")
     finish_demo(server, page, session, tmp_path / "demo")
-    (path,) = [p for p in (tmp_path / "demo").rglob("credentials.json")]
+    (path,) = list((tmp_path / "demo").rglob("credentials.json"))
     secret = json.loads(path.read_text())["refresh_token"].encode()
     held = [p for p in server.state.rglob("*") if p.is_file() and not p.is_symlink()]
     assert any(p.suffix in (".db", ".sqlite") or "db" in p.name for p in held)
