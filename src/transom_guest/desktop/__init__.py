@@ -1,0 +1,1 @@
+"""The desktop inside a machine: display, window manager, browser."""

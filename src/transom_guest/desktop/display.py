@@ -1,0 +1,132 @@
+"""The display: Xvnc's command line, when it answers, and any desktop size at run time by RandR."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+SIDE_LOW, SIDE_HIGH = 64, 7680
+"""Pixels; the wire's limits."""
+FRAME_RATE = 60
+UP_DEADLINE = 15.0
+"""Seconds from Xvnc's start to its first answer."""
+XRANDR_DEADLINE = 5.0
+LOCK_DEADLINE = 5.0
+OUTPUT = "VNC-0"
+
+
+class DisplayError(RuntimeError):
+    """The display does not answer, or refuses a size."""
+
+
+def command(display: str, width: int, height: int, vnc_socket: str) -> list[str]:
+    """Xvnc's argv. It listens on `vnc_socket` (mode 0600) and on its X socket, on no network at all."""
+    return [
+        "Xvnc",
+        display,
+        *("-rfbunixpath", vnc_socket, "-rfbunixmode", "0600", "-rfbport", "-1", "-nolisten", "tcp"),
+        *("-SecurityTypes", "None", "-AlwaysShared", "-UseBlacklist=0", "-AcceptSetDesktopSize=0"),
+        *("-FrameRate", str(FRAME_RATE), "-geometry", f"{width}x{height}", "-depth", "24"),
+        *("-desktop", "transom", "-noreset", "-br"),
+    ]
+
+
+def x_socket(display: str) -> Path:
+    """Where a local display listens."""
+    return Path("/tmp/.X11-unix") / f"X{display.removeprefix(':')}"  # noqa: S108 - X11's own fixed place
+
+
+async def wait_up(display: str) -> None:
+    """Return once the display accepts connections. Raises DisplayError."""
+    path = str(x_socket(display))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(UP_DEADLINE):
+            while True:
+                with contextlib.suppress(OSError):
+                    _, writer = await asyncio.open_unix_connection(path)
+                    writer.close()
+                    return
+                await asyncio.sleep(0.005)
+    raise DisplayError(f"the display did not answer in {UP_DEADLINE:.0f} s")
+
+
+def fitted(width: int, height: int) -> tuple[int, int]:
+    """The nearest size the encoder and the display take: even, and within the wire's limits."""
+    return (
+        min(max(width, SIDE_LOW), SIDE_HIGH) & ~1,
+        min(max(height, SIDE_LOW), SIDE_HIGH) & ~1,
+    )
+
+
+async def set_size(width: int, height: int) -> tuple[int, int]:
+    """Give the desktop a new size in pixels; return the size it has now. Raises DisplayError.
+
+    Callers in several processes take turns. RandR's modes are named by their size and made once.
+    """
+    width, height = fitted(width, height)
+    name = f"{width}x{height}"
+    async with _turn():
+        known = set(re.findall(r"^\s+(\d+x\d+)\s", await _xrandr("--query"), re.MULTILINE))
+        if name not in known:
+            with contextlib.suppress(DisplayError):  # known to the server, not yet to the output
+                await _xrandr("--newmode", name, *modeline(width, height))
+            await _xrandr("--addmode", OUTPUT, name)
+        await _xrandr("--output", OUTPUT, "--mode", name)
+    return width, height
+
+
+def modeline(width: int, height: int) -> list[str]:
+    """Timings for RandR. A display in memory has no beam: only the sizes matter, and 60 Hz is for show."""
+    clock = width * height * FRAME_RATE / 1e6
+    return [f"{clock:.2f}", *[str(width)] * 4, *[str(height)] * 4]
+
+
+async def _xrandr(*arguments: str) -> str:
+    process = await asyncio.create_subprocess_exec(
+        "xrandr",
+        *arguments,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    try:
+        async with asyncio.timeout(XRANDR_DEADLINE):
+            out, err = await process.communicate()
+    except TimeoutError as error:
+        process.kill()
+        await process.wait()
+        raise DisplayError("xrandr did not answer") from error
+    if process.returncode:
+        raise DisplayError(f"xrandr {arguments[0]}: {err.decode(errors='replace').strip()[:200]}")
+    return out.decode(errors="replace")
+
+
+@asynccontextmanager
+async def _turn() -> AsyncIterator[None]:
+    """Hold the one lock for size changes. Raises DisplayError when others hold it too long."""
+    folder = os.environ.get("XDG_RUNTIME_DIR", "/run/user/1000")
+    descriptor = os.open(f"{folder}/transom-screen.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        try:
+            async with asyncio.timeout(LOCK_DEADLINE):
+                while not _try_lock(descriptor):
+                    await asyncio.sleep(0.01)
+        except TimeoutError as error:
+            raise DisplayError("another size change takes too long") from error
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,61 @@
+"""The environment that every program of the desktop sees: built from nothing, never inherited.
+
+A proxy setting is politeness; the missing route is the guarantee.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+DISPLAY = ":1"
+HOME = "/home/user"
+RUNTIME_DIR = "/run/user/1000"
+LINK_TOKEN_FILE = "/run/transom/link-token"  # noqa: S105 - a path, not a token
+VNC_SOCKET = "/run/transom/vnc.sock"
+NO_PROXY = "localhost,127.0.0.1,::1"
+
+KEPT = (
+    "TRANSOM_LINK",
+    "TRANSOM_LINK_TOKEN_FILE",
+    "TRANSOM_VNC_SOCKET",
+    "PYTHONPATH",
+    "HOME",
+    "XDG_RUNTIME_DIR",
+)
+"""What init may set otherwise than the defaults below; tests do."""
+
+
+def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[str, str]) -> dict[str, str]:
+    """The whole environment of a session's desktop; of `inherited` only KEPT survives."""
+    proxy = f"http://127.0.0.1:{forwarder_port}"
+    found = {
+        "SESSION_ID": session,
+        "DISPLAY": DISPLAY,
+        "HOME": HOME,
+        "USER": "user",
+        "LOGNAME": "user",
+        "SHELL": "/bin/bash",
+        "LANG": "C.UTF-8",
+        "PATH": "/usr/local/bin:/usr/bin:/bin",
+        "XDG_RUNTIME_DIR": RUNTIME_DIR,
+        "BROWSER": "/usr/local/bin/xdg-open",
+        "HTTP_PROXY": proxy,
+        "HTTPS_PROXY": proxy,
+        "NO_PROXY": NO_PROXY,
+        "http_proxy": proxy,
+        "https_proxy": proxy,
+        "no_proxy": NO_PROXY,
+        "NODE_USE_ENV_PROXY": "1",
+        "TRANSOM_LINK": "127.0.0.1:4001",
+        "TRANSOM_LINK_TOKEN_FILE": LINK_TOKEN_FILE,
+        "TRANSOM_VNC_SOCKET": VNC_SOCKET,
+        "PYTHONPATH": "/opt/transom",
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        # no bus, no accessibility service, no dconf here: saying so saves each GTK program the search
+        "DBUS_SESSION_BUS_ADDRESS": "unix:path=/nonexistent",
+        "NO_AT_BRIDGE": "1",
+        "GTK_A11Y": "none",
+        "GSETTINGS_BACKEND": "memory",
+    }
+    return found | {name: inherited[name] for name in KEPT if inherited.get(name)}

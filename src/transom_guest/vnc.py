@@ -1,0 +1,64 @@
+"""Joins a stream link to Xvnc's unix socket: bytes both ways, at the pace of the slower reader."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+
+from transom_guest.link import Link
+
+CONNECT_DEADLINE = 5.0
+"""Seconds for Xvnc to accept."""
+CHUNK = 64 * 1024
+"""Bytes read at once, and with it what one direction can hold beside the socket buffers."""
+STALLED = 60.0
+"""Seconds a reader may take nothing before the stream is cut."""
+
+
+async def serve_stream(token: str, stream: str, socket_path: str) -> None:
+    """Dial the link again as `stream` and join it to the server at `socket_path` until either ends.
+
+    Raises OSError (LinkError among it) when the one or the other cannot be reached.
+    """
+    link = await Link.dial("stream", token, stream=stream)
+    try:
+        async with asyncio.timeout(CONNECT_DEADLINE):
+            reader, writer = await asyncio.open_unix_connection(socket_path)
+        try:
+            await join(link.reader, link.writer, reader, writer)
+        finally:
+            writer.transport.abort()
+    finally:
+        link.writer.transport.abort()
+
+
+async def join(
+    here_in: asyncio.StreamReader,
+    here_out: asyncio.StreamWriter,
+    there_in: asyncio.StreamReader,
+    there_out: asyncio.StreamWriter,
+) -> None:
+    """Carry bytes between two connections until one of them ends; the last bytes are still handed on."""
+    pumps = [
+        asyncio.create_task(_pump(here_in, there_out)),
+        asyncio.create_task(_pump(there_in, here_out)),
+    ]
+    try:
+        await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for pump in pumps:
+            pump.cancel()
+        await asyncio.gather(*pumps, return_exceptions=True)
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    # a high-water mark of one chunk: drain() then waits for the peer, and so does our read
+    writer.transport.set_write_buffer_limits(high=CHUNK)
+    with contextlib.suppress(OSError):
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            async with asyncio.timeout(STALLED):
+                await writer.drain()
+        writer.transport.set_write_buffer_limits(high=0)
+        async with asyncio.timeout(STALLED):
+            await writer.drain()
