@@ -188,6 +188,8 @@ class SigninSpec:
     """Prompt pattern -> keys to type, for tools that ask before they begin."""
     files: Annotated[tuple[CredentialFile, ...], Many(8)]
     timeout_s: Annotated[int, Range(10, 3600)]
+    companion_port: Annotated[int, Range(1, 65535)] | None = None
+    """Port on the machine's 127.0.0.1 that the companion answers on before the tool is started."""
 
 
 @dataclass(frozen=True, slots=True)
