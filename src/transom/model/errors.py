@@ -37,6 +37,10 @@ class NotFound(TransomError):
 class Gone(TransomError):
     status, code = 410, "gone"
 
+    def __init__(self, message: str, *, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
 
 class Conflict(TransomError):
     status, code = 409, "conflict"

@@ -1,0 +1,98 @@
+"""All guests of this controller: one task for each living session."""
+
+from __future__ import annotations
+
+import asyncio
+
+import structlog
+
+from transom.guests.guest import Guest
+from transom.guests.inbox import Inbox
+from transom.model.ports import Driver
+from transom_wire.codec import encode
+from transom_wire.control import ControllerMessage, ToGuest
+from transom_wire.link import ToGuestMessage
+
+log = structlog.get_logger(__name__)
+
+
+class Guests:
+    """Implements GuestSender, and what sessions and broker need of keepers."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+        self._inbox: Inbox | None = None
+        self._guests: dict[str, tuple[Guest, asyncio.Task[None]]] = {}
+
+    def deliver_to(self, inbox: Inbox) -> None:
+        """Say once, before the first hold, who takes in what guests say."""
+        self._inbox = inbox
+
+    def hold(self, session: str, machine: str) -> None:
+        """Attach, and stay attached until released. Idempotent."""
+        if session in self._guests:
+            return
+        assert self._inbox is not None, "deliver_to comes first"
+        guest = Guest(session, machine, self._driver, self._inbox)
+        task = asyncio.create_task(guest.run(), name=f"guest {session}")
+        self._guests[session] = (guest, task)
+        task.add_done_callback(lambda ended: self._ended(session, ended))
+
+    async def release(self, session: str) -> None:
+        """Let go; the machine lives on. Idempotent."""
+        held = self._guests.pop(session, None)
+        if held is not None:
+            held[1].cancel()
+            await asyncio.gather(held[1], return_exceptions=True)
+
+    async def close(self) -> None:
+        """Let go of all."""
+        await asyncio.gather(*(self.release(session) for session in list(self._guests)))
+
+    async def tell(self, session: str, message: ControllerMessage) -> bool:
+        """Send to the session's keeper; False when it cannot be reached now."""
+        guest = self._of(session)
+        return guest is not None and await guest.tell(message)
+
+    async def send(self, session: str, role: str, message: ToGuestMessage) -> bool:
+        """Send to the guest's `role`; False when keeper or role cannot be reached now."""
+        if not self.has_role(session, role):
+            return False
+        return await self.tell(session, ToGuest(role, encode(message)))
+
+    def holding(self, session: str) -> bool:
+        """A task holds the channel, or keeps trying for it."""
+        return session in self._guests
+
+    def connected(self, session: str) -> bool:
+        """The keeper answered and has not gone."""
+        guest = self._of(session)
+        return guest is not None and guest.connected
+
+    def has_role(self, session: str, role: str) -> bool:
+        """That part of the guest is on the link."""
+        guest = self._of(session)
+        return guest is not None and role in guest.roles
+
+    def deadline(self, session: str) -> int | None:
+        """What the keeper was told last, Unix milliseconds."""
+        guest = self._of(session)
+        return guest.deadline if guest else None
+
+    def door(self, session: str) -> tuple[str, int] | None:
+        """Address and UDP port of the session's door."""
+        guest = self._of(session)
+        if guest is None or guest.snapshot is None:
+            return None
+        return guest.snapshot.door_address, guest.snapshot.door_port
+
+    def _of(self, session: str) -> Guest | None:
+        held = self._guests.get(session)
+        return held[0] if held else None
+
+    def _ended(self, session: str, task: asyncio.Task[None]) -> None:
+        held = self._guests.get(session)
+        if held is not None and held[1] is task:
+            del self._guests[session]
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a guest's task broke", session=session, error=repr(error))

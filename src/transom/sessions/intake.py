@@ -1,0 +1,164 @@
+"""What guests say, turned into rows, answers and credentials. A guest may lie; it lies about itself only."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from transom.model.clock import Clock
+from transom.model.errors import NotFound
+from transom.model.ids import machine_id
+from transom.model.ports import GuestSender, SigninDesk
+from transom.model.session import STAGES, EndReason, Session, Signin
+from transom.sessions.ledger import Ledger
+from transom.sessions.plan import decide, mark
+from transom.sessions.steps import Seen
+from transom.sessions.world import World
+from transom_wire.control import Snapshot
+from transom_wire.link import (
+    CredentialSealed,
+    CredentialStored,
+    Fatal,
+    PeerAnswer,
+    PeerState,
+    Progress,
+    Ready,
+    ServiceState,
+    SigninState,
+)
+
+log = structlog.get_logger(__name__)
+GUEST_STAGES = frozenset({"display", "desktop", "browser"})
+"""Stages a guest may claim by Progress; the others are ours, or have a message of their own."""
+WARNINGS_LIMIT = 16
+
+
+class Peers(Protocol):
+    """What guests have to say to viewers."""
+
+    async def answered(self, session: str, message: PeerAnswer) -> None: ...
+    async def peer_moved(self, session: str, message: PeerState) -> None: ...
+    async def stream_server_came(self, session: str) -> None: ...
+    async def stream_server_died(self, session: str) -> None: ...
+
+
+class Intake:
+    """Implements `transom.guests.inbox.Inbox` for the sessions."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        world: World,
+        desk: SigninDesk,
+        peers: Peers,
+        guests: GuestSender,
+        clock: Clock,
+        wake: Callable[[str], None],
+        look_soon: Callable[[], None],
+        count: Callable[[str], None],
+    ) -> None:
+        self._ledger, self._world, self._desk, self._peers = ledger, world, desk, peers
+        self._guests, self._clock = guests, clock
+        self._wake, self._look_soon, self._count = wake, look_soon, count
+
+    async def attached(self, session: str, snapshot: Snapshot) -> None:
+        """A keeper answered: take over what it knows."""
+
+        def take(row: Session) -> Session:
+            for stage in STAGES:
+                if stage in snapshot.stages and stage != "first_frame":
+                    row = mark(row, stage, _milliseconds(snapshot.stages[stage]))
+            return replace(row, warnings=snapshot.warnings[:WARNINGS_LIMIT])
+
+        await self._change(session, take)
+        self._wake(session)
+        if "webrtc" in snapshot.roles:
+            await self._peers.stream_server_came(session)
+
+    async def boot(self, session: str, message: Progress | Ready | Fatal | ServiceState, at: int) -> None:
+        """Committed when this returns."""
+        match message:
+            case Progress(stage=stage) if stage in GUEST_STAGES:
+                await self._change(session, lambda row: mark(row, stage, at))
+            case Ready(width=width, height=height):
+                await self._change(
+                    session, lambda row: replace(mark(row, "ready", at), width=width, height=height)
+                )
+                self._wake(session)
+            case Fatal(reason=reason):
+                await self._change(session, lambda row: decide(row, EndReason.GUEST_FAILED, reason))
+            case ServiceState(service=service, state=state, restarts=restarts):
+                log.info("guest service", session=session, service=service, state=state, restarts=restarts)
+                if service == "webrtc" and state == "died":
+                    await self._peers.stream_server_died(session)
+
+    async def peer(self, session: str, message: PeerAnswer | PeerState) -> None:
+        """To the broker; nothing of it is kept."""
+        if isinstance(message, PeerAnswer):
+            await self._peers.answered(session, message)
+        else:
+            await self._peers.peer_moved(session, message)
+
+    async def sign_in(self, session: str, message: SigninState | CredentialSealed) -> None:
+        """To the desk; a credential is in the vault when this returns."""
+        try:
+            row = await self._ledger.get(session)
+        except NotFound:
+            return
+        if row.signin is None or row.signin.flow != message.flow:
+            self._count("unknown_flow")
+            log.warning("a guest spoke of a flow that is not its own", session=session)
+            await self._refuse(session, message)
+            return
+        signin = await self._desk.received(row, message)
+        if signin is not None:
+            await self._change(session, lambda newest: _with_flow(newest, signin))
+
+    async def _refuse(self, session: str, message: SigninState | CredentialSealed) -> None:
+        """So that it is not sent again and again."""
+        if isinstance(message, CredentialSealed):
+            answer = CredentialStored(message.flow, message.serial, accepted=False, reason="no such flow")
+            await self._guests.send(session, "signin", answer)
+
+    async def role(self, session: str, role: str, *, connected: bool) -> None:
+        """A part of the guest came or went."""
+        if role == "boot" and connected:
+            now = self._clock()
+            await self._change(session, lambda row: mark(row, "guest", now))
+        if role == "webrtc" and connected:
+            await self._peers.stream_server_came(session)
+        if connected:
+            self._wake(session)
+
+    async def exited(self, session: str, reason: str) -> None:
+        """The keeper said that its machine ended."""
+        self._world.note(machine_id(session), Seen.GONE, reason)
+        self._wake(session)
+
+    def unreachable(self, session: str) -> None:
+        """A keeper does not answer."""
+        self._look_soon()
+
+    def misbehaved(self, session: str, role: str, reason: str) -> None:
+        """Garbage or a flood came from a guest."""
+        self._count(role)
+        log.warning("guest misbehaved", session=session, role=role, reason=reason)
+
+    async def _change(self, session: str, change: Callable[[Session], Session]) -> None:
+        try:
+            await self._ledger.change(session, lambda row: row if row.state.over else change(row))
+        except NotFound:
+            log.warning("a guest without a session", session=session)
+
+
+def _with_flow(row: Session, signin: Signin) -> Session:
+    current = row.signin
+    return replace(row, signin=signin) if current is not None and current.flow == signin.flow else row
+
+
+def _milliseconds(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 16 else 0

@@ -1,0 +1,170 @@
+"""Every setting of the controller, from `TRANSOM_...` variables or from the command line.
+
+Each docstring says what happens when nobody sets it. Lists are written with commas, or as JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from transom_wire.control import Limits
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+Words = Annotated[tuple[str, ...], NoDecode]
+Paths = Annotated[tuple[Path, ...], NoDecode]
+MIB = 2**20
+
+
+def default_state() -> Path:
+    """`/var/lib/transom` for root, `~/.local/share/transom` for everybody else."""
+    return Path("/var/lib/transom") if os.geteuid() == 0 else Path.home() / ".local/share/transom"
+
+
+class Settings(BaseSettings):
+    """What an operator may choose. Unset, the controller serves this host alone, on port 4000."""
+
+    model_config = SettingsConfigDict(env_prefix="TRANSOM_", extra="forbid", frozen=True)
+
+    state: Path = Field(default_factory=default_state)
+    """Folder of everything that lasts. Unset: see `default_state`."""
+    host: str = "127.0.0.1"
+    """Address to listen on. Unset: only this host reaches the pages."""
+    port: int = Field(4000, ge=0, le=65535)
+    """TCP port of pages and API; 0 takes a free one."""
+    public_url: str | None = None
+    """Where browsers reach the pages, behind a reverse proxy say. Unset: `http://host:port`."""
+    database: str | None = None
+    """SQLAlchemy URL. Unset: SQLite in the state folder."""
+    images_dir: Path | None = None
+    """Golden images. Unset: `images` in the state folder."""
+    providers_dirs: Paths = (REPOSITORY / "providers",)
+    """Folders of provider files; a later folder replaces a provider of the same name. Unset: those shipped."""
+    web_dir: Path = REPOSITORY / "web"
+    """The pages. Unset: those shipped."""
+
+    door_address: str = "127.0.0.1"
+    """Address of this host that viewers send media to. Unset: only viewers on this host have WebRTC."""
+    door_port_low: int = Field(41000, ge=1024, le=65535)
+    """First UDP port for media; one port a session."""
+    door_port_high: int = Field(41999, ge=1024, le=65535)
+    """Last UDP port for media."""
+    exit: Literal["none", "direct"] = "none"
+    """How machines reach the internet. Unset: not at all; `direct` leaves by this host's own address."""
+
+    session_seconds: int = Field(8 * 3600, ge=60, le=30 * 86400)
+    """Longest life of a session."""
+    idle_seconds: int = Field(1800, ge=10, le=86400)
+    """A session no viewer is heard of for this long ends."""
+    reconnect_seconds: int = Field(120, ge=10, le=3600)
+    """After a start of the controller, viewers have this long to come back before sessions count as idle;
+    the keeper's own deadline is later than the session's idle end by as much."""
+    requested_deadline_s: int = Field(60, ge=1, le=3600)
+    """Longest wait for a machine's creation to begin."""
+    creating_deadline_s: int = Field(60, ge=1, le=3600)
+    """Longest time to make keeper and machine."""
+    booting_deadline_s: int = Field(120, ge=1, le=3600)
+    """Longest time until a browser window has painted."""
+    stopping_deadline_s: int = Field(60, ge=1, le=3600)
+    """Longest time to take a machine down; then the session counts as failed."""
+    sessions_per_user: int = Field(3, ge=1, le=1000)
+    """Living sessions one user may have."""
+    sessions_max: int = Field(20, ge=1, le=2000)
+    """Living sessions on this host."""
+    failed_keep_seconds: int = Field(1800, ge=0, le=3600)
+    """A failed machine's folder with its logs is kept this long for inspection."""
+    forget_seconds: int = Field(7 * 86400, ge=60, le=365 * 86400)
+    """Rows of sessions that are over are kept this long."""
+    tick_seconds: float = Field(5.0, ge=0.05, le=60)
+    """How often the reconcile loop looks by itself, events aside."""
+
+    memory_mib: int = Field(2048, ge=256, le=1048576)
+    """Memory of one machine."""
+    cpu_millis: int = Field(2000, ge=100, le=1000000)
+    """Thousandths of a core for one machine."""
+    pids: int = Field(1024, ge=64, le=1000000)
+    """Processes and threads of one machine."""
+    uid_base: int = Field(65000, ge=1000, le=2**31)
+    """First of the users that machines run as when the controller is root; slot N takes `uid_base + N`."""
+    width: int = Field(1280, ge=64, le=7680)
+    """Desktop width in pixels when a request names none."""
+    height: int = Field(720, ge=64, le=7680)
+    """Desktop height in pixels when a request names none."""
+
+    stun_urls: Words = ()
+    """STUN servers told to viewers. Unset: none; the door needs none."""
+    turn_urls: Words = ()
+    """TURN servers told to viewers. Unset: a viewer behind a UDP block falls to noVNC."""
+    turn_secret_file: Path | None = None
+    """File with the secret shared with the TURN server (coturn's `static-auth-secret`)."""
+    turn_seconds: int = Field(3600, ge=60, le=86400)
+    """How long TURN credentials last."""
+
+    allowed_origins: Words = ()
+    """Origins besides the server's own that may use cookies. Unset: none."""
+    trusted_proxies: Words = ()
+    """Addresses of reverse proxies whose X-Forwarded-* headers are believed. Unset: none."""
+    kek_file: Path | None = None
+    """File of the key-encryption key. Unset: `kek` in the state folder, made 0600 at the first start."""
+    kek_command: str | None = None
+    """Command that prints the key-encryption key, base64; it wins over the file. Unset: the file."""
+    log_format: Literal["json", "console"] = "console"
+    """`json` for machines that read logs."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severity that is written."""
+
+    @field_validator(
+        "stun_urls", "turn_urls", "allowed_origins", "trusted_proxies", "providers_dirs", mode="before"
+    )
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str) and value.lstrip().startswith("["):
+            return tuple(json.loads(value))
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("state", "images_dir", "web_dir", mode="after")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value.expanduser().absolute() if value else value
+
+    @model_validator(mode="after")
+    def _together(self) -> Settings:
+        if self.door_port_low > self.door_port_high:
+            raise ValueError("door_port_low is above door_port_high")
+        if self.door_port_high - self.door_port_low + 1 < self.sessions_max:
+            raise ValueError("fewer door ports than sessions_max: each session takes one")
+        if self.turn_urls and not self.turn_secret_file:
+            raise ValueError("turn_urls needs turn_secret_file")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The database, SQLite in the state folder unless set."""
+        return self.database or f"sqlite:///{self.state / 'transom.db'}"
+
+    @property
+    def images(self) -> Path:
+        """The images' folder."""
+        return self.images_dir or self.state / "images"
+
+    @property
+    def machines(self) -> Path:
+        """The machines' folders."""
+        return self.state / "machines"
+
+    @property
+    def client_file(self) -> Path:
+        """Where the command line finds this server and its token; 0600."""
+        return self.state / "client.json"
+
+    @property
+    def limits(self) -> Limits:
+        """What one machine may use."""
+        return Limits(memory_bytes=self.memory_mib * MIB, cpu_millis=self.cpu_millis, pids=self.pids)
