@@ -1,0 +1,1 @@
+"""What viewers do with keyboard and pointer: parsed strictly, decided purely, acted out by XTEST."""

@@ -1,0 +1,129 @@
+"""One queue from every viewer's input to the desktop: order kept, flood bounded, acts by XTEST."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from transom_guest.input.held import (
+    Act,
+    Hands,
+    MoveTo,
+    PressButton,
+    PressKey,
+    ReleaseButton,
+    ReleaseKey,
+    Scroll,
+    TypeText,
+)
+from transom_guest.input.keyboard import Keyboard
+from transom_guest.input.message import Message
+from transom_guest.x11.xlib import Display
+from transom_guest.x11.xtest import FakeInput
+
+MAX_WAITING = 2000
+"""Acts that may wait behind text being typed; beyond it new presses and moves are dropped, releases never."""
+CHECK_LOST = 1.0
+"""Seconds between two looks for viewers that fell silent with keys down."""
+log = logging.getLogger("transom.input")
+
+
+class Actor:
+    """Acts out what viewers do on one display. All calls come from one event loop."""
+
+    def __init__(self, display: Display, clock: Callable[[], float]) -> None:
+        self._display, self._clock = display, clock
+        self._fake = FakeInput(display)
+        self._keyboard = Keyboard(display, self._fake)
+        self._hands = Hands()
+        self._waiting: deque[Act] = deque()
+        self._wake = asyncio.Event()
+        self._typing = False
+        self.dropped = 0
+
+    def take(self, viewer: str, message: Message) -> None:
+        """Act on a viewer's message now, or in turn while text is being typed."""
+        self._do(self._hands.take(viewer, message, self._clock()))
+
+    def leave(self, viewer: str) -> None:
+        """Release whatever a viewer that ended held."""
+        self._do(self._hands.leave(viewer))
+
+    async def run(self) -> None:
+        """Type text, follow the keyboard map and heal lost viewers, until cancelled; then release all."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self._display.fileno(), self._read)
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(CHECK_LOST if self._hands.holding() else None):
+                        await self._wake.wait()
+                except TimeoutError:
+                    self._do(self._hands.lost(self._clock()))
+                self._wake.clear()
+                await self._drain()
+        finally:
+            loop.remove_reader(self._display.fileno())
+
+    def _do(self, acts: list[Act]) -> None:
+        if not acts:
+            return
+        if self._typing or any(isinstance(act, TypeText) for act in acts):
+            self._queue(acts)
+        else:
+            for act in acts:
+                self._act(act)
+            self._finish()
+        self._wake.set()
+
+    def _queue(self, acts: list[Act]) -> None:
+        self._typing = True
+        for act in acts:
+            if len(self._waiting) < MAX_WAITING or isinstance(act, ReleaseKey | ReleaseButton):
+                self._waiting.append(act)
+            else:
+                self.dropped += 1
+
+    async def _drain(self) -> None:
+        while self._waiting:
+            act = self._waiting.popleft()
+            if isinstance(act, TypeText):
+                await self._keyboard.type(act.text)
+            else:
+                self._act(act)
+        self._typing = False
+        self._finish()
+
+    def _act(self, act: Act) -> None:
+        match act:
+            case PressKey(keysym, again):
+                self._keyboard.press(keysym, again=again)
+            case ReleaseKey(keysym):
+                self._keyboard.release(keysym)
+            case MoveTo(x, y):
+                self._fake.move(x, y)
+            case PressButton(button):
+                self._fake.button(button, True)
+            case ReleaseButton(button):
+                self._fake.button(button, False)
+            case Scroll(dx, dy):
+                self._scroll(dx, dy)
+
+    def _scroll(self, dx: int, dy: int) -> None:
+        """X knows the wheel as buttons: 4 up, 5 down, 6 left, 7 right."""
+        for notches, less, more in ((dy, 4, 5), (dx, 6, 7)):
+            for _ in range(abs(notches)):
+                button = more if notches > 0 else less
+                self._fake.button(button, True)
+                self._fake.button(button, False)
+
+    def _finish(self) -> None:
+        self._fake.flush()
+        # a request that waited for a reply may have read events into Xlib's own queue
+        self._read()
+
+    def _read(self) -> None:
+        for event in self._display.events():
+            self._keyboard.handle(event)

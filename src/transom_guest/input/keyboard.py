@@ -1,0 +1,149 @@
+"""Keysyms to key strokes on one display: thin over XTEST; `layout` decides."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+
+from transom_guest.input.layout import (
+    ISO_LEVEL3_SHIFT,
+    LEVEL3,
+    LEVEL_KEYS,
+    LOCKS,
+    SHIFT,
+    SHIFT_L,
+    Layout,
+    Stroke,
+    is_modifier,
+    keysyms_of,
+)
+from transom_guest.x11.keymap import Keymap
+from transom_guest.x11.xlib import MAPPING_NOTIFY, Display, XEvent
+from transom_guest.x11.xtest import FakeInput
+
+LOCK_MASK = 1 << 1
+"""Caps Lock among the X modifiers."""
+MAP_SETTLES = 0.03
+"""Seconds for clients to read a changed keyboard map before a key of it is struck in committed text."""
+TEXT_CHUNK = 24
+"""Characters typed between two breaths, so that other work goes on."""
+log = logging.getLogger("transom.input")
+
+
+class Keyboard:
+    """Presses and releases by keysym; what the layout lacks goes to spare keys."""
+
+    def __init__(self, display: Display, fake: FakeInput) -> None:
+        self._display, self._fake = display, fake
+        self._keymap = Keymap(display)
+        self._layout = Layout(self._keymap.read())
+        self._down: dict[int, int] = {}
+        """Keysym -> keycode, for all that is pressed now."""
+        self._stale = False
+        self._keymap.unlock(LOCK_MASK)
+
+    def press(self, keysym: int, *, again: bool = False) -> None:
+        """Press the key that makes `keysym`, faking Shift and AltGr as it needs; locks are ignored."""
+        if keysym in LOCKS:
+            return
+        keycode = self._down.get(keysym)
+        if keycode is not None and (again or is_modifier(keysym)):
+            self._fake.key(keycode, True)
+            return
+        stroke = self._stroke(keysym)
+        if stroke is None:
+            return
+        if stroke.keycode in self._down.values():
+            self._fake.key(stroke.keycode, False)
+            self._down = {held: code for held, code in self._down.items() if code != stroke.keycode}
+        with self._level(stroke.level):
+            self._fake.key(stroke.keycode, True)
+        self._down[keysym] = stroke.keycode
+
+    def release(self, keysym: int) -> None:
+        """Release the key that `press` pressed for `keysym`."""
+        keycode = self._down.pop(keysym, None)
+        if keycode is not None:
+            self._fake.key(keycode, False)
+
+    async def type(self, text: str) -> None:
+        """Type committed text, whatever the layout, with the level keys that are held lifted meanwhile."""
+        pending = iter(keysyms_of(text))
+        size = max(1, min(TEXT_CHUNK, self._layout.spares // 2))
+        while chunk := list(islice(pending, size)):
+            if self._bind_missing(chunk):
+                await asyncio.sleep(MAP_SETTLES)
+            for keysym in chunk:
+                self._strike(keysym)
+            self._display.sync()
+            await asyncio.sleep(0)
+
+    def handle(self, event: XEvent) -> None:
+        """Follow a change of the keyboard map that somebody else made."""
+        if event.type != MAPPING_NOTIFY:
+            return
+        self._display.x.XRefreshKeyboardMapping(event)
+        first, count = event.mapping.first_keycode, event.mapping.count
+        self._stale |= not all(self._layout.is_bound(code) for code in range(first, first + count))
+
+    def _strike(self, keysym: int) -> None:
+        stroke = self._stroke(keysym)
+        if stroke is None or stroke.keycode in self._down.values():
+            return
+        with self._level(stroke.level or 0):
+            self._fake.key(stroke.keycode, True)
+            self._fake.key(stroke.keycode, False)
+
+    def _stroke(self, keysym: int) -> Stroke | None:
+        if self._stale:
+            self._stale = False
+            self._layout.reread(self._keymap.read())
+        stroke = self._layout.find(keysym, self._level_down())
+        if stroke is None and not is_modifier(keysym) and self._bind_missing([keysym]):
+            stroke = self._layout.find(keysym, 0)
+        return stroke
+
+    def _bind_missing(self, keysyms: Iterable[int]) -> bool:
+        """Bind spare keys for what the layout lacks; True when the map changed."""
+        changes: dict[int, int] = {}
+        for keysym in dict.fromkeys(keysyms):
+            if self._layout.find(keysym, 0) is None:
+                keycode = self._layout.bind(keysym, {*self._down.values(), *changes})
+                if keycode is None:
+                    log.warning("no spare key is left")
+                    break
+                changes[keycode] = keysym
+        if changes:
+            self._keymap.bind(changes)
+        return bool(changes)
+
+    def _level_down(self) -> int:
+        level = 0
+        for keysym in self._down:
+            level |= LEVEL_KEYS.get(keysym, 0)
+        return level
+
+    @contextmanager
+    def _level(self, wanted: int | None) -> Iterator[None]:
+        """Have exactly the level keys of `wanted` down for a moment; None: leave them as they are."""
+        have = self._level_down()
+        wanted = have if wanted is None else wanted
+        lift = [code for keysym, code in self._down.items() if LEVEL_KEYS.get(keysym, 0) & ~wanted]
+        push = self._level_keycodes(wanted & ~have)
+        for code in lift:
+            self._fake.key(code, False)
+        for code in push:
+            self._fake.key(code, True)
+        yield
+        for code in push:
+            self._fake.key(code, False)
+        for code in lift:
+            self._fake.key(code, True)
+
+    def _level_keycodes(self, level: int) -> list[int]:
+        wanted = [keysym for bit, keysym in ((SHIFT, SHIFT_L), (LEVEL3, ISO_LEVEL3_SHIFT)) if level & bit]
+        found = [self._layout.find(keysym, 0) for keysym in wanted]
+        return [stroke.keycode for stroke in found if stroke]

@@ -1,0 +1,120 @@
+"""How to make a keysym on the keyboard there is. Pure: a map of the keyboard in, key strokes out.
+
+A character the layout lacks is bound to a spare key: one that has no symbol at all. Spares are taken in
+turn, the longest unused first, because clients read the new map some time after it changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+SHIFT, LEVEL3 = 1, 2
+"""Bits of a level: index 0..3 of a key's four keysyms (plain, Shift, AltGr, both)."""
+SHIFT_L, SHIFT_R, ISO_LEVEL3_SHIFT = 0xFFE1, 0xFFE2, 0xFE03
+LOCKS = frozenset({0xFFE5, 0xFFE6, 0xFF7F})
+"""Caps Lock, Shift Lock, Num Lock: a keysym says what the viewer's locks made of the key."""
+LEVEL_KEYS = {SHIFT_L: SHIFT, SHIFT_R: SHIFT, ISO_LEVEL3_SHIFT: LEVEL3}
+UNICODE_KEYSYM = 0x01000000
+_NAMED_CONTROL = {"\n": 0xFF0D, "\r": 0xFF0D, "\t": 0xFF09, "\b": 0xFF08}
+
+
+@dataclass(frozen=True, slots=True)
+class Stroke:
+    """Press `keycode` while exactly the level keys of `level` are down; None: with whatever is down."""
+
+    keycode: int
+    level: int | None
+
+
+def keysym_of(char: str) -> int | None:
+    """The keysym that stands for `char`; None for a control character that no key makes."""
+    if char in _NAMED_CONTROL:
+        return _NAMED_CONTROL[char]
+    point = ord(char)
+    if 0x20 <= point <= 0x7E or 0xA0 <= point <= 0xFF:
+        return point
+    return UNICODE_KEYSYM + point if point > 0xFF else None
+
+
+def keysyms_of(text: str) -> list[int]:
+    """The keysyms that type `text`."""
+    joined = text.replace("\r\n", "\n")
+    return [keysym for char in joined if (keysym := keysym_of(char)) is not None]
+
+
+def is_modifier(keysym: int) -> bool:
+    """True for Shift, Control, Alt, Meta, Super, Hyper, AltGr and their kin."""
+    return 0xFFE1 <= keysym <= 0xFFEE or 0xFE01 <= keysym <= 0xFE13 or keysym == 0xFF7E
+
+
+def makes_character(keysym: int) -> bool:
+    """True when the level keys decide what is written: not for Tab, arrows, F keys and the like."""
+    return keysym < 0xFE00 or keysym >= UNICODE_KEYSYM or 0xFFAA <= keysym <= 0xFFBD
+
+
+class Layout:
+    """The keyboard's map, as `Keymap.read` returns it, with its spare keys."""
+
+    def __init__(self, keys: Mapping[int, tuple[int, ...]]) -> None:
+        self._bound: dict[int, int] = {}
+        """Keysym -> spare keycode, the longest unused first."""
+        self.reread(keys)
+
+    def reread(self, keys: Mapping[int, tuple[int, ...]]) -> None:
+        """Take in a map that somebody changed; spares that are still as we bound them stay bound."""
+        self._bound = {keysym: code for keysym, code in self._bound.items() if keysym in keys.get(code, ())}
+        self._spares = [code for code, symbols in keys.items() if not any(symbols) or _was_ours(symbols)]
+        self._strokes: dict[int, list[tuple[int, int]]] = {}
+        for keycode, symbols in keys.items():
+            if keycode not in self._spares:
+                self._add(keycode, symbols)
+
+    @property
+    def spares(self) -> int:
+        """How many characters the layout lacks can be bound at one time."""
+        return len(self._spares)
+
+    def find(self, keysym: int, level: int) -> Stroke | None:
+        """The stroke for `keysym`, preferring the `level` that is down now; None when no key has it."""
+        bound = self._bound.get(keysym)
+        if bound is not None:
+            self._bound[keysym] = self._bound.pop(keysym)
+            return Stroke(bound, None)
+        found = self._strokes.get(keysym) or self._strokes.get(_twin(keysym))
+        if not found:
+            return None
+        keycode, best = min(found, key=lambda stroke: (stroke[1] != level, stroke[1]))
+        return Stroke(keycode, best if makes_character(keysym) else None)
+
+    def bind(self, keysym: int, busy: Container[int]) -> int | None:
+        """Take a spare key for `keysym`, not one that is `busy`; the caller binds it on the server too."""
+        free = [code for code in self._spares if code not in self._bound.values() and code not in busy]
+        if not free:
+            idle = next((known for known, code in self._bound.items() if code not in busy), None)
+            if idle is None:
+                return None
+            free = [self._bound.pop(idle)]
+        self._bound[keysym] = free[0]
+        return free[0]
+
+    def is_bound(self, keycode: int) -> bool:
+        """True when `keycode` is a spare that has a character now."""
+        return keycode in self._bound.values()
+
+    def _add(self, keycode: int, symbols: tuple[int, ...]) -> None:
+        for level, keysym in enumerate(symbols):
+            if keysym:
+                self._strokes.setdefault(keysym, []).append((keycode, level))
+
+
+def _was_ours(symbols: tuple[int, ...]) -> bool:
+    """A spare that an earlier run of this service bound: one character on every level."""
+    first = symbols[0]
+    return len(set(symbols)) == 1 and (first >= UNICODE_KEYSYM or 0x80 <= first < 0xFE00)
+
+
+def _twin(keysym: int) -> int:
+    """The same character's other keysym: by code point for a legacy one of Latin-1, and the reverse."""
+    point = keysym - UNICODE_KEYSYM
+    return point if 0x20 <= point <= 0xFF else 0

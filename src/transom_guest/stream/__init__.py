@@ -1,0 +1,1 @@
+"""The WebRTC server of the machine: capture, encode, peers. `python3 -m transom_guest.stream`."""

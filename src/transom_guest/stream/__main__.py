@@ -1,0 +1,50 @@
+"""The WebRTC server: a process of its own, so that a native crash costs a viewer a quarter of a second."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sys
+
+from transom_guest.link import Link, keep_linked
+from transom_guest.stream.resize import Resizer, set_desktop_size
+from transom_guest.stream.server import StreamServer
+from transom_guest.stream.warm import warm_up
+
+SWITCH_INTERVAL = 0.0005
+"""Seconds a thread may hold the interpreter while another waits: GStreamer's call back while the loop runs."""
+
+
+async def main() -> None:
+    """Serve until something native breaks."""
+    server = StreamServer(Resizer(set_desktop_size))
+    await warm_up()
+
+    async def serve(link: Link) -> None:
+        server.report()
+        sending = asyncio.create_task(_send(server, link), name="send")
+        try:
+            async for message in link.messages():
+                server.handle(message)
+        finally:
+            sending.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await sending
+
+    linking = asyncio.create_task(keep_linked("webrtc", serve), name="link")
+    try:
+        await server.run()
+    finally:
+        linking.cancel()
+
+
+async def _send(server: StreamServer, link: Link) -> None:
+    while True:
+        await link.send(await server.outbox.take())
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    asyncio.run(main())

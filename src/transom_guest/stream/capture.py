@@ -1,0 +1,165 @@
+"""The desktop's pictures: damage in, frames into the encoder, paced by `pacing`. Off while nobody watches."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows
+from transom_guest.x11.damage import Damage
+from transom_guest.x11.fixes import Cursor, CursorImage
+from transom_guest.x11.shm import Screen
+from transom_guest.x11.xlib import CONFIGURE_NOTIFY, Display
+
+log = logging.getLogger("transom.stream")
+
+
+class Sink(Protocol):
+    """Who takes the pictures."""
+
+    def encode(self, pixels: memoryview, width: int, height: int, *, key: bool) -> bool: ...
+
+
+class CaptureEvents(Protocol):
+    """What a capture tells its server."""
+
+    def size_changed(self, width: int, height: int) -> None: ...
+    def cursor_changed(self, image: CursorImage | None) -> None: ...
+
+
+class Capture:
+    """Grabs one display. All calls come from the event loop's thread."""
+
+    def __init__(self, display: Display, sink: Sink, events: CaptureEvents, fps: int = FPS) -> None:
+        """Raises XError when the server lacks what is needed."""
+        self._display, self._sink, self._events = display, sink, events
+        self._loop = asyncio.get_running_loop()
+        self._damage, self._cursor = Damage(display), Cursor(display)
+        self._pacer = Pacer(fps)
+        self._fps = fps
+        self._screen: Screen | None = None
+        self._rows = Rows(0)
+        self._timer: asyncio.TimerHandle | None = None
+        self._on = False
+        self.frames = 0
+        self.size = self._even_size()
+        display.select_structure()
+        self._loop.add_reader(display.fileno(), self._readable)
+
+    def start(self) -> None:
+        """Begin to grab, from a whole picture and a key frame. Idempotent."""
+        if self._on:
+            return
+        self._on = True
+        self._pacer = Pacer(self._fps)
+        self._damage.start()
+        self._cursor.watch(True)
+        self._fit()
+        self._events.cursor_changed(self._cursor.image())
+        self._step()
+
+    def stop(self) -> None:
+        """Stop: no grab, no damage report, no timer. Idempotent."""
+        if not self._on:
+            return
+        self._on = False
+        self._damage.stop()
+        self._cursor.watch(False)
+        self._cancel()
+        if self._screen is not None:
+            self._screen.close()
+            self._screen = None
+
+    def key_wanted(self) -> None:
+        """A viewer needs a key frame."""
+        self._pacer.key_wanted()
+        self._step()
+
+    def frame_out(self) -> None:
+        """The encoder has finished its frame."""
+        self._pacer.frame_out()
+        self._step()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self.stop()
+        self._loop.remove_reader(self._display.fileno())
+
+    def _readable(self) -> None:
+        spans: list[tuple[int, int]] = []
+        resized = pointer = False
+        for event in self._display.events():
+            span = self._damage.rows(event)
+            if span is not None:
+                spans.append(span)
+            elif event.type == CONFIGURE_NOTIFY and event.configure.window == self._display.root:
+                resized = True
+            else:
+                pointer |= self._cursor.changed(event)
+        if resized:
+            self._fit()
+        if pointer and self._on:
+            self._events.cursor_changed(self._cursor.image())
+        if spans and self._rows.add(spans):
+            self._pacer.damaged()
+        self._step()
+
+    def _step(self) -> None:
+        self._cancel()
+        if not self._on:
+            return
+        decision = self._pacer.decide(self._loop.time())
+        if isinstance(decision, Grab):
+            self._grab(decision.key)
+            decision = self._pacer.decide(self._loop.time())
+        if not isinstance(decision, Grab):
+            self._timer = self._loop.call_at(decision.until, self._step)
+
+    def _grab(self, key: bool) -> None:
+        screen, now = self._screen, self._loop.time()
+        if screen is None or not self._refresh(screen):
+            self._pacer.failed(now)
+            self._fit()
+        elif self._sink.encode(screen.pixels, screen.width, screen.height, key=key):
+            self.frames += 1
+            self._pacer.grabbed(now, key=key)
+        else:
+            self._pacer.failed(now)
+        # reading pixels waits for a reply, and events that came before it are in Xlib's queue now
+        self._loop.call_soon(self._leftovers)
+
+    def _leftovers(self) -> None:
+        if self._display.queued():
+            self._readable()
+
+    def _refresh(self, screen: Screen) -> bool:
+        span = self._rows.take()
+        if span is None:
+            return True
+        self._damage.forget()
+        return screen.refresh(*span)
+
+    def _fit(self) -> None:
+        """Follow the desktop's size."""
+        size = self._even_size()
+        changed = size != self.size
+        self.size = size
+        if self._on and (changed or self._screen is None):
+            if self._screen is not None:
+                self._screen.close()
+            self._screen = Screen(self._display, *size)
+            self._pacer.key_wanted()
+        self._rows = Rows(size[1])
+        self._pacer.damaged()
+        if changed:
+            self._events.size_changed(*size)
+
+    def _even_size(self) -> tuple[int, int]:
+        width, height = self._display.size()
+        return width & ~1, height & ~1
+
+    def _cancel(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

@@ -1,0 +1,104 @@
+"""What a viewer's offer asks of the guest's peer. Pure: an SDP in, the payload to send it out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+TWCC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+MAX_OFFER = 64 * 1024
+MAX_LINES = 2000
+CONSTRAINED_BASELINE = ("42e0", "42c0", "4200")
+"""First halves of profile-level-id that we can serve, the best first: constrained baseline, then baseline."""
+_RTPMAP = re.compile(r"a=rtpmap:(\d{1,3}) ([A-Za-z0-9.-]{1,32})/(\d{1,6})")
+_FMTP = re.compile(r"a=fmtp:(\d{1,3}) (.{1,500})")
+_EXTMAP = re.compile(r"a=extmap:(\d{1,2})(?:/[a-z]{1,8})? (\S{1,200})")
+_PROFILE = re.compile(r"[0-9a-fA-F]{6}")
+
+
+class OfferError(ValueError):
+    """The offer cannot be answered; the text says why and never quotes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class H264:
+    """How the viewer wants its video: `twcc` is the id of the transport-wide sequence number, or None."""
+
+    payload_type: int
+    profile_level_id: str
+    twcc: int | None
+
+
+def read_offer(sdp: str) -> H264:
+    """Return the H.264 of the offer's first video section. Raises OfferError."""
+    if len(sdp) > MAX_OFFER or "\x00" in sdp:
+        raise OfferError("the offer is too long or not text")
+    lines = sdp.splitlines()
+    if not lines or lines[0].strip() != "v=0" or len(lines) > MAX_LINES:
+        raise OfferError("not an SDP")
+    video = _video_section(lines)
+    if not any(line in ("a=recvonly", "a=sendrecv") for line in video):
+        raise OfferError("the offer does not receive video")
+    payload_type, profile = _choose(video)
+    return H264(payload_type, profile, _twcc(video))
+
+
+def with_profile(answer: str, codec: H264) -> str:
+    """Return `answer` with the profile the viewer offered named in it, where webrtcbin left it out."""
+    head = f"a=fmtp:{codec.payload_type} "
+    lines = answer.splitlines()
+    for index, line in enumerate(lines):
+        if line.startswith(head) and "profile-level-id=" not in line:
+            lines[index] = f"{line};profile-level-id={codec.profile_level_id}"
+    return "".join(f"{line}\r\n" for line in lines)
+
+
+def _video_section(lines: list[str]) -> list[str]:
+    section: list[str] = []
+    inside = False
+    for line in lines:
+        line = line.rstrip()
+        if line.startswith("m="):
+            if inside:
+                break
+            inside = line.startswith("m=video ")
+        if inside:
+            section.append(line)
+    if not section:
+        raise OfferError("the offer has no video")
+    return section
+
+
+def _choose(video: list[str]) -> tuple[int, str]:
+    """The best payload with packetization mode 1, in the offer's own order among equals."""
+    order = video[0].split()[3:]
+    names = {m[1]: m[2].upper() for line in video if (m := _RTPMAP.fullmatch(line))}
+    formats = {m[1]: _parameters(m[2]) for line in video if (m := _FMTP.fullmatch(line))}
+    found: list[tuple[int, str]] = []
+    for payload in order:
+        wanted = formats.get(payload, {})
+        profile = wanted.get("profile-level-id", "").lower()
+        if (
+            names.get(payload) == "H264"
+            and wanted.get("packetization-mode") == "1"
+            and _PROFILE.fullmatch(profile)
+            and profile.startswith(CONSTRAINED_BASELINE)
+            and int(payload) <= 127
+        ):
+            found.append((int(payload), profile))
+    if not found:
+        raise OfferError("the viewer takes no constrained-baseline H.264")
+    return min(found, key=lambda one: CONSTRAINED_BASELINE.index(one[1][:4]))
+
+
+def _parameters(text: str) -> dict[str, str]:
+    pairs = (part.strip().partition("=") for part in text.split(";"))
+    return {name.lower(): value for name, equals, value in pairs if equals}
+
+
+def _twcc(video: list[str]) -> int | None:
+    for line in video:
+        match = _EXTMAP.fullmatch(line)
+        if match and match[2] == TWCC and 1 <= int(match[1]) <= 14:
+            return int(match[1])
+    return None

@@ -1,0 +1,125 @@
+"""When to grab the screen. Pure: what happened in, grab or wait out. Times are monotonic seconds.
+
+A change is grabbed at once, no faster than the cap, and never while a frame is in the encoder: late
+frames are dropped before they exist. After the last change the same picture is sent again, first to
+sharpen it, then now and then, because a browser asks for a key frame after three seconds without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+FPS = 60
+"""Frames a second that are never exceeded."""
+REFINE_AFTER = 0.12
+"""Seconds of stillness after a change before the picture is sent again to sharpen it."""
+REFINE_EVERY = 0.06
+"""Seconds between the refinements that follow."""
+REFINEMENTS = 4
+REPEAT_EVERY = 2.0
+"""Seconds between repeats of a still picture; Chromium loses patience at three."""
+KEY_EVERY = 0.2
+"""Seconds between key frames: requests of many viewers are answered by one."""
+STUCK = 2.0
+"""Seconds after which a frame that never left the encoder is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grab:
+    """Grab now; `key`: the frame must be a key frame."""
+
+    key: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do before `until`, unless something happens."""
+
+    until: float
+
+
+class Pacer:
+    """Decides for one desktop, however many viewers it has."""
+
+    def __init__(self, fps: int = FPS) -> None:
+        self._interval = 1 / fps
+        self._dirty = True
+        self._key = True
+        self._busy = False
+        self._grabbed = float("-inf")
+        self._key_sent = float("-inf")
+        self._changed = float("-inf")
+        self._refined = 0
+
+    def damaged(self) -> None:
+        """The screen changed."""
+        self._dirty = True
+
+    def key_wanted(self) -> None:
+        """A viewer joined, or lost its picture."""
+        self._key = True
+
+    def frame_out(self) -> None:
+        """The encoder has finished its frame."""
+        self._busy = False
+
+    def decide(self, now: float) -> Grab | Wait:
+        """What to do at `now`; after Grab, call `grabbed` or `failed`."""
+        if self._busy and now < self._grabbed + STUCK:
+            return Wait(self._grabbed + STUCK)
+        due = max(self._due(), self._grabbed + self._interval)
+        if now < due:
+            return Wait(due)
+        return Grab(key=self._key and now >= self._key_sent + KEY_EVERY)
+
+    def grabbed(self, now: float, *, key: bool) -> None:
+        """A frame went into the encoder at `now`."""
+        if self._dirty:
+            self._dirty, self._changed, self._refined = False, now, 0
+        else:
+            self._refined += 1
+        if key:
+            self._key, self._key_sent = False, now
+        self._busy, self._grabbed = True, now
+
+    def failed(self, now: float) -> None:
+        """The screen could not be read at `now`; try again at the next interval."""
+        self._grabbed, self._dirty = now, True
+
+    def _due(self) -> float:
+        wanted = [self._still_due()]
+        if self._dirty:
+            wanted.append(self._grabbed)
+        if self._key:
+            wanted.append(self._key_sent + KEY_EVERY)
+        return min(wanted)
+
+    def _still_due(self) -> float:
+        if self._refined == 0:
+            return self._changed + REFINE_AFTER
+        return self._grabbed + (REFINE_EVERY if self._refined < REFINEMENTS else REPEAT_EVERY)
+
+
+class Rows:
+    """The rows of the screen that changed since the last grab, as one span."""
+
+    def __init__(self, height: int) -> None:
+        self._height = height
+        self._top, self._bottom = 0, height
+
+    def add(self, spans: Iterable[tuple[int, int]]) -> bool:
+        """Take in damaged spans (first row, row after the last); True when any of them is on the screen."""
+        hit = False
+        for top, bottom in spans:
+            top, bottom = max(top, 0), min(bottom, self._height)
+            if top < bottom:
+                self._top, self._bottom = min(self._top, top), max(self._bottom, bottom)
+                hit = True
+        return hit
+
+    def take(self) -> tuple[int, int] | None:
+        """The span to grab, None when nothing changed; it is forgotten."""
+        span = (self._top, self._bottom) if self._top < self._bottom else None
+        self._top, self._bottom = self._height, 0
+        return span

@@ -1,0 +1,280 @@
+"""One viewer's peer connection: appsrc ! rtph264pay ! webrtcbin in a pipeline of its own.
+
+GStreamer calls back in its own threads; everything goes on to the event loop from there. PyGObject
+crashes when it drops what webrtcbin still uses, so promises, their replies, descriptions, channels
+and the ICE objects are kept until the pipeline is down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from transom_guest.stream.encode import AccessUnit
+from transom_guest.stream.gst import Gst, GstApp, GstError, GstSdp, GstVideo, GstWebRTC, make
+from transom_guest.stream.offer import H264, TWCC, with_profile
+
+MTU = 1200
+AGENT_ADDRESS = "127.0.0.1"
+"""libnice ignores loopback unless told; the door's inner sockets are there."""
+ANSWER_DEADLINE = 5.0
+"""Seconds from the offer to an answer with its candidates."""
+MAX_QUEUED_UNITS = 30
+"""Frames, half a second: a peer that is further behind starts anew at a key frame."""
+MAX_QUEUED_MESSAGES = 500
+"""Messages from one viewer that may wait for the event loop; more are dropped and counted."""
+MAX_BUFFERED = 1 << 20
+"""Bytes unsent on a viewer's channel after which it is told no more."""
+CHANNELS = ("control", "motion")
+log = logging.getLogger("transom.stream")
+
+
+class PeerEvents(Protocol):
+    """What a peer tells its server, in the event loop's thread."""
+
+    def peer_state(self, peer: Peer, state: str, reason: str) -> None: ...
+    def peer_open(self, peer: Peer) -> None:
+        """The control channel is open."""
+
+    def peer_message(self, peer: Peer, text: str | None) -> None:
+        """Text from a data channel; None for a message that is not even text, or one too many."""
+
+    def peer_key_wanted(self, peer: Peer) -> None: ...
+
+
+class Peer:
+    """Answers one offer, then sends what it is given until `close`."""
+
+    def __init__(self, name: str, epoch: int, codec: H264, events: PeerEvents) -> None:
+        """Build the pipeline and start it. Raises GstError."""
+        self.name, self.epoch = name, epoch
+        self.state = "new"
+        self.seen_cursors: set[int] = set()
+        self.malformed = 0
+        self._events, self._loop = events, asyncio.get_running_loop()
+        self._kept: list[Any] = []
+        self._handlers: list[tuple[Any, int]] = []
+        self._control: Any = None
+        self._sending = self._closed = False
+        self._queued = 0
+        self._gathered = asyncio.Event()
+        self._codec = codec
+        self._build(codec)
+
+    @property
+    def key(self) -> str:
+        """Names this one try among all peers of the server's life."""
+        return f"{self.name}/{self.epoch}"
+
+    @property
+    def watching(self) -> bool:
+        """True when frames reach the viewer."""
+        return self.state == "connected" and not self._closed
+
+    async def answer(self, sdp: str) -> str:
+        """Answer the offer `sdp`; candidates are in the answer. Raises GstError within ANSWER_DEADLINE."""
+        try:
+            async with asyncio.timeout(ANSWER_DEADLINE):
+                await self._ask("set-remote-description", _description(sdp, self._kept))
+                reply = await self._ask("create-answer", None)
+                answer = reply.get_value("answer") if reply else None
+                if answer is None:
+                    raise GstError("webrtcbin made no answer")
+                self._kept.append(answer)
+                await self._ask("set-local-description", answer)
+                await self._gathered.wait()
+        except TimeoutError as error:
+            raise GstError("no answer in time") from error
+        local = self._webrtc.get_property("local-description")
+        self._kept.append(local)
+        return with_profile(str(local.sdp.as_text()), self._codec)
+
+    def push(self, unit: AccessUnit) -> bool:
+        """Send one frame, from any thread; False when the peer must wait for a key frame."""
+        if not self.watching:
+            return True
+        if self._source.get_property("current-level-buffers") > MAX_QUEUED_UNITS:
+            self._sending = False
+        self._sending = self._sending or unit.key
+        if self._sending:
+            GstApp.AppSrc.push_buffer(self._source, Gst.Buffer.new_wrapped(unit.data))
+        return self._sending
+
+    def say(self, text: str) -> bool:
+        """Send `text` on the control channel; False when it is not open or too far behind."""
+        channel = self._control
+        if self._closed or channel is None or channel.get_property("buffered-amount") > MAX_BUFFERED:
+            return False
+        channel.emit("send-string", text)
+        return True
+
+    async def close(self) -> None:
+        """Take the pipeline down. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        for owner, handler in self._handlers:
+            owner.disconnect(handler)
+        self._pipeline.get_bus().set_sync_handler(None)
+        # blocks until GStreamer's threads are gone, and they may be waiting for this one's lock
+        await asyncio.to_thread(self._pipeline.set_state, Gst.State.NULL)
+        self._control = None
+        self._handlers.clear()
+        self._kept.clear()
+
+    def _build(self, codec: H264) -> None:
+        self._pipeline = Gst.Pipeline.new(None)
+        self._source = make("appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True)
+        self._source.set_property(
+            "caps", Gst.Caps.from_string("video/x-h264,stream-format=byte-stream,alignment=au")
+        )
+        payloader = make("rtph264pay", mtu=MTU, pt=codec.payload_type, config_interval=-1)
+        Gst.util_set_object_arg(payloader, "aggregate-mode", "zero-latency")
+        form = make("capsfilter", caps=Gst.Caps.from_string(_rtp_caps(codec)))
+        self._webrtc = make("webrtcbin", bundle_policy=GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
+        for element in (self._source, payloader, form, self._webrtc):
+            self._pipeline.add(element)
+        if not (self._source.link(payloader) and payloader.link(form) and form.link(self._webrtc)):
+            raise GstError("the peer's elements do not fit together")
+        self._prepare_transceiver(codec)
+        self._prepare_agent()
+        self._listen()
+        if self._pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
+            raise GstError("the peer does not start")
+
+    def _prepare_transceiver(self, codec: H264) -> None:
+        transceiver = self._webrtc.emit("get-transceiver", 0)
+        transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
+        transceiver.set_property("do-nack", True)
+        # no profile in it: the payloader would then refuse frames over that level's size
+        transceiver.set_property("codec-preferences", Gst.Caps.from_string(_rtp_caps(codec)))
+        self._kept.append(transceiver)
+
+    def _prepare_agent(self) -> None:
+        ice = self._webrtc.get_property("ice-agent")
+        agent = ice.get_property("agent")
+        # without it libnice waits 200 ms for a UPnP gateway
+        agent.set_property("upnp", False)
+        agent.set_property("ice-tcp", False)
+        ice.emit("add-local-ip-address", AGENT_ADDRESS)
+        self._kept += [ice, agent]
+
+    def _listen(self) -> None:
+        self._connect(self._webrtc, "notify::connection-state", self._connection_changed)
+        self._connect(self._webrtc, "notify::ice-gathering-state", self._gathering_changed)
+        self._connect(self._webrtc, "on-data-channel", self._channel_made)
+        pad = self._source.get_static_pad("src")
+        pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, self._upstream)
+        self._kept.append(pad)
+        self._pipeline.get_bus().set_sync_handler(self._bus_message)
+
+    def _connect(self, owner: Any, signal: str, handler: Callable[..., None]) -> None:
+        self._handlers.append((owner, owner.connect(signal, handler)))
+
+    async def _ask(self, action: str, argument: Any) -> Any:
+        """Emit an action that answers by promise; return the reply, which may be None."""
+        done: asyncio.Future[Any] = self._loop.create_future()
+
+        def changed(promise: Any, *_: Any) -> None:
+            reply = promise.get_reply() if promise.wait() == Gst.PromiseResult.REPLIED else None
+            self._kept.append(reply)
+            self._to_loop(_settle, done, reply)
+
+        promise = Gst.Promise.new_with_change_func(changed)
+        self._kept += [promise, changed, argument]
+        self._webrtc.emit(action, argument, promise)
+        reply = await done
+        if reply is not None and reply.has_field("error"):
+            raise GstError(f"{action} failed")
+        return reply
+
+    # what follows runs in GStreamer's threads
+
+    def _to_loop(self, call: Callable[..., None], *arguments: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _connection_changed(self, webrtc: Any, _spec: Any) -> None:
+        self._to_loop(self._state_is, webrtc.get_property("connection-state").value_nick, "")
+
+    def _gathering_changed(self, webrtc: Any, _spec: Any) -> None:
+        if webrtc.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE:
+            self._to_loop(self._gathered.set)
+
+    def _channel_made(self, _webrtc: Any, channel: Any) -> None:
+        label = channel.get_property("label")
+        if label not in CHANNELS:
+            return
+        self._kept.append(channel)
+        self._connect(channel, "on-message-string", self._text)
+        self._connect(channel, "on-message-data", self._not_text)
+        if label == "control":
+            self._connect(channel, "on-open", self._opened)
+            if channel.get_property("ready-state") == GstWebRTC.WebRTCDataChannelState.OPEN:
+                self._opened(channel)
+
+    def _opened(self, channel: Any) -> None:
+        self._to_loop(self._control_is, channel)
+
+    def _text(self, _channel: Any, text: str | None) -> None:
+        self._queued += 1
+        self._to_loop(self._heard, text if self._queued <= MAX_QUEUED_MESSAGES else None)
+
+    def _not_text(self, _channel: Any, _data: Any) -> None:
+        self._queued += 1
+        self._to_loop(self._heard, None)
+
+    def _upstream(self, _pad: Any, info: Any) -> Any:
+        if GstVideo.video_event_is_force_key_unit(info.get_event()):
+            self._to_loop(self._events.peer_key_wanted, self)
+        return Gst.PadProbeReturn.OK
+
+    def _bus_message(self, _bus: Any, message: Any) -> Any:
+        if message.type == Gst.MessageType.ERROR:
+            error, debug = message.parse_error()
+            log.warning("peer %s: %s", self.key, str(debug)[:500])
+            self._to_loop(self._state_is, "failed", f"GStreamer: {error.message}"[:200])
+        return Gst.BusSyncReply.DROP
+
+    # and from here on the event loop's thread again
+
+    def _state_is(self, state: str, reason: str) -> None:
+        if not self._closed and state != self.state:
+            self.state = state
+            self._events.peer_state(self, state, reason)
+
+    def _control_is(self, channel: Any) -> None:
+        if not self._closed and self._control is None:
+            self._control = channel
+            self._events.peer_open(self)
+
+    def _heard(self, text: str | None) -> None:
+        self._queued -= 1
+        if not self._closed:
+            self._events.peer_message(self, text)
+
+
+def _settle(done: asyncio.Future[Any], reply: Any) -> None:
+    if not done.done():
+        done.set_result(reply)
+
+
+def _description(sdp: str, kept: list[Any]) -> Any:
+    result, message = GstSdp.SDPMessage.new_from_text(sdp)
+    if result != GstSdp.SDPResult.OK:
+        raise GstError("the offer is not an SDP")
+    description = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.OFFER, message)
+    kept += [message, description]
+    return description
+
+
+def _rtp_caps(codec: H264) -> str:
+    caps = (
+        "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,packetization-mode=(string)1,"
+        f"payload={codec.payload_type}"
+    )
+    if codec.twcc is not None:
+        caps += f",extmap-{codec.twcc}={TWCC},rtcp-fb-transport-cc=(boolean)true"
+    return caps

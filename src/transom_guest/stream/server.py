@@ -1,0 +1,240 @@
+"""The stream server: peers made and ended on the link's word, one capture and one encoder for them all."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from transom_guest.input.actor import Actor
+from transom_guest.input.message import InputError, KeyFrame, Ping, Resize, parse
+from transom_guest.stream.capture import Capture
+from transom_guest.stream.cursors import Cursors
+from transom_guest.stream.encode import AccessUnit, Encoder
+from transom_guest.stream.gst import GstError
+from transom_guest.stream.offer import OfferError, read_offer
+from transom_guest.stream.outbox import Outbox
+from transom_guest.stream.peer import Peer
+from transom_guest.stream.peers import Full, Stale, judge
+from transom_guest.stream.resize import Resizer
+from transom_guest.x11.fixes import CursorImage
+from transom_guest.x11.xlib import Display
+from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, ToGuestMessage
+
+MAX_MALFORMED = 100
+"""Malformed messages after which a peer is closed."""
+CONNECT_DEADLINE = 30.0
+"""Seconds from the answer until the peer must be connected; the door takes no new source later either."""
+LOST_DEADLINE = 15.0
+"""Seconds a peer may be disconnected before it is closed; the page rebuilds it after five."""
+log = logging.getLogger("transom.stream")
+
+
+class StreamServer:
+    """Owns everything that lives longer than a link: peers go on while the link is being redialled."""
+
+    def __init__(self, resizer: Resizer) -> None:
+        """Connect to the display and start the encoder. Raises XError, GstError."""
+        self._loop = asyncio.get_running_loop()
+        self.outbox = Outbox()
+        self._resizer = resizer
+        self._peers: dict[str, Peer] = {}
+        self._watchers: tuple[Peer, ...] = ()
+        self._deadlines: dict[str, asyncio.TimerHandle] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._cursors = Cursors()
+        self._input_display, self._display = Display(), Display()
+        self._actor = Actor(self._input_display, self._loop.time)
+        self._encoder = Encoder(self._encoded, self._encoder_failed)
+        self._capture = Capture(self._display, self._encoder, self)
+        self._failure: asyncio.Future[None] = self._loop.create_future()
+
+    async def run(self) -> None:
+        """Act out input until something native breaks; then raises, for the supervisor to start anew."""
+        acting = asyncio.create_task(self._actor.run(), name="input")
+        try:
+            await asyncio.wait({acting, self._failure}, return_when=asyncio.FIRST_COMPLETED)
+            for future in (acting, self._failure):
+                if future.done():
+                    future.result()
+        finally:
+            acting.cancel()
+
+    def handle(self, message: ToGuestMessage) -> None:
+        """Take in what the controller says. Never blocks and never raises for a bad offer."""
+        if isinstance(message, PeerOffer):
+            self._offered(message)
+        elif isinstance(message, PeerClose):
+            peer = self._peers.get(message.peer)
+            if peer is not None and peer.epoch <= message.epoch:
+                self._end(peer, "closed", "the viewer left")
+
+    def report(self) -> None:
+        """Say how every peer fares: to a link that has just been made."""
+        for peer in self._peers.values():
+            self._say_state(peer, peer.state, "")
+
+    def _offered(self, offer: PeerOffer) -> None:
+        verdict = judge({name: peer.epoch for name, peer in self._peers.items()}, offer.peer, offer.epoch)
+        if isinstance(verdict, Stale):
+            return
+        if isinstance(verdict, Full):
+            self._refuse(offer, "too many viewers")
+            return
+        if verdict.replaces:
+            self._end(self._peers[offer.peer], "closed", "a newer epoch replaced it")
+        try:
+            peer = Peer(offer.peer, offer.epoch, read_offer(offer.sdp), self)
+        except (OfferError, GstError) as error:
+            self._refuse(offer, str(error))
+            return
+        self._peers[peer.name] = peer
+        self._spawn(self._answer(peer, offer.sdp))
+
+    async def _answer(self, peer: Peer, sdp: str) -> None:
+        try:
+            answer = await peer.answer(sdp)
+        except GstError as error:
+            self._end(peer, "failed", str(error))
+            return
+        if self._lives(peer):
+            self.outbox.put(PeerAnswer(peer=peer.name, epoch=peer.epoch, sdp=answer))
+            if peer.state != "connected":
+                self._give(peer, CONNECT_DEADLINE, "never connected")
+
+    # from peers
+
+    def peer_state(self, peer: Peer, state: str, reason: str) -> None:
+        """A peer connection changed."""
+        if not self._lives(peer):
+            return
+        log.info("peer %s is %s %s", peer.key, state, reason)
+        if state in ("failed", "closed"):
+            self._end(peer, state, reason)
+            return
+        self._say_state(peer, state, reason)
+        if state == "connected":
+            self._revoke(peer)
+        elif state == "disconnected":
+            self._give(peer, LOST_DEADLINE, "disconnected for too long")
+        self._watch()
+        if state == "connected":
+            self._capture.key_wanted()
+
+    def peer_open(self, peer: Peer) -> None:
+        """A viewer's control channel opened: it learns the desktop's size and the pointer's shape."""
+        if self._lives(peer):
+            peer.say(json.dumps(["size", *self._capture.size]))
+            peer.say(self._cursors.message(peer.seen_cursors))
+
+    def peer_key_wanted(self, peer: Peer) -> None:
+        """A viewer lost its picture."""
+        if self._lives(peer):
+            self._capture.key_wanted()
+
+    def peer_message(self, peer: Peer, text: str | None) -> None:
+        """A viewer said something on a data channel."""
+        if not self._lives(peer):
+            return
+        try:
+            if text is None:
+                raise InputError("not text")
+            message = parse(text)
+        except InputError as error:
+            self._malformed(peer, error)
+            return
+        match message:
+            case Ping(id):
+                peer.say(json.dumps(["p", id]))
+            case KeyFrame():
+                self._capture.key_wanted()
+            case Resize(_, width, height):
+                self._resizer.want(width, height)
+            case _:
+                self._actor.take(peer.key, message)
+
+    def _malformed(self, peer: Peer, error: InputError) -> None:
+        peer.malformed += 1
+        if peer.malformed == 1:
+            log.warning("peer %s said something malformed: %s", peer.key, error)
+        if peer.malformed >= MAX_MALFORMED:
+            self._end(peer, "failed", "too many malformed messages")
+
+    # from the capture and the encoder
+
+    def size_changed(self, width: int, height: int) -> None:
+        """The desktop has another size."""
+        self._say_all(json.dumps(["size", width, height]))
+
+    def cursor_changed(self, image: CursorImage | None) -> None:
+        """The pointer has another shape."""
+        self._cursors.show(image)
+        for peer in self._peers.values():
+            peer.say(self._cursors.message(peer.seen_cursors))
+
+    def _encoded(self, unit: AccessUnit) -> None:
+        """In the encoder's thread: straight on to the viewers, no event loop between."""
+        waiting = [peer for peer in self._watchers if not peer.push(unit)]
+        self._loop.call_soon_threadsafe(self._frame_out, bool(waiting))
+
+    def _frame_out(self, key_wanted: bool) -> None:
+        self._capture.frame_out()
+        if key_wanted:
+            self._capture.key_wanted()
+
+    def _encoder_failed(self, reason: str) -> None:
+        self._loop.call_soon_threadsafe(self._fail, reason)
+
+    def _fail(self, reason: str) -> None:
+        if not self._failure.done():
+            self._failure.set_exception(GstError(f"the encoder failed: {reason}"))
+
+    # peers' lives
+
+    def _lives(self, peer: Peer) -> bool:
+        return self._peers.get(peer.name) is peer
+
+    def _end(self, peer: Peer, state: str, reason: str) -> None:
+        if not self._lives(peer):
+            return
+        del self._peers[peer.name]
+        self._revoke(peer)
+        self._actor.leave(peer.key)
+        self._say_state(peer, state, reason)
+        self._watch()
+        self._spawn(peer.close())
+
+    def _watch(self) -> None:
+        """Capture while, and only while, somebody watches."""
+        self._watchers = tuple(peer for peer in self._peers.values() if peer.watching)
+        if self._watchers:
+            self._capture.start()
+        else:
+            self._capture.stop()
+
+    def _give(self, peer: Peer, seconds: float, reason: str) -> None:
+        self._revoke(peer)
+        self._deadlines[peer.key] = self._loop.call_later(seconds, self._end, peer, "failed", reason)
+
+    def _revoke(self, peer: Peer) -> None:
+        timer = self._deadlines.pop(peer.key, None)
+        if timer is not None:
+            timer.cancel()
+
+    def _refuse(self, offer: PeerOffer, reason: str) -> None:
+        log.warning("offer of peer %s/%d refused: %s", offer.peer, offer.epoch, reason)
+        self.outbox.put(PeerState(peer=offer.peer, epoch=offer.epoch, state="failed", reason=reason))
+
+    def _say_state(self, peer: Peer, state: str, reason: str) -> None:
+        self.outbox.put(PeerState(peer=peer.name, epoch=peer.epoch, state=state, reason=reason))
+
+    def _say_all(self, text: str) -> None:
+        for peer in self._peers.values():
+            peer.say(text)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

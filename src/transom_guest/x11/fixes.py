@@ -1,0 +1,87 @@
+"""XFixes: the pointer's shape, and word of its changes."""
+
+from __future__ import annotations
+
+import ctypes as c
+from dataclasses import dataclass
+from functools import cache
+
+from transom_guest.x11.xlib import Display, XEvent, declare, library
+
+_DISPLAY_CURSOR_NOTIFY_MASK = 1
+MAX_CURSOR_SIDE = 256
+"""Pixels; a larger pointer is reported as hidden."""
+
+
+class _XFixesCursorImage(c.Structure):
+    _fields_ = (
+        ("x", c.c_short),
+        ("y", c.c_short),
+        ("width", c.c_ushort),
+        ("height", c.c_ushort),
+        ("xhot", c.c_ushort),
+        ("yhot", c.c_ushort),
+        ("cursor_serial", c.c_ulong),
+        ("pixels", c.POINTER(c.c_ulong)),
+        ("atom", c.c_ulong),
+        ("name", c.c_char_p),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CursorImage:
+    """A pointer: `argb` has one premultiplied 0xAARRGGBB per pixel, row by row from the top."""
+
+    width: int
+    height: int
+    hot_x: int
+    hot_y: int
+    argb: tuple[int, ...]
+
+
+@cache
+def _xfixes() -> c.CDLL:
+    lib = library("libXfixes.so.3")
+    declare(
+        lib,
+        {
+            "XFixesSelectCursorInput": (None, (c.c_void_p, c.c_ulong, c.c_ulong)),
+            "XFixesGetCursorImage": (c.POINTER(_XFixesCursorImage), (c.c_void_p,)),
+        },
+    )
+    return lib
+
+
+class Cursor:
+    """The pointer's shape on one display."""
+
+    def __init__(self, display: Display) -> None:
+        """Raises XError when the server lacks XFIXES."""
+        self._display, self._lib = display, _xfixes()
+        self._event = display.extension(self._lib, "XFixesQueryExtension") + 1
+
+    def watch(self, on: bool) -> None:
+        """Have every change of shape reported, or none."""
+        mask = _DISPLAY_CURSOR_NOTIFY_MASK if on else 0
+        self._lib.XFixesSelectCursorInput(self._display.pointer, self._display.root, mask)
+        self._display.flush()
+
+    def changed(self, event: XEvent) -> bool:
+        """True when `event` says that the shape changed."""
+        return bool(event.type == self._event)
+
+    def image(self) -> CursorImage | None:
+        """The shape now; None when there is none, or one past MAX_CURSOR_SIDE."""
+        found = self._lib.XFixesGetCursorImage(self._display.pointer)
+        if not found:
+            return None
+        try:
+            raw = found.contents
+            width, height = raw.width, raw.height
+            if not (0 < width <= MAX_CURSOR_SIDE and 0 < height <= MAX_CURSOR_SIDE):
+                return None
+            # the server's 32-bit pixels arrive in longs
+            argb = tuple(pixel & 0xFFFFFFFF for pixel in raw.pixels[: width * height])
+            return CursorImage(width, height, raw.xhot, raw.yhot, argb)
+        finally:
+            self._display.x.XFree(c.cast(found, c.c_void_p))
