@@ -1,0 +1,84 @@
+import { Probe } from "./pixels.js";
+
+/** @import { Size } from "../../types/model" */
+
+/**
+ * What brings a stream to the screen. `frame` is called for each picture that was really drawn, `lit` being
+ * true from the first one that was not black on; `costMs` is what painting took, where we paint.
+ * @typedef {{ element: HTMLCanvasElement | HTMLVideoElement, size: () => Size, stop: () => void }} Drawer
+ * @typedef {(costMs: number | null, lit: boolean) => void} OnFrame
+ */
+
+/** True where decoded frames can be had without `<video>`. */
+export function canPaint() {
+  return typeof window.MediaStreamTrackProcessor === "function";
+}
+
+/** @param {MediaStream} stream @param {OnFrame} frame @returns {Drawer} */
+export function drawByVideo(stream, frame) {
+  const video = document.createElement("video");
+  Object.assign(video, { autoplay: true, muted: true, playsInline: true, srcObject: stream });
+  const lit = firstLit();
+  let handle = 0;
+  const next = () => {
+    handle = video.requestVideoFrameCallback(() => {
+      next();
+      frame(null, lit(video));
+    });
+  };
+  next();
+  video.play().catch(() => {});
+  return {
+    element: video,
+    size: () => ({ width: video.videoWidth, height: video.videoHeight }),
+    stop: () => {
+      video.cancelVideoFrameCallback(handle);
+      video.srcObject = null;
+    },
+  };
+}
+
+/** @param {MediaStream} stream @param {OnFrame} frame @returns {Drawer} */
+export function drawByCanvas(stream, frame) {
+  const [track] = stream.getVideoTracks();
+  const Processor = window.MediaStreamTrackProcessor;
+  if (!track || !Processor) throw new Error("no track processor");
+  const canvas = document.createElement("canvas");
+  const context = canvas.getContext("2d", { alpha: false });
+  const lit = firstLit();
+  const reader = new Processor({ track, maxBufferSize: 1 }).readable.getReader();
+
+  const paint = (/** @type {VideoFrame} */ picture) => {
+    const began = performance.now();
+    const { displayWidth, displayHeight } = picture;
+    if (canvas.width !== displayWidth) canvas.width = displayWidth;
+    if (canvas.height !== displayHeight) canvas.height = displayHeight;
+    context?.drawImage(picture, 0, 0);
+    const cost = performance.now() - began;
+    picture.close();
+    frame(cost, lit(canvas));
+  };
+  const read = async () => {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      paint(value);
+    }
+  };
+  read().catch(() => {});
+  return {
+    element: canvas,
+    size: () => ({ width: canvas.width, height: canvas.height }),
+    stop: () => void reader.cancel().catch(() => {}),
+  };
+}
+
+/** Looks at pictures until one is lit, then believes. */
+export function firstLit() {
+  /** @type {Probe | null} */
+  let probe = new Probe();
+  return (/** @type {HTMLCanvasElement | HTMLVideoElement} */ picture) => {
+    if (probe?.isLit(picture)) probe = null;
+    return probe === null;
+  };
+}

@@ -1,0 +1,114 @@
+import { readReport } from "./statistics.js";
+
+const MESSAGE_LIMIT = 64 * 1024;
+/** A mouse move is dropped while this much waits: the next one says more. Bytes. */
+const MOTION_QUEUE = 2048;
+
+/**
+ * @typedef {object} PeerEvents
+ * @property {(sdp: string) => void} offer
+ * @property {(state: RTCPeerConnectionState) => void} connection
+ * @property {(stream: MediaStream) => void} stream
+ * @property {(message: unknown[]) => void} message from the guest
+ * @property {() => void} open the control channel is open
+ */
+
+/** One try at a peer connection to the guest's stream server: one epoch. */
+export class Peer {
+  #connection;
+  #control;
+  #motion;
+  #on;
+  #seq = 0;
+  #closed = false;
+
+  /** @param {RTCIceServer[]} iceServers @param {PeerEvents} on */
+  constructor(iceServers, on) {
+    this.#on = on;
+    this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
+    this.#control = this.#connection.createDataChannel("control");
+    this.#motion = this.#connection.createDataChannel("motion", { ordered: false, maxRetransmits: 0 });
+    this.#listen();
+    preferH264(this.#connection.addTransceiver("video", { direction: "recvonly" }));
+  }
+
+  /** Make the offer and hand it over at once: the door needs no candidates of ours. */
+  async open() {
+    const offer = await this.#connection.createOffer();
+    if (this.#closed) return;
+    await this.#connection.setLocalDescription(offer);
+    if (!this.#closed && offer.sdp) this.#on.offer(offer.sdp);
+  }
+
+  /** @param {string} sdp */
+  async answer(sdp) {
+    if (this.#connection.signalingState !== "have-local-offer") return;
+    await this.#connection.setRemoteDescription({ type: "answer", sdp });
+  }
+
+  /** Send a control message; `seq` is put in after the tag. @param {string} tag @param {...unknown} rest */
+  control(tag, ...rest) {
+    if (this.#control.readyState !== "open") return false;
+    this.#control.send(JSON.stringify([tag, this.#nextSeq(), ...rest]));
+    return true;
+  }
+
+  /** @param {number} x @param {number} y */
+  move(x, y) {
+    if (this.#motion.readyState !== "open" || this.#motion.bufferedAmount > MOTION_QUEUE) return;
+    this.#motion.send(JSON.stringify(["m", this.#nextSeq(), x, y]));
+  }
+
+  /** What the connection has counted so far. */
+  async report() {
+    return readReport((await this.#connection.getStats()).values());
+  }
+
+  close() {
+    if (this.#closed) return;
+    this.control("r");
+    this.#closed = true;
+    this.#connection.close();
+  }
+
+  #nextSeq() {
+    return ++this.#seq;
+  }
+
+  #listen() {
+    const connection = this.#connection;
+    connection.addEventListener("connectionstatechange", () => {
+      console.info(`[WebRTC] Connection state: ${connection.connectionState}`);
+      if (!this.#closed) this.#on.connection(connection.connectionState);
+    });
+    connection.addEventListener("track", ({ track, receiver }) => {
+      receiver.jitterBufferTarget = 0;
+      this.#on.stream(new MediaStream([track]));
+    });
+    this.#control.addEventListener("open", () => this.#on.open());
+    this.#control.addEventListener("message", ({ data }) => this.#received(data));
+    // The guest's process ended or let go of us; the connection's own state tells so only much later.
+    this.#control.addEventListener("close", () => !this.#closed && this.#on.connection("closed"));
+  }
+
+  /** @param {unknown} data */
+  #received(data) {
+    if (this.#closed || typeof data !== "string" || data.length > MESSAGE_LIMIT) return;
+    try {
+      const message = JSON.parse(data);
+      if (Array.isArray(message) && typeof message[0] === "string") this.#on.message(message);
+    } catch {
+      // A guest may send anything; what is no JSON is nothing.
+    }
+  }
+}
+
+/** @param {RTCRtpTransceiver} transceiver */
+function preferH264(transceiver) {
+  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
+  const rank = (/** @type {RTCRtpCodec} */ codec) => {
+    if (codec.mimeType !== "video/H264") return 2;
+    return /packetization-mode=1.*profile-level-id=42e0/.test(codec.sdpFmtpLine ?? "") ? 0 : 1;
+  };
+  if (codecs.length) transceiver.setCodecPreferences([...codecs].sort((a, b) => rank(a) - rank(b)));
+}

@@ -1,0 +1,36 @@
+/** A video encoder's black is a little off zero; a dark grey desktop is well above. 0..255. */
+const BLACK = 12;
+
+/** Large enough that a line of text on a black terminal still shows in the small copy. */
+export const PROBE = Object.freeze({ width: 96, height: 54 });
+
+/**
+ * True when any pixel is lit: then the picture counts.
+ * @param {Uint8ClampedArray} rgba
+ */
+export function anyLit(rgba) {
+  for (let at = 0; at < rgba.length; at += 4) {
+    const alpha = rgba[at + 3] ?? 0;
+    if (alpha > 0 && Math.max(rgba[at] ?? 0, rgba[at + 1] ?? 0, rgba[at + 2] ?? 0) > BLACK) return true;
+  }
+  return false;
+}
+
+/** Looks at pictures through one small canvas. */
+export class Probe {
+  #context;
+
+  constructor() {
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, PROBE);
+    this.#context = canvas.getContext("2d", { willReadFrequently: true });
+  }
+
+  /** @param {CanvasImageSource} picture */
+  isLit(picture) {
+    const context = this.#context;
+    if (!context) return true;
+    context.drawImage(picture, 0, 0, PROBE.width, PROBE.height);
+    return anyLit(context.getImageData(0, 0, PROBE.width, PROBE.height).data);
+  }
+}

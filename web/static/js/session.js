@@ -1,0 +1,206 @@
+import { ApiError, get, goSignIn, post, remove } from "./api.js";
+import { byId, copyFrom, make, setText } from "./elements.js";
+import { about, endingOf, isOver, statsLine } from "./format.js";
+import { showProgress } from "./progress.js";
+import { showSignin } from "./signin.js";
+import { publish } from "./surface.js";
+import { Viewer } from "./viewer.js";
+
+/** @import { Provider, Rung, Session } from "../../types/model" */
+
+const STATS_MS = 1000;
+
+const id = location.pathname.split("/").at(-1) ?? "";
+const stage = byId("stage");
+const openButton = /** @type {HTMLButtonElement} */ (byId("open-webrtc"));
+const vncButton = /** @type {HTMLButtonElement} */ (byId("use-vnc"));
+const pasteButton = /** @type {HTMLButtonElement} */ (byId("paste"));
+const fullButton = /** @type {HTMLButtonElement} */ (byId("full-screen"));
+const endButton = /** @type {HTMLButtonElement} */ (byId("end"));
+
+/** @type {Map<string, Provider>} */
+const providers = new Map();
+let signedOut = false;
+let missing = false;
+
+const viewer = new Viewer(id, stage, { changed: show, refused });
+publish(viewer);
+
+/** @type {Record<Rung, string>} */
+const RUNGS = { webrtc: "WebRTC", "webrtc-relay": "WebRTC by relay", vnc: "noVNC" };
+
+/** @param {"missing" | "signed-out"} why */
+function refused(why) {
+  if (why === "signed-out" && !viewer.rung) return goSignIn();
+  signedOut ||= why === "signed-out";
+  missing ||= why === "missing";
+  show();
+}
+
+/** Bring the page in line with what is. Cheap, and called for every change. */
+function show() {
+  const { session } = viewer;
+  showBadge();
+  showButtons(session);
+  showCover(session);
+  showToast();
+  if (!session) return;
+  const name = providers.get(session.provider ?? "")?.name ?? session.provider ?? "Desktop";
+  setText(byId("title"), name);
+  document.title = `${name} · transom`;
+  showProgress(session);
+  showSignin(session);
+  showFacts(session);
+}
+
+function showBadge() {
+  const { state, rung } = viewer;
+  const words = {
+    waiting: "Starting",
+    connecting: "Connecting",
+    live: rung ? RUNGS[rung] : "",
+    lost: "Reconnecting",
+    over: "Ended",
+  };
+  byId("badge").dataset["state"] = state;
+  setText(byId("badge-text"), words[state]);
+}
+
+/** @param {Session | null} session */
+function showButtons(session) {
+  const { rung, pinned, state } = viewer;
+  const ready = session?.state === "ready";
+  openButton.disabled = vncButton.disabled = !ready;
+  pasteButton.disabled = fullButton.disabled = !rung;
+  endButton.disabled = !session || isOver(session) || session.state === "stopping";
+  openButton.setAttribute("aria-pressed", String(rung === "webrtc" || rung === "webrtc-relay"));
+  vncButton.setAttribute("aria-pressed", String(rung === "vnc"));
+  setText(vncButton, pinned ? "Use WebRTC" : "Use noVNC");
+  stage.classList.toggle("lost", state === "lost");
+}
+
+/** @param {Session | null} session */
+function showCover(session) {
+  const over = missing || Boolean(session && (isOver(session) || session.state === "stopping"));
+  byId("cover").hidden = viewer.rung !== null && !over;
+  byId("cover-actions").hidden = !over;
+  byId("stages").hidden = over;
+  const [title, text] = coverWords(session);
+  setText(byId("cover-title"), title);
+  setText(byId("cover-text"), text);
+}
+
+/** @param {Session | null} session @returns {[string, string]} */
+function coverWords(session) {
+  if (missing) return ["There is no such session", "It may have ended long ago, or belong to somebody else."];
+  if (session?.state === "stopping") return ["Ending the session", "The machine is being taken down."];
+  if (session?.state === "failed") return ["The session failed", `${endingOf(session.reason)} ${session.detail}`.trim()];
+  if (session && isOver(session)) return ["The session has ended", endingOf(session.reason)];
+  if (!viewer.reachable) return ["Waiting for the server", "It does not answer just now. Nothing is lost; this page goes on by itself."];
+  if (session?.state === "ready") return ["Connecting the picture", "Your desktop is ready."];
+  return ["Preparing your desktop", "A machine of its own is being made for you."];
+}
+
+function showToast() {
+  const toast = byId("toast");
+  const text = toastWords();
+  toast.hidden = !text;
+  setText(toast, text);
+}
+
+function toastWords() {
+  if (!viewer.rung) return "";
+  if (signedOut) return "You have been signed out. The picture stays; open the dashboard to sign in again.";
+  if (viewer.state === "lost") return "The picture stopped. Reconnecting…";
+  if (!viewer.reachable) return "The server is away for a moment. Your desktop goes on.";
+  return "";
+}
+
+/** @param {Session} session */
+function showFacts(session) {
+  const left = session.expires_at - Date.now();
+  const facts = [
+    ["State", session.state],
+    ...(isOver(session) ? [] : [["Time left", about(left)]]),
+    ["Desktop", `${session.width} × ${session.height}`],
+    ["Machine", session.driver],
+    ["Name", session.id],
+  ];
+  byId("facts").replaceChildren(
+    ...facts.flatMap(([term, value]) => [make("dt", {}, term ?? ""), make("dd", {}, value ?? "")]),
+  );
+  const warnings = byId("warnings");
+  warnings.hidden = !session.warnings.length;
+  warnings.replaceChildren(...session.warnings.map((warning) => make("li", {}, warning)));
+}
+
+async function endSession() {
+  const dialog = /** @type {HTMLDialogElement} */ (byId("confirm"));
+  dialog.showModal();
+  await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
+  if (dialog.returnValue !== "yes") return viewer.focus();
+  endButton.disabled = true;
+  await remove(`/api/sessions/${id}`).catch((/** @type {ApiError} */ error) => {
+    endButton.disabled = false;
+    byId("toast").hidden = false;
+    setText(byId("toast"), error.message);
+  });
+}
+
+async function paste() {
+  try {
+    viewer.type(await navigator.clipboard.readText());
+  } catch {
+    setText(pasteButton, "Press Ctrl+V on the page first");
+    setTimeout(() => setText(pasteButton, "Paste"), 2500);
+  }
+  viewer.focus();
+}
+
+async function fullScreen() {
+  if (document.fullscreenElement) return document.exitFullscreen();
+  await stage.requestFullscreen({ navigationUI: "hide" });
+  // Escape and the like belong to the desktop then; only some browsers can do this.
+  await /** @type {any} */ (navigator).keyboard?.lock?.().catch(() => {});
+  return viewer.focus();
+}
+
+/** Guacamole's chord: the one that takes the keyboard back. @param {KeyboardEvent} event */
+function takeKeyboardBack(event) {
+  if (!(event.ctrlKey && event.altKey && event.shiftKey) || !stage.contains(document.activeElement)) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  vncButton.focus();
+}
+
+async function showStats() {
+  const stats = await viewer.stats();
+  setText(byId("stats"), viewer.rung ? statsLine(stats) : "");
+}
+
+/** @param {string} verb @param {() => Promise<unknown>} act */
+function onClick(verb, act) {
+  byId(verb).addEventListener("click", () => void act());
+}
+
+openButton.addEventListener("click", () => viewer.use("webrtc"));
+vncButton.addEventListener("click", () => viewer.use(viewer.pinned ? "webrtc" : "vnc"));
+onClick("paste", paste);
+onClick("full-screen", fullScreen);
+onClick("end", endSession);
+onClick("copy-url", () => copyFrom(/** @type {any} */ (byId("copy-url")), viewer.session?.signin?.url ?? ""));
+onClick("copy-code", () => copyFrom(/** @type {any} */ (byId("copy-code")), viewer.session?.signin?.user_code ?? ""));
+onClick("type-code", async () => {
+  viewer.type(viewer.session?.signin?.user_code ?? "");
+  viewer.focus();
+});
+onClick("again", () => post(`/api/sessions/${id}/signin`, { provider: viewer.session?.signin?.provider ?? "" }).catch(() => {}));
+onClick("cancel", () => remove(`/api/sessions/${id}/signin`).catch(() => {}));
+window.addEventListener("keydown", takeKeyboardBack, { capture: true });
+setInterval(() => document.hidden || void showStats(), STATS_MS);
+
+show();
+viewer.start();
+const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
+for (const provider of known) providers.set(provider.id, provider);
+show();

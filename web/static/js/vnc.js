@@ -1,0 +1,96 @@
+import RFB from "/static/novnc/core/rfb.js";
+import { firstLit } from "./drawers.js";
+import { keysymsOf } from "./keysyms.js";
+
+/** @import { Sample } from "./statistics.js" */
+/** @import { Size } from "../../types/model" */
+
+/** The noVNC rung: pictures, pointer and keys over one WebSocket, on a layer. */
+export class Vnc {
+  #layer;
+  #rfb;
+  #canvas;
+  #resize;
+  #bytes = 0;
+  #frames = 0;
+  #closed = false;
+
+  /**
+   * @param {HTMLElement} layer
+   * @param {WebSocket} socket
+   * @param {{ picture: () => void, closed: () => void, resize: (size: Size) => void }} on `picture`: something
+   *   that is not black was drawn; `resize` asks for another desktop size, which RFB is not allowed to
+   */
+  constructor(layer, socket, on) {
+    this.#layer = layer;
+    this.#resize = on.resize;
+    socket.addEventListener("message", ({ data }) => (this.#bytes += data.byteLength ?? data.size ?? 0));
+    this.#rfb = new RFB(layer, socket, { shared: true });
+    Object.assign(this.#rfb, { scaleViewport: true, resizeSession: false, background: "transparent" });
+    this.#rfb.addEventListener("disconnect", () => this.#gone(on.closed));
+    this.#canvas = /** @type {HTMLCanvasElement} */ (layer.querySelector("canvas"));
+    this.#watch(on.picture);
+  }
+
+  get layer() {
+    return this.#layer;
+  }
+
+  get element() {
+    return this.#canvas;
+  }
+
+  /** @returns {Size} */
+  size() {
+    return { width: this.#canvas.width, height: this.#canvas.height };
+  }
+
+  /** @param {Size} size */
+  resize(size) {
+    this.#resize(size);
+  }
+
+  /** @returns {Promise<Sample>} */
+  async sample() {
+    const unknown = { rttMs: null, jitterMs: null, lost: null, received: null };
+    return { at: performance.now(), frames: this.#frames, bytes: this.#bytes, ...this.size(), ...unknown };
+  }
+
+  focus() {
+    this.#rfb.focus({ preventScroll: true });
+  }
+
+  /** @param {string} text */
+  type(text) {
+    for (const keysym of keysymsOf(text)) this.#rfb.sendKey(keysym, null);
+  }
+
+  close() {
+    this.#closed = true;
+    this.#rfb.disconnect();
+  }
+
+  /** The last picture stays on the screen: noVNC takes its canvas away, we put it back. @param {() => void} tell */
+  #gone(tell) {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#layer.append(this.#canvas);
+    tell();
+  }
+
+  /** noVNC tells of no frames, but each one ends in a drawImage on its canvas. @param {() => void} picture */
+  #watch(picture) {
+    const context = /** @type {any} */ (this.#canvas.getContext("2d"));
+    const lit = firstLit();
+    const draw = context.drawImage;
+    let seen = false;
+    context.drawImage = (/** @type {unknown[]} */ ...what) => {
+      draw.apply(context, what);
+      this.#frames += 1;
+      if (!seen && lit(this.#canvas)) {
+        seen = true;
+        picture();
+      }
+    };
+  }
+}

@@ -1,0 +1,144 @@
+import { Cursors } from "./cursor.js";
+import { Input } from "./input.js";
+import { Peer } from "./peer.js";
+import { Picture } from "./picture.js";
+
+/** @import { Sample } from "./statistics.js" */
+/** @import { Size } from "../../types/model" */
+
+/** Largest desktop side the guest may claim. */
+const MOST_PX = 7680;
+
+/**
+ * @typedef {object} WebRtcEvents
+ * @property {(sdp: string) => void} offer
+ * @property {(state: RTCPeerConnectionState) => void} connection
+ * @property {(relay: boolean) => void} picture the first that is not black was drawn
+ * @property {() => void} frame a picture was drawn
+ * @property {(relay: boolean) => void} relay known once connected
+ * @property {() => void} swapped another element shows the picture
+ * @property {() => void} open input may be sent
+ */
+
+/** The WebRTC rung: one peer, its picture and its input on a layer. */
+export class WebRtc {
+  #layer;
+  #on;
+  #peer;
+  #input;
+  #cursors = new Cursors();
+  /** @type {Picture | null} */
+  #picture = null;
+  /** @type {Size | null} what the guest says */
+  #desktop = null;
+  #relay = false;
+  #lit = false;
+  #frames = 0;
+
+  /** @param {HTMLElement} layer @param {RTCIceServer[]} iceServers @param {WebRtcEvents} on */
+  constructor(layer, iceServers, on) {
+    this.#layer = layer;
+    this.#on = on;
+    this.#peer = new Peer(iceServers, {
+      offer: on.offer,
+      open: on.open,
+      connection: (state) => void this.#changed(state),
+      stream: (stream) => this.#show(stream),
+      message: (message) => this.#received(message),
+    });
+    this.#input = new Input(layer, this.#peer, {
+      desktop: () => this.size(),
+      box: () => (this.#picture?.element ?? layer).getBoundingClientRect(),
+    });
+  }
+
+  get layer() {
+    return this.#layer;
+  }
+
+  get element() {
+    return this.#picture?.element ?? null;
+  }
+
+  open() {
+    return this.#peer.open();
+  }
+
+  /** @param {string} sdp */
+  answer(sdp) {
+    return this.#peer.answer(sdp);
+  }
+
+  /** @returns {Size} */
+  size() {
+    return this.#desktop ?? this.#picture?.size() ?? { width: 0, height: 0 };
+  }
+
+  /** @param {Size} size */
+  resize({ width, height }) {
+    this.#peer.control("s", width, height);
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  /** @param {string} text */
+  type(text) {
+    this.#input.type(text);
+  }
+
+  /** @returns {Promise<Sample>} */
+  async sample() {
+    const { bytes, rttMs, jitterMs, lost, received } = await this.#peer.report();
+    const size = this.#picture?.size() ?? { width: 0, height: 0 };
+    return { at: performance.now(), frames: this.#frames, ...size, bytes, rttMs, jitterMs, lost, received };
+  }
+
+  close() {
+    this.#input.stop();
+    this.#peer.close();
+    this.#picture?.stop();
+  }
+
+  /** @param {RTCPeerConnectionState} state */
+  async #changed(state) {
+    this.#on.connection(state);
+    if (state !== "connected") return;
+    this.#relay = (await this.#peer.report()).relay;
+    this.#on.relay(this.#relay);
+  }
+
+  /** @param {MediaStream} stream */
+  #show(stream) {
+    this.#picture?.stop();
+    this.#picture = new Picture(this.#layer, stream, {
+      frame: (lit) => this.#drawn(lit),
+      swapped: this.#on.swapped,
+    });
+    this.#picture.element.tabIndex = -1;
+  }
+
+  /** @param {boolean} lit */
+  #drawn(lit) {
+    this.#frames += 1;
+    if (lit && !this.#lit) {
+      this.#lit = true;
+      this.#on.picture(this.#relay);
+    } else if (this.#lit) {
+      this.#on.frame();
+    }
+  }
+
+  /** @param {unknown[]} message from the guest, who may say anything */
+  #received(message) {
+    const [tag, width, height] = message;
+    if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
+    if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
+  }
+}
+
+/** @param {unknown} value @returns {value is number} */
+function isSide(value) {
+  return typeof value === "number" && Number.isInteger(value) && value > 0 && value <= MOST_PX;
+}

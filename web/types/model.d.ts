@@ -1,0 +1,163 @@
+/** The shapes of docs/reference/http.md and channels.md. Times are Unix milliseconds. */
+
+export type SessionState = "requested" | "creating" | "booting" | "ready" | "stopping" | "ended" | "failed";
+export type SigninStage = "pending" | "starting" | "waiting" | "saving" | "done" | "failed" | "cancelled";
+export type Stage =
+  | "accepted" | "machine" | "guest" | "display" | "desktop" | "browser" | "ready" | "first_frame";
+
+export interface Saved {
+  names: string[];
+  expires_at: number | null;
+}
+
+export interface Signin {
+  flow: string;
+  provider: string;
+  stage: SigninStage;
+  url: string | null;
+  user_code: string | null;
+  message: string;
+  saved: Saved | null;
+}
+
+export interface Session {
+  id: string;
+  state: SessionState;
+  reason: string | null;
+  detail: string;
+  provider: string | null;
+  driver: string;
+  created_at: number;
+  expires_at: number;
+  idle_at: number;
+  width: number;
+  height: number;
+  warnings: string[];
+  /** Milliseconds since the request, for each stage that was reached. */
+  timeline: Partial<Record<Stage, number>>;
+  signin: Signin | null;
+  page: string;
+  sequence: number;
+}
+
+export interface Provider {
+  id: string;
+  name: string;
+  title: string;
+}
+
+export interface Me {
+  id: string;
+  name: string;
+  role: "administrator" | "user";
+}
+
+export interface Credential {
+  provider: string;
+  names: string[];
+  created_at: number;
+  expires_at: number | null;
+}
+
+export interface Token {
+  id: string;
+  label: string;
+  created_at?: number;
+  last_used_at?: number | null;
+}
+
+export interface User {
+  id: string;
+  name: string;
+  role: "administrator" | "user";
+}
+
+export interface IceServers {
+  ice_servers: RTCIceServer[];
+  ttl_s: number;
+}
+
+export interface Description {
+  peer: string;
+  epoch: number;
+  sdp: string;
+}
+
+export type Rung = "webrtc" | "webrtc-relay" | "vnc";
+
+/** What `window.transom.stats()` resolves to; null is what this rung cannot measure. */
+export interface Stats {
+  fps: number;
+  kbps: number;
+  rtt_ms: number | null;
+  jitter_ms: number | null;
+  loss: number | null;
+  /** Pictures drawn since this rung began. */
+  frames: number;
+  width: number;
+  height: number;
+}
+
+export interface Heartbeat {
+  peer?: string;
+  epoch?: number;
+  rung?: Rung;
+  first_frame?: boolean;
+  stats?: Stats;
+}
+
+export interface Surface {
+  readonly state: "waiting" | "connecting" | "live" | "lost" | "over";
+  readonly rung: Rung | null;
+  readonly epoch: number;
+  stats(): Promise<Stats>;
+  use(rung: "vnc" | "webrtc"): void;
+}
+
+export interface Size {
+  width: number;
+  height: number;
+}
+
+export interface Point {
+  x: number;
+  y: number;
+}
+
+/** What goes into the ladder. `now` is milliseconds of any steady clock. */
+export type LadderEvent = { now: number } & (
+  | { type: "ready" }
+  | { type: "over" }
+  | { type: "choose"; rung: "webrtc" | "vnc" }
+  | { type: "signal"; up: boolean }
+  | { type: "refused"; epoch: number }
+  | { type: "connection"; epoch: number; state: RTCPeerConnectionState }
+  | { type: "picture"; epoch: number; relay: boolean }
+  | { type: "frame"; epoch: number }
+  | { type: "relay"; epoch: number; relay: boolean }
+  | { type: "vnc-picture"; vnc: number }
+  | { type: "vnc-closed"; vnc: number }
+  | { type: "visible"; visible: boolean }
+  | { type: "network" }
+  | { type: "leave" }
+  | { type: "return" }
+  | { type: "tick" }
+);
+
+/** What comes out of it. */
+export type LadderCommand =
+  | { do: "open-peer"; epoch: number }
+  | { do: "close-peer"; epoch: number }
+  | { do: "show-peer"; epoch: number }
+  | { do: "open-vnc"; vnc: number }
+  | { do: "close-vnc"; vnc: number }
+  | { do: "show-vnc"; vnc: number };
+
+/** What the signal tells the page. */
+export type SignalEvent =
+  | { type: "session"; session: Session }
+  | { type: "answer"; epoch: number; sdp: string }
+  | { type: "refused"; epoch: number; code: string; message: string }
+  | { type: "reachable"; up: boolean }
+  | { type: "missing" }
+  | { type: "signed-out" };
