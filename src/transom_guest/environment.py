@@ -57,5 +57,8 @@ def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[st
         "NO_AT_BRIDGE": "1",
         "GTK_A11Y": "none",
         "GSETTINGS_BACKEND": "memory",
+        # made when the image was: the plugins need not be looked through at each start
+        "GST_REGISTRY": "/var/cache/gstreamer-1.0/registry.bin",
+        "GST_REGISTRY_UPDATE": "no",
     }
     return found | {name: inherited[name] for name in KEPT if inherited.get(name)}

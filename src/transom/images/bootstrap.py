@@ -1,0 +1,94 @@
+"""The Debian part: mmdebstrap makes a tarball, kept by the digest of what decides it, then unpacked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from transom.images.errors import ImageError
+from transom.images.recipe import Recipe
+from transom.images.run import run
+
+DEADLINE = 3600.0
+UNPACK_DEADLINE = 600.0
+KEPT_TARBALLS = 1
+LEFT_OUT = ("doc", "man", "info", "locale", "lintian", "bug")
+"""Folders of /usr/share that no program needs to run; licences are kept (see COPYRIGHT)."""
+COPYRIGHT = "/usr/share/doc/*/copyright"
+MILESTONES = {
+    "running apt-get update": 0.02,
+    "downloading packages with apt": 0.05,
+    "extracting archives": 0.25,
+    "installing essential packages": 0.35,
+    "installing remaining packages inside the chroot": 0.45,
+    "cleaning package lists": 0.95,
+    "creating tarball": 0.97,
+}
+"""What mmdebstrap says -> how far it is."""
+
+
+def tarball(recipe: Recipe, cache: Path, work: Path, saw: Callable[[float, str], None]) -> Path:
+    """Return the tarball of the recipe's packages, from `cache` or freshly made. Raises ImageError."""
+    ending = "tar.zst" if shutil.which("zstd") else "tar"
+    kept = cache / f"bootstrap-{recipe.bootstrap_digest}.{ending}"
+    if kept.exists():
+        return kept
+    fresh = work / f"bootstrap.{ending}"
+    run(
+        _mmdebstrap(recipe, fresh),
+        deadline=DEADLINE,
+        mend="see the lines above; if a mirror cannot be reached, set TRANSOM_MIRROR",
+        saw=lambda line: saw(*_shown(line)),
+        env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+    )
+    cache.mkdir(mode=0o755, parents=True, exist_ok=True)
+    for old in sorted(cache.glob("bootstrap-*"))[: -KEPT_TARBALLS or None]:
+        old.unlink()
+    fresh.replace(kept)
+    return kept
+
+
+def unpack(archive: Path, root: Path) -> None:
+    """Unpack into the new folder `root`; device nodes are left out, every driver brings its own."""
+    root.mkdir(mode=0o755)
+    # an ordinary user owns what it unpacks: the sandbox mounts it read-only either way
+    owner = ["--same-owner", "--same-permissions"] if os.geteuid() == 0 else ["--no-same-owner"]
+    place = ["--file", str(archive), "--directory", str(root)]
+    run(
+        ["tar", "--extract", *place, "--numeric-owner", *owner, "--exclude=./dev/*"],
+        deadline=UNPACK_DEADLINE,
+        mend=f"remove {archive} and build again",
+    )
+
+
+def _mmdebstrap(recipe: Recipe, target: Path) -> list[str]:
+    mode = "root" if os.geteuid() == 0 else "unshare"
+    return [
+        *("mmdebstrap", f"--mode={mode}", "--variant=minbase", f"--include={','.join(recipe.packages)}"),
+        '--aptopt=APT::Install-Recommends "false"',
+        '--aptopt=Acquire::Languages "none"',
+        '--aptopt=Acquire::Retries "3"',
+        "--dpkgopt=force-unsafe-io",
+        *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT),
+        f"--dpkgopt=path-include={COPYRIGHT}",
+        *(recipe.suite, str(target)),
+        *([recipe.mirror] if recipe.mirror else []),
+    ]
+
+
+def _shown(line: str) -> tuple[float, str]:
+    """(fraction or a negative number for "as before", text) of a line of mmdebstrap's."""
+    text = line.removeprefix("I: ").rstrip(".")
+    return next((share for start, share in MILESTONES.items() if text.startswith(start)), -1.0), text
+
+
+def check(recipe: Recipe) -> None:
+    """Raise ImageError when this user may not bootstrap: not root, and no sub-ids for unshare mode."""
+    if os.geteuid() == 0:
+        return
+    if shutil.which("newuidmap") is None:
+        raise ImageError(
+            "building as an ordinary user needs newuidmap", mend="apt-get install uidmap, or build as root"
+        )

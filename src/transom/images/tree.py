@@ -1,0 +1,81 @@
+"""A root file system as a tree: one digest for all of it, times clamped, removed whatever its modes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+EPOCH = 1_767_225_600
+"""2026-01-01: no file of an image is younger, so that two builds of the same bytes look the same."""
+
+
+def entries(root: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file, folder and link under `root`, by path, links not followed; names that are not UTF-8 too."""
+    pending = [""]
+    while pending:
+        where = pending.pop()
+        with os.scandir(root / where) as found:
+            names = sorted(found, key=lambda entry: entry.name, reverse=True)
+        for entry in reversed(names):
+            yield f"{where}{entry.name}", entry.stat(follow_symlinks=False)
+        pending += [f"{where}{entry.name}/" for entry in names if entry.is_dir(follow_symlinks=False)]
+
+
+def digest(root: Path) -> tuple[str, int, int]:
+    """(`sha256-...`, bytes of content, number of files). Owners and times are left out, modes are not."""
+    found = sorted(entries(root))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        lines = pool.map(lambda entry: _line(root, *entry), found, chunksize=64)
+        total = hashlib.sha256()
+        for line in lines:
+            total.update(line)
+    files = [status.st_size for _, status in found if stat.S_ISREG(status.st_mode)]
+    return f"sha256-{total.hexdigest()}", sum(files), len(files)
+
+
+def _line(root: Path, path: str, status: os.stat_result) -> bytes:
+    mode = status.st_mode
+    if stat.S_ISREG(mode):
+        with (root / path).open("rb") as file:
+            what = f"file {status.st_size} {hashlib.file_digest(file, 'sha256').hexdigest()}"
+    elif stat.S_ISLNK(mode):
+        what = f"link {os.readlink(root / path)}"
+    else:
+        what = f"other {stat.S_IFMT(mode):o}"
+    return f"{path}\0{mode & 0o777:o} {what}\n".encode(errors="surrogateescape")
+
+
+def clamp(root: Path) -> None:
+    """Set every time after EPOCH to EPOCH."""
+    for path, status in [*entries(root), (".", root.stat())]:
+        if status.st_mtime > EPOCH:
+            os.utime(root / path, (EPOCH, EPOCH), follow_symlinks=False)
+
+
+def open_to_all(root: Path) -> None:
+    """Let the sandbox's user read what any user of the machine may: folders the builder's umask closed."""
+    for path in ("", "etc", "usr", "opt", "home", "usr/local", "usr/local/bin"):
+        folder = root / path
+        if folder.is_dir() and not folder.is_symlink():
+            folder.chmod(0o755)
+
+
+def remove(folder: Path) -> None:
+    """Remove a tree, also one whose folders may not be written. Missing is fine."""
+
+    def again(retry: Callable[..., Any], path: str, _why: Any) -> None:
+        if isinstance(_why[1], FileNotFoundError):
+            return
+        os.chmod(os.path.dirname(path), 0o700)
+        if os.path.isdir(path) and not os.path.islink(path):
+            os.chmod(path, 0o700)
+        retry(path)
+
+    if folder.exists() or folder.is_symlink():
+        shutil.rmtree(folder, onerror=again)
