@@ -21,6 +21,9 @@ class Credential:
     names: tuple[str, ...]
     vault_key_id: str
     sealed: Sealed
+    flow: str = ""
+    """The sign-in that it came from, and `serial`, which rises within it: an older one never replaces a newer."""
+    serial: int = 0
 
 
 @dataclass(frozen=True, slots=True)

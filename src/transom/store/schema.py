@@ -1,0 +1,79 @@
+"""Brings a database to this version's schema, once, whoever else opens it at the same time."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from transom.model.errors import Unavailable
+from transom.store.engine import WRITE
+from transom.store.transactions import explained
+
+HEAD = "0001"
+"""The newest migration. Known here so that an up-to-date database opens without importing Alembic (0.5 s)."""
+MIGRATIONS = Path(__file__).parent / "migrations"
+MIGRATION_LOCK = 0x7472616E736F6D
+"""PostgreSQL advisory lock that one migrating process holds: `transom` in ASCII."""
+
+
+def prepare_schema(engine: Engine, *, wait_ms: int) -> None:
+    """Migrate to HEAD in one transaction. Raises Unavailable, also for a schema newer than this program."""
+    try:
+        if engine.dialect.name == "sqlite":
+            _use_wal(engine, wait_ms)
+        with engine.connect() as connection, connection.begin():
+            found = _revision(connection)
+        if found != HEAD:
+            _migrate(engine, wait_ms)
+    except DBAPIError as error:
+        raise explained(error) from None
+
+
+def _use_wal(engine: Engine, wait_ms: int) -> None:
+    # Changing the journal mode ignores SQLite's busy timeout, and two first opens meet here.
+    until = time.monotonic() + wait_ms / 1000
+    connection = engine.raw_connection()
+    try:
+        while True:
+            try:
+                connection.cursor().execute("PRAGMA journal_mode=WAL")
+                return
+            except connection.dbapi_connection.OperationalError as error:  # type: ignore[union-attr]
+                if time.monotonic() > until:
+                    raise OperationalError("PRAGMA journal_mode", None, error) from error
+                time.sleep(0.02)
+    finally:
+        connection.close()
+
+
+def _revision(connection: Connection) -> str | None:
+    """The schema's revision, or None for an empty database."""
+    if not connection.dialect.has_table(connection, "alembic_version"):
+        return None
+    return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+
+def _migrate(engine: Engine, wait_ms: int) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with engine.connect() as connection, connection.execution_options(**{WRITE: True}).begin():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+        found = _revision(connection)
+        if found is not None and found not in known:
+            raise Unavailable(
+                f"the database has schema {found}, and this transom knows schemas up to {HEAD}: "
+                "it was written by a newer version; start that one",
+                code="schema_newer",
+            )
+        if found != HEAD:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")

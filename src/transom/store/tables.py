@@ -1,0 +1,159 @@
+"""The tables, as this version of transom sees them. `migrations/` makes them; a test holds the two together.
+
+Times are Unix milliseconds. Two column types make SQLite and PostgreSQL behave alike: `Line` for text
+from outside, `Json` for small structures nobody queries.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+LIVING = text("state NOT IN ('ended', 'failed')")
+"""The sessions that still have, or may still get, a machine."""
+
+
+class Line(TypeDecorator[str]):
+    """Text from outside. PostgreSQL has no NUL and no lone surrogate: both become U+FFFD, on every database."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        if value is None:
+            return None
+        whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return whole.replace("\0", "\ufffd")
+
+
+class Json(TypeDecorator[Any]):
+    """A small structure kept as ASCII JSON text; None inside stays JSON's null."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
+        return None if value is None else json.loads(value)
+
+
+metadata = MetaData()
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Text, primary_key=True),
+    # No foreign key: the row outlives its user, so that the machine is still taken down.
+    Column("user_id", Text, nullable=False),
+    Column("idempotency_key", Line),
+    Column("state", Text, nullable=False),
+    Column("driver", Text, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("state_since", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("idle_seconds", Integer, nullable=False),
+    Column("last_seen_at", BigInteger, nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("start_url", Line, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("provider", Line),
+    Column("wanted_end", Text),
+    Column("end_detail", Line, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("kept_until", BigInteger),
+    Column("timeline", Json, nullable=False),
+    Column("signin", Json, nullable=False),
+    Column("warnings", Json, nullable=False),
+    UniqueConstraint("user_id", "idempotency_key", name="sessions_idempotency"),
+    Index("sessions_by_user", "user_id", "created_at"),
+    # Two living machines in one slot would share a user id, and so each other's files.
+    Index("sessions_living_slot", "slot", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("name", Line, nullable=False, unique=True),
+    Column("role", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+secrets = Table(
+    "secrets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("label", Line, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("last_used_at", BigInteger),
+    CheckConstraint("length(digest) = 32", name="secrets_digest_is_sha256"),
+)
+
+vault_keys = Table(
+    "vault_keys",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("public", LargeBinary, nullable=False),
+    Column("wrapped_private", LargeBinary, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+
+credentials = Table(
+    "credentials",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("provider", Line, nullable=False),
+    Column("session", Text, nullable=False),
+    Column("flow", Text, nullable=False),
+    Column("serial", Integer, nullable=False),
+    Column("generation", Integer, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("names", Json, nullable=False),
+    Column("vault_key_id", Text, ForeignKey("vault_keys.id"), nullable=False),
+    Column("wrapped_key", LargeBinary, nullable=False),
+    Column("nonce", LargeBinary, nullable=False),
+    Column("ciphertext", LargeBinary, nullable=False),
+    Column("erased", Boolean, nullable=False),
+    UniqueConstraint("user_id", "provider", "generation", name="credentials_generation"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    # No foreign key: the trail outlives whom it speaks of.
+    Column("user_id", Text, nullable=False, index=True),
+    Column("action", Text, nullable=False),
+    Column("subject", Line, nullable=False),
+    Column("outcome", Line, nullable=False),
+    Column("detail", Json, nullable=False),
+)
