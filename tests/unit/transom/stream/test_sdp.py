@@ -191,7 +191,7 @@ async def test_aiortc_takes_an_answer_with_the_door_as_its_only_candidate():
     await viewer.setRemoteDescription(RTCSessionDescription(answer, "answer"))
     transport = viewer.getTransceivers()[0].receiver.transport.transport
     found = [
-        (candidate.ip, candidate.port) for candidate in transport.iceGatherer._connection.remote_candidates
+        (candidate.host, candidate.port) for candidate in transport.iceGatherer._connection.remote_candidates
     ]
     assert set(found) == {("198.51.100.7", 40001)}
     await viewer.close()
@@ -238,7 +238,6 @@ def test_another_address_of_the_agent_may_be_expected():
         ("a=ice-pwd:5tIeXkJwQJuGMB0hkm15qt9sBGwmABvh", "a=ice-pwd:short"),
         ("a=ice-ufrag:bzfb", "a=ice-ufrag:aaaa\na=ice-ufrag:bzfb"),
         ("sha-256", "sha-1"),
-        ("m=video 9", "m=video 0"),
         ("m=video 9", "m=video 90000"),
         ("m=video 9", "m=video"),
         ("v=0\n", ""),
@@ -250,13 +249,12 @@ def test_another_address_of_the_agent_may_be_expected():
 def test_a_lying_or_broken_answer_is_refused(old, new):
     assert old in GUEST
     with pytest.raises(SdpError):
-        read_transport(
-            GUEST.replace(old, new) if old != "m=video 9" or new != "m=video 0" else _all_rejected()
-        )
+        read_transport(GUEST.replace(old, new))
 
 
-def _all_rejected() -> str:
-    return GUEST.replace("m=video 9", "m=video 0").replace("m=application 9", "m=application 0")
+def test_an_answer_that_rejects_everything_is_refused():
+    with pytest.raises(SdpError, match="rejected"):
+        read_transport(GUEST.replace("m=video 9", "m=video 0").replace("m=application 9", "m=application 0"))
 
 
 def test_sections_with_two_transports_are_refused():
