@@ -126,8 +126,10 @@ class SigninLab:
         return SigninStart(flow, spec, "key1", public, self.identity)
 
     async def until(self, stage: str) -> SigninState:
-        """The first state of that stage, seen already or to come."""
-        return await self._until(lambda: next((s for s in self.states if s.stage == stage), None))
+        """The first state of that stage, seen already or to come. An unwanted failure fails the test at once."""
+        found = await self._until(lambda: next((s for s in self.states if s.stage in (stage, "failed")), None))
+        assert found.stage == stage, found
+        return found
 
     async def serial(self, number: int) -> CredentialSealed:
         """What was sealed under that serial."""

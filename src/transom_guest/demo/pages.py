@@ -43,8 +43,8 @@ def allow_page(request: AuthorizeRequest) -> bytes:
         f"<p><strong>{escape(request.client)}</strong> wants to use your demo account. No password is needed."
         '</p><form method="post" action="/authorize" autocomplete="off">'
         f'<input type="hidden" name="request" value="{escape(request.id)}">'
-        '<label for="name">Your name</label><input id="name" name="name" value="demo" maxlength="40" required>'
-        '<button id="allow" type="submit" autofocus>Allow</button></form>',
+        '<label for="name">Your name</label><input id="name" name="name" placeholder="demo" maxlength="40" autofocus>'
+        '<button id="allow" type="submit">Allow</button></form>',
     )
 
 

@@ -185,6 +185,8 @@ class Run:
         spec = self.start.spec
         try:
             self._opener.start()
+            for file in spec.files:  # codex refuses a CODEX_HOME that is not there
+                (self._place.home / file.path).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._tool = await Tool.start(spec.argv, self._environment(), self._place.home, self._wrote)
         except OSError as error:
             self.put(e.Broken(f"cannot start {spec.argv[0]}: {error.strerror}"))
