@@ -14,7 +14,7 @@ export const WAITS = Object.freeze({
   answerMs: 10_000,
   /** How often the session is asked for while there is no WebSocket. */
   pollMs: 1000,
-  again: Object.freeze({ firstMs: 300, mostMs: 10_000 }),
+  again: Object.freeze({ firstMs: 300, mostMs: 5000 }),
 });
 
 /** An unknown session is believed only when the server says so this often in a row. */
@@ -154,7 +154,7 @@ export class Signal {
   #lostSocket(socket, code) {
     if (socket !== this.#socket || this.#closed) return;
     this.#letGo();
-    if (code === 4401) return this.#tell({ type: "signed-out" });
+    if (code === 4401) this.#tell({ type: "signed-out" });
     if (this.#offer) this.#offerByHttp();
     void this.#poll();
     this.#failures += 1;

@@ -15,12 +15,12 @@ export class Wheel {
    */
   add(event, pageHeight) {
     const unit = event.deltaMode === 1 ? LINE_PX : event.deltaMode === 2 ? pageHeight : 1;
-    this.#x = sum(this.#x, (event.deltaX * unit) / NOTCH_PX);
-    this.#y = sum(this.#y, (event.deltaY * unit) / NOTCH_PX);
+    this.#x = sum(this.#x, event.deltaX * unit);
+    this.#y = sum(this.#y, event.deltaY * unit);
     const dx = notches(this.#x);
     const dy = notches(this.#y);
-    this.#x -= Math.trunc(this.#x);
-    this.#y -= Math.trunc(this.#y);
+    this.#x %= NOTCH_PX;
+    this.#y %= NOTCH_PX;
     return dx || dy ? { dx, dy } : null;
   }
 }
@@ -30,7 +30,7 @@ function sum(rest, more) {
   return rest * more < 0 ? more : rest + more;
 }
 
-/** @param {number} value */
-function notches(value) {
-  return Math.min(Math.max(Math.trunc(value), -MOST), MOST) + 0;
+/** @param {number} px */
+function notches(px) {
+  return Math.min(Math.max(Math.trunc(px / NOTCH_PX), -MOST), MOST) + 0;
 }
