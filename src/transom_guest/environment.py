@@ -57,6 +57,7 @@ def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[st
         "NO_AT_BRIDGE": "1",
         "GTK_A11Y": "none",
         "GSETTINGS_BACKEND": "memory",
+        "XENVIRONMENT": "/etc/transom/Xresources",
         # made when the image was: the plugins need not be looked through at each start
         "GST_REGISTRY": "/var/cache/gstreamer-1.0/registry.bin",
         "GST_REGISTRY_UPDATE": "no",

@@ -35,6 +35,7 @@ FLAGS = (
     "--disable-search-engine-choice-screen",
     "--hide-crash-restore-bubble",
     "--no-pings",
+    "--log-level=3",
     "--disable-features=MediaRouter,Translate,OptimizationHints,OptimizationGuideModelDownloading,DialMediaRouteProvider",
 )
 """No GPU, no calls home, no questions. Measured: notes in docs/measurements.md."""
