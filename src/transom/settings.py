@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from transom_wire.control import Limits
@@ -24,6 +24,13 @@ MIB = 2**20
 def default_state() -> Path:
     """`/var/lib/transom` for root, `~/.local/share/transom` for everybody else."""
     return Path("/var/lib/transom") if os.geteuid() == 0 else Path.home() / ".local/share/transom"
+
+
+def default_images() -> Path:
+    """`/var/cache/transom/images` for root, the user's own cache for everybody else."""
+    if os.geteuid() == 0:
+        return Path("/var/cache/transom/images")
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "transom" / "images"
 
 
 class Settings(BaseSettings):
@@ -41,8 +48,11 @@ class Settings(BaseSettings):
     """Where browsers reach the pages, behind a reverse proxy say. Unset: `http://host:port`."""
     database: str | None = None
     """SQLAlchemy URL. Unset: SQLite in the state folder."""
-    images_dir: Path | None = None
-    """Golden images. Unset: `images` in the state folder."""
+    images_dir: Path = Field(
+        default_factory=default_images,
+        validation_alias=AliasChoices("images_dir", "TRANSOM_IMAGES", "TRANSOM_IMAGES_DIR"),
+    )
+    """Golden images (`TRANSOM_IMAGES`). Unset: see `default_images`."""
     providers_dirs: Paths = (REPOSITORY / "providers",)
     """Folders of provider files; a later folder replaces a provider of the same name. Unset: those shipped."""
     web_dir: Path = REPOSITORY / "web"
@@ -131,8 +141,8 @@ class Settings(BaseSettings):
 
     @field_validator("state", "images_dir", "web_dir", mode="after")
     @classmethod
-    def _absolute(cls, value: Path | None) -> Path | None:
-        return value.expanduser().absolute() if value else value
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().absolute()
 
     @model_validator(mode="after")
     def _together(self) -> Settings:
@@ -148,11 +158,6 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database, SQLite in the state folder unless set."""
         return self.database or f"sqlite:///{self.state / 'transom.db'}"
-
-    @property
-    def images(self) -> Path:
-        """The images' folder."""
-        return self.images_dir or self.state / "images"
 
     @property
     def machines(self) -> Path:

@@ -118,10 +118,15 @@ class SessionService:
         return found
 
     async def own(self, session: str, principal: Principal) -> Session:
-        """The row, for its owner alone, while it lives. Raises NotFound, Gone."""
+        """The row, for its owner alone: nobody else looks at a screen. Raises NotFound."""
         found = await self._found(session)
         if found.user != principal.user.id:
             raise NotFound("no such session")
+        return found
+
+    async def living(self, session: str, principal: Principal) -> Session:
+        """The row, for its owner alone, while it lives. Raises NotFound, Gone."""
+        found = await self.own(session, principal)
         if found.state.over or found.state is SessionState.STOPPING:
             raise Gone("the session is over", reason=found.wanted_end or "")
         return found

@@ -1,0 +1,171 @@
+"""What requests may say and what answers look like. Strict: an unknown field or another type is a 422."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+PeerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Epoch = Annotated[int, Field(ge=1, le=2**31)]
+Side = Annotated[int, Field(ge=64, le=7680)]
+ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+Figure = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None
+Rung = Literal["webrtc", "webrtc-relay", "vnc"]
+
+
+class Body(BaseModel):
+    """A request's JSON object."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class SignIn(Body):
+    """A one-use key."""
+
+    key: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+
+
+class NewToken(Body):
+    """A token's label, for its owner to know it by."""
+
+    label: Name = "token"
+
+
+class NewUser(Body):
+    """A user."""
+
+    name: Name
+    role: Literal["administrator", "user"] = "user"
+
+
+class NewSession(Body):
+    """A session; what is left out is the server's choice."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"examples": [{"provider": "demo"}, {"start_url": "https://example.org/"}]},
+    )
+
+    provider: ProviderName | None = None
+    start_url: Annotated[str, StringConstraints(max_length=8192)] | None = None
+    width: Side | None = None
+    height: Side | None = None
+
+
+class Screen(Body):
+    """A desktop size in pixels."""
+
+    width: Side
+    height: Side
+
+
+class StartSignin(Body):
+    """Which provider to sign in to."""
+
+    provider: ProviderName
+
+
+class Description(Body):
+    """An offer or answer. The SDP's length is checked where it is used, to answer 413."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        frozen=True,
+        json_schema_extra={"examples": [{"peer": "tab-1", "epoch": 1, "sdp": "v=0\r\n..."}]},
+    )
+
+    peer: PeerName
+    epoch: Epoch
+    sdp: str
+
+
+class Candidate(Body):
+    """An ICE candidate, in the names of RTCIceCandidateInit."""
+
+    peer: PeerName
+    epoch: Epoch
+    candidate: str
+    sdpMid: Annotated[str, StringConstraints(max_length=64)] | None = None
+    sdpMLineIndex: Annotated[int, Field(ge=0, le=64)] | None = None
+
+
+class Stats(Body):
+    """A viewer's figures; what it does not know is null or left out."""
+
+    fps: Figure = None
+    kbps: Figure = None
+    rtt_ms: Figure = None
+    jitter_ms: Figure = None
+    loss: Figure = None
+    frames: Figure = None
+    width: Figure = None
+    height: Figure = None
+
+
+class Heartbeat(Body):
+    """A viewer's sign of life. `first_frame`: true, or the Unix milliseconds of its first decoded frame."""
+
+    peer: PeerName | None = None
+    epoch: Epoch | None = None
+    rung: Rung | None = None
+    first_frame: bool | Annotated[int, Field(ge=0, le=2**53)] | None = None
+    stats: Stats | None = None
+
+
+class Me(BaseModel):
+    """A user."""
+
+    id: str
+    name: str
+    role: str
+
+
+class SigninView(BaseModel):
+    """A sign-in under way, or over."""
+
+    flow: str
+    provider: str
+    stage: str
+    url: str | None
+    user_code: str | None
+    message: str
+    saved: dict[str, Any] | None
+
+
+class SessionView(BaseModel):
+    """A session. Times are Unix milliseconds; `timeline` has milliseconds since the request."""
+
+    id: str
+    state: str
+    reason: str | None
+    detail: str
+    provider: str | None
+    driver: str
+    created_at: int
+    expires_at: int
+    idle_at: int
+    width: int
+    height: int
+    warnings: list[str]
+    timeline: dict[str, int]
+    signin: SigninView | None
+    page: str
+    sequence: int
+
+
+class ErrorBody(BaseModel):
+    """`code` is for programs, `message` for people."""
+
+    code: str
+    message: str
+
+
+class ErrorView(BaseModel):
+    """Every answer that is no success."""
+
+    error: ErrorBody

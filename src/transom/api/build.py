@@ -1,0 +1,54 @@
+"""Puts routers, guards and error shapes into one FastAPI application."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+from fastapi import FastAPI
+from starlette.datastructures import Headers
+
+from transom.api import (
+    access,
+    account,
+    credentials,
+    errors,
+    events,
+    guard,
+    health,
+    pages,
+    sessions,
+    signalling,
+    users,
+    vnc,
+)
+from transom.api.bodies import ErrorView
+from transom.settings import Settings
+
+ROUTERS = (account, users, sessions, signalling, credentials, events, vnc, health, pages)
+ERRORS = (401, 403, 404, 409, 410, 413, 422, 429, 503)
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def build(settings: Settings, lifespan: Lifespan) -> FastAPI:
+    """The application; `lifespan` sets `app.state.parts` before the first request."""
+    app = FastAPI(
+        title="transom",
+        version="0.1.0",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses={status: {"model": ErrorView} for status in ERRORS},
+    )
+    errors.install(app)
+    for module in ROUTERS:
+        app.include_router(module.router)
+    pages.mount(app, settings.web_dir)
+
+    def check(headers: Headers, scheme: str) -> bool:
+        return access.check_origin(app.state.parts, headers, scheme)
+
+    app.add_middleware(guard.BodyLimit)
+    app.add_middleware(guard.OriginGuard, check=check)
+    app.add_middleware(guard.SecurityHeaders)
+    return app

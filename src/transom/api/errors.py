@@ -1,0 +1,82 @@
+"""Every error as `{"error": {"code", "message"}}`; no body ever repeats what a request said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from transom.model.errors import Gone, TransomError
+
+log = structlog.get_logger(__name__)
+CODES = {400: "bad_request", 401: "unauthenticated", 403: "refused", 404: "not_found", 405: "no_such_method"}
+RETRY_AFTER_S = 5
+"""Seconds, where an error that asks for patience names none."""
+
+
+def install(app: FastAPI) -> None:
+    """Answer every exception in this shape."""
+    app.add_exception_handler(TransomError, _ours)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _unexpected)
+
+
+def body(code: str, message: str, **more: str) -> dict[str, Any]:
+    """The error object."""
+    return {"error": {"code": code, "message": message, **more}}
+
+
+def response(error: TransomError) -> JSONResponse:
+    """The answer to one of our own errors."""
+    more = {"reason": error.reason} if isinstance(error, Gone) else {}
+    headers: dict[str, str] = {}
+    if error.status in (429, 503):
+        headers["Retry-After"] = str(error.retry_after or RETRY_AFTER_S)
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(body(error.code, error.message, **more), error.status, headers)
+
+
+def _count(request: Request, code: str) -> None:
+    request.app.state.parts.metrics.error(code)
+
+
+async def _ours(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, TransomError)
+    _count(request, error.code)
+    return response(error)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    _count(request, "invalid")
+    return JSONResponse(body("invalid", "; ".join(_fault(fault) for fault in error.errors()[:5])), 422)
+
+
+def _fault(fault: Mapping[str, Any]) -> str:
+    where = ".".join(str(part)[:64] for part in fault["loc"] if part != "body")
+    known = fault["type"] not in ("extra_forbidden",)
+    return f"{where if known else 'unknown field'}: {_plain(str(fault['msg']))}"
+
+
+def _plain(message: str) -> str:
+    return "is not allowed" if message.startswith("Extra inputs") else message[:200]
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = CODES.get(error.status_code, "error")
+    _count(request, code)
+    return JSONResponse(body(code, str(error.detail)), error.status_code, dict(error.headers or {}))
+
+
+async def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    _count(request, "internal")
+    log.error("a request broke", path=request.url.path, error=type(error).__name__)
+    return JSONResponse(body("internal", "this is a fault of the server; its log says more"), 500)

@@ -1,0 +1,213 @@
+"""`/api/sessions/{id}/events`: the fast road of signalling, and a session's changes as they happen."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from typing import Any
+
+from fastapi import APIRouter, WebSocket, WebSocketDisconnect
+from pydantic import TypeAdapter, ValidationError
+
+from transom.api import sockets
+from transom.api.access import principal_of
+from transom.api.bodies import Body, Description, Epoch, Heartbeat, PeerName
+from transom.api.parts import Parts, parts_of
+from transom.api.signalling import heard
+from transom.api.sockets import Closing, Visitor
+from transom.model.errors import TransomError
+from transom.model.session import Session, SessionState
+from transom.stream.peers import Refusal
+
+router = APIRouter()
+MESSAGE_LIMIT = 160 * 1024
+"""Characters of one message."""
+PING_S = 10.0
+"""Proxies cut what is silent for a minute."""
+SILENT_S = 30.0
+"""A page that says nothing for this long, not even pong, is gone."""
+RECHECK_S = 30.0
+"""How soon a sign-out is noticed."""
+OUTBOX_LIMIT = 64
+"""Messages that wait for a slow page, sessions aside: of those only the newest waits."""
+BURST, BURST_S = 120, 10.0
+"""Messages a page may send in that many seconds."""
+places = sockets.Places(limit=16)
+
+
+class Bye(Body):
+    """A viewer leaves."""
+
+    peer: PeerName
+    epoch: Epoch
+
+
+OFFER, BYE, HEARTBEAT = TypeAdapter(Description), TypeAdapter(Bye), TypeAdapter(Heartbeat)
+
+
+@router.websocket("/api/sessions/{session}/events")
+async def events(socket: WebSocket, session: str) -> None:
+    """Serve one page until it leaves, or the session is over."""
+    await socket.accept()
+    try:
+        visitor = await sockets.admit(socket, session, living=False)
+        with places.take(visitor.session.id):
+            await Stream(socket, parts_of(socket), visitor).run()
+    except Closing as closing:
+        await sockets.close(socket, closing)
+    except WebSocketDisconnect:
+        return
+
+
+class Stream:
+    """One page's socket."""
+
+    def __init__(self, socket: WebSocket, parts: Parts, visitor: Visitor) -> None:
+        self._socket, self._parts = socket, parts
+        self._principal = visitor.principal
+        self._session = visitor.session
+        self._shown: Session | None = visitor.session
+        self._outbox: deque[dict[str, Any]] = deque()
+        self._wake = asyncio.Event()
+        self._wake.set()
+        self._full = False
+        self._heard_at = asyncio.get_running_loop().time()
+
+    async def run(self) -> None:
+        """Send, receive and ping until one of them ends. Raises Closing, WebSocketDisconnect."""
+        session = self._session.id
+        with self._parts.ledger.watch(session, self._changed), self._parts.broker.listen(session, self._said):
+            self._shown = await self._parts.sessions.own(session, self._principal)
+            tasks = [asyncio.create_task(work()) for work in (self._send, self._receive, self._ping)]
+            try:
+                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in tasks:
+                    task.cancel()
+                outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        del outcomes
+        for task in done:
+            task.result()
+
+    def _changed(self, session: Session) -> None:
+        self._shown = session
+        self._wake.set()
+
+    def _said(self, peer: str, epoch: int, outcome: str | Refusal) -> None:
+        if isinstance(outcome, Refusal):
+            self._put({"type": "refused", "peer": peer, "epoch": epoch, **_why(outcome)})
+        else:
+            self._put({"type": "answer", "peer": peer, "epoch": epoch, "sdp": outcome})
+
+    def _put(self, message: dict[str, Any]) -> None:
+        self._full = self._full or len(self._outbox) >= OUTBOX_LIMIT
+        if not self._full:
+            self._outbox.append(message)
+        self._wake.set()
+
+    async def _send(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._full:
+                raise Closing(sockets.TOO_MANY, "this page is too slow")
+            shown, self._shown = self._shown, None
+            if shown is not None:
+                await self._say({"type": "session", "session": self._parts.views.session(shown)})
+            while self._outbox:
+                await self._say(self._outbox.popleft())
+            if shown is not None and shown.state.over:
+                raise Closing(sockets.OVER, shown.wanted_end or "over")
+            if shown is not None:
+                self._session = shown
+
+    async def _say(self, message: dict[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(SILENT_S):
+                await self._socket.send_text(json.dumps(message, separators=(",", ":")))
+        except TimeoutError as error:
+            raise Closing(sockets.SILENT, "this page takes nothing") from error
+        except (RuntimeError, OSError) as error:
+            raise WebSocketDisconnect(1006) from error
+
+    async def _ping(self) -> None:
+        loop = asyncio.get_running_loop()
+        checked = loop.time()
+        while True:
+            await asyncio.sleep(PING_S)
+            if loop.time() - self._heard_at > SILENT_S:
+                raise Closing(sockets.SILENT, "silent for too long")
+            if loop.time() - checked >= RECHECK_S:
+                await self._still_signed_in()
+                checked = loop.time()
+            self._put({"type": "ping"})
+
+    async def _still_signed_in(self) -> None:
+        try:
+            principal = await principal_of(self._socket)
+        except TransomError:
+            return
+        if principal is None or principal.user.id != self._principal.user.id:
+            raise Closing(sockets.SIGN_IN, "sign in again")
+
+    async def _receive(self) -> None:
+        loop = asyncio.get_running_loop()
+        since, count = loop.time(), 0
+        while True:
+            text = await self._next()
+            self._heard_at = loop.time()
+            if self._heard_at - since > BURST_S:
+                since, count = self._heard_at, 0
+            count += 1
+            if count > BURST:
+                raise Closing(sockets.TOO_MANY, "too many messages")
+            await self._take(text)
+
+    async def _next(self) -> str:
+        message = await self._socket.receive()
+        if message["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(message.get("code", 1005))
+        text: str = message.get("text") or ""
+        if len(text) > MESSAGE_LIMIT or len(message.get("bytes") or b"") > MESSAGE_LIMIT:
+            raise Closing(sockets.TOO_LARGE, "the message is too large")
+        return text
+
+    async def _take(self, text: str) -> None:
+        try:
+            body = json.loads(text)
+            kind = body.pop("type", None)
+        except (ValueError, AttributeError, RecursionError):
+            self._refuse({}, "invalid", "not a JSON object")
+            return
+        try:
+            await self._act(kind, body)
+        except ValidationError:
+            self._refuse(body, "invalid", "a field is missing, unknown or of another kind")
+        except TransomError as error:
+            self._refuse(body, error.code, error.message)
+
+    async def _act(self, kind: object, body: dict[str, Any]) -> None:
+        parts, session = self._parts, self._session
+        if kind == "offer":
+            offer = OFFER.validate_python(body)
+            parts.limits.offer(self._principal.user.id)
+            ready = session.state is SessionState.READY
+            await parts.broker.offer(session.id, offer.peer, offer.epoch, offer.sdp, ready=ready)
+        elif kind == "bye":
+            bye = BYE.validate_python(body)
+            await parts.broker.bye(session.id, bye.peer, bye.epoch)
+        elif kind == "heartbeat":
+            await heard(parts, session, HEARTBEAT.validate_python(body))
+        elif kind != "pong":
+            self._refuse(body, "invalid", "unknown type")
+
+    def _refuse(self, body: dict[str, Any], code: str, message: str) -> None:
+        peer, epoch = body.get("peer"), body.get("epoch")
+        known = body.get("sdp") is not None and isinstance(peer, str) and isinstance(epoch, int)
+        where = {"peer": peer[:64], "epoch": epoch} if known else {"peer": None, "epoch": None}
+        self._put({"type": "refused", **where, "code": code, "message": message})
+
+
+def _why(refusal: Refusal) -> dict[str, str]:
+    return {"code": refusal.code, "message": refusal.message}

@@ -1,0 +1,131 @@
+"""What stands before every route: size of bodies, origin of requests, headers of answers. Plain ASGI."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from transom.api.errors import body as error_body
+
+BODY_LIMIT = 160 * 1024
+"""Bytes: an SDP of 64 KiB as JSON, and room."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+CONTENT_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data: blob:",
+        "media-src 'self' blob:",
+        "font-src 'self'",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "manifest-src 'self'",
+        "base-uri 'none'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+    )
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+OriginCheck = Callable[[Headers, str], bool]
+"""(headers, scheme) -> True when the Origin header is this server's own, or an allowed one."""
+
+
+async def refuse(send: Send, status: int, code: str, message: str) -> None:
+    """Answer with an error object."""
+    content = json.dumps(error_body(code, message)).encode()
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+class SecurityHeaders:
+    """Adds the headers to every answer; answers of the API are never stored."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        api = not scope["path"].startswith("/static/")
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("Cache-Control", "no-store" if api else "no-cache")
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+class BodyTooLarge(Exception):
+    """More bytes came than BODY_LIMIT."""
+
+
+class BodyLimit:
+    """Answers 413 to a body over the limit, announced or not; never holds more than the limit."""
+
+    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
+        self._app, self._limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        if not announced.isdigit() or int(announced[:20]) > self._limit:
+            await refuse(send, 413, "too_large", f"the body is over {self._limit} bytes")
+            return
+        messages = await self._read(receive)
+        if messages is None:
+            await refuse(send, 413, "too_large", f"the body is over {self._limit} bytes")
+            return
+
+        async def replay() -> Message:
+            return messages.pop(0) if messages else await receive()
+
+        await self._app(scope, replay, send)
+
+    async def _read(self, receive: Receive) -> list[Message] | None:
+        messages: list[Message] = []
+        size, more = 0, True
+        while more:
+            message = await receive()
+            messages.append(message)
+            size += len(message.get("body", b""))
+            more = message["type"] == "http.request" and message.get("more_body", False)
+            if size > self._limit:
+                return None
+        return messages
+
+
+class OriginGuard:
+    """Refuses unsafe requests that another site's page makes a browser send."""
+
+    def __init__(self, app: ASGIApp, check: OriginCheck) -> None:
+        self._app, self._check = app, check
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["method"] not in SAFE:
+            headers = Headers(scope=scope)
+            by_cookie = "cookie" in headers and "authorization" not in headers
+            if (by_cookie or "origin" in headers) and not self._check(headers, scope["scheme"]):
+                await refuse(send, 403, "foreign_origin", "the Origin of this request is not this server")
+                return
+        await self._app(scope, receive, send)

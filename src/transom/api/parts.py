@@ -1,0 +1,47 @@
+"""What the API stands on, put together by the composition root."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fastapi import Request, WebSocket
+
+from transom.api.limits import Limits
+from transom.api.views import Views
+from transom.auth.service import AuthService
+from transom.model.clock import Clock
+from transom.model.ports import CredentialStore, Driver, UserStore, Vault
+from transom.observe.metrics import Metrics
+from transom.sessions.ledger import Ledger
+from transom.sessions.service import SessionService
+from transom.settings import Settings
+from transom.signin.catalog import Catalog
+from transom.stream.broker import Broker
+from transom.stream.quality import Quality
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Everything a route may use; nothing else is global."""
+
+    settings: Settings
+    clock: Clock
+    sessions: SessionService
+    ledger: Ledger
+    broker: Broker
+    quality: Quality
+    auth: AuthService
+    users: UserStore
+    credentials: CredentialStore
+    vault: Vault
+    catalog: Catalog
+    driver: Driver
+    metrics: Metrics
+    limits: Limits
+    views: Views
+
+
+def parts_of(connection: Request | WebSocket) -> Parts:
+    """The parts of the server that took this request."""
+    parts: Parts = connection.app.state.parts
+    return parts

@@ -1,0 +1,115 @@
+"""The mission's routes: a whole peer connection by plain polling."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import JSONResponse
+
+from transom.api.access import Owned, P, Who
+from transom.api.bodies import Candidate, Description, Epoch, Heartbeat, PeerName
+from transom.api.parts import Parts
+from transom.api.views import signin
+from transom.model.errors import TooLarge
+from transom.model.session import Session, SessionState
+from transom.stream.quality import Report
+from transom.stream.turn import ice_servers
+
+router = APIRouter(tags=["signalling"])
+CANDIDATE_LIMIT = 4096
+"""Characters; the longest real candidate has about 300."""
+WAIT_LIMIT_MS = 10_000
+NO_PEER = "-"
+"""Under this name is kept what a viewer without a peer says of its picture."""
+
+PeerQuery = Annotated[PeerName, Query()]
+EpochQuery = Annotated[Epoch, Query()]
+
+
+@router.get("/api/webrtc/ice-servers")
+async def get_ice_servers(who: Who, parts: P) -> dict[str, Any]:
+    """STUN and TURN for the viewer; TURN credentials are time-limited."""
+    servers = ice_servers(parts.settings, who.user.id, parts.clock())
+    return {"ice_servers": servers, "ttl_s": parts.settings.turn_seconds}
+
+
+@router.post("/api/webrtc/session/{session}/offer", status_code=202)
+async def post_offer(owned: Owned, offer: Description, who: Who, parts: P) -> dict[str, Any]:
+    """Take a viewer's offer; its answer comes by `answer`, or by the events' WebSocket."""
+    parts.limits.offer(who.user.id)
+    ready = owned.state is SessionState.READY
+    await parts.broker.offer(owned.id, offer.peer, offer.epoch, offer.sdp, ready=ready)
+    return {"peer": offer.peer, "epoch": offer.epoch}
+
+
+@router.get("/api/webrtc/session/{session}/offer", responses={204: {"description": "no offer"}})
+async def get_offer(owned: Owned, parts: P) -> Response:
+    """The newest offer, for an answerer of one's own."""
+    peer = parts.broker.newest_offer(owned.id)
+    if peer is None:
+        return Response(status_code=204)
+    return JSONResponse({"peer": peer.name, "epoch": peer.epoch, "sdp": peer.sdp})
+
+
+@router.get("/api/webrtc/session/{session}/answer", responses={204: {"description": "not yet"}})
+async def get_answer(
+    owned: Owned,
+    parts: P,
+    peer: PeerQuery,
+    epoch: EpochQuery,
+    wait_ms: Annotated[int, Query(ge=0, le=WAIT_LIMIT_MS)] = 0,
+) -> Response:
+    """The guest's answer to this offer."""
+    sdp = await parts.broker.answer(owned.id, peer, epoch, wait_ms)
+    if sdp is None:
+        return Response(status_code=204)
+    return JSONResponse({"peer": peer, "epoch": epoch, "sdp": sdp})
+
+
+@router.post("/api/webrtc/session/{session}/answer", status_code=202)
+async def post_answer(owned: Owned, answer: Description, parts: P) -> dict[str, Any]:
+    """An answer by an answerer of one's own."""
+    parts.broker.answer_by_hand(owned.id, answer.peer, answer.epoch, answer.sdp)
+    return {"peer": answer.peer, "epoch": answer.epoch}
+
+
+@router.post("/api/webrtc/session/{session}/candidate", status_code=202)
+async def post_candidate(owned: Owned, candidate: Candidate) -> dict[str, Any]:
+    """Taken and dropped: the door needs no candidate of the viewer's."""
+    if len(candidate.candidate) > CANDIDATE_LIMIT:
+        raise TooLarge(f"the candidate is longer than {CANDIDATE_LIMIT} characters")
+    return {"peer": candidate.peer, "epoch": candidate.epoch}
+
+
+@router.get("/api/webrtc/session/{session}/candidate")
+async def get_candidates(owned: Owned, parts: P, peer: PeerQuery, epoch: EpochQuery) -> dict[str, Any]:
+    """The door, once there is an answer."""
+    lines = parts.broker.candidates(owned.id, peer, epoch)
+    return {"candidates": [{"candidate": line, "sdpMid": "0", "sdpMLineIndex": 0} for line in lines]}
+
+
+@router.get("/api/auth/session/{session}")
+async def get_auth_session(owned: Owned) -> dict[str, Any]:
+    """A session's state and sign-in, in short."""
+    return {
+        "id": owned.id,
+        "state": owned.state.value,
+        "provider": owned.provider,
+        "signin": signin(owned.signin),
+    }
+
+
+@router.post("/api/auth/session/{session}/heartbeat")
+async def post_heartbeat(owned: Owned, beat: Heartbeat, parts: P) -> dict[str, Any]:
+    """Each ten seconds; keeps the session from idling out."""
+    session = await heard(parts, owned, beat)
+    return {"state": session.state.value, "idle_at": session.idle_at, "expires_at": session.expires_at}
+
+
+async def heard(parts: Parts, session: Session, beat: Heartbeat) -> Session:
+    """Take in a viewer's sign of life; the row with its new idle end."""
+    if beat.rung is not None or beat.stats is not None:
+        stats = beat.stats.model_dump(exclude_none=True) if beat.stats else {}
+        parts.quality.report(session.id, beat.peer or NO_PEER, Report(parts.clock(), beat.rung, stats))
+    return await parts.sessions.seen(session, beat.first_frame)

@@ -1,0 +1,93 @@
+"""What both WebSockets share: who may open them, and how they end. Never without a code and a reason."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from fastapi import WebSocket
+from starlette.websockets import WebSocketState
+
+from transom.api.access import origin_allowed, principal_of
+from transom.api.parts import parts_of
+from transom.model.errors import Gone, NotFound, TransomError, Unavailable
+from transom.model.session import Session
+from transom.model.user import Principal
+
+SIGN_IN = 4401
+NOT_FOUND = 4404
+SILENT = 4408
+OVER = 4410
+TOO_LARGE = 4413
+TOO_MANY = 4429
+NO_DISPLAY = 4503
+TRY_AGAIN = 1013
+"""The only code that is not ours: RFC 6455's registry, "try again later"."""
+REASON_LIMIT = 120
+"""Bytes of a close reason; the protocol carries 123."""
+
+
+class Closing(Exception):
+    """Ends a WebSocket with this code and reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason.encode()[:REASON_LIMIT].decode(errors="ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who opened the socket, to what."""
+
+    principal: Principal
+    session: Session
+
+
+async def admit(socket: WebSocket, session: str, *, living: bool) -> Visitor:
+    """Who this is and which session it is about. Raises Closing."""
+    if not origin_allowed(socket):
+        raise Closing(SIGN_IN, "the Origin of this request is not this server")
+    try:
+        principal = await principal_of(socket)
+        if principal is None:
+            raise Closing(SIGN_IN, "sign in first")
+        sessions = parts_of(socket).sessions
+        found = await (sessions.living if living else sessions.own)(session, principal)
+    except NotFound as error:
+        raise Closing(NOT_FOUND, error.message) from error
+    except Gone as error:
+        raise Closing(OVER, error.reason or "over") from error
+    except (Unavailable, TransomError) as error:
+        raise Closing(TRY_AGAIN, error.message) from error
+    return Visitor(principal, found)
+
+
+async def close(socket: WebSocket, closing: Closing) -> None:
+    """Say goodbye with a code; a viewer that is gone already is nothing to worry about."""
+    if socket.application_state is WebSocketState.CONNECTED:
+        with suppress(RuntimeError, OSError):
+            await socket.close(closing.code, closing.reason)
+
+
+class Places:
+    """How many sockets of a kind a session may have at once."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._taken: Counter[str] = Counter()
+
+    @contextmanager
+    def take(self, session: str) -> Iterator[None]:
+        """Hold a place while the block runs. Raises Closing when there is none."""
+        if self._taken[session] >= self._limit:
+            raise Closing(TOO_MANY, "too many connections to this session")
+        self._taken[session] += 1
+        try:
+            yield
+        finally:
+            self._taken[session] -= 1
+            if not self._taken[session]:
+                del self._taken[session]

@@ -1,0 +1,88 @@
+"""Structured logs, as JSON or for a terminal, from which secrets are removed before anything is written."""
+
+from __future__ import annotations
+
+import logging
+import re
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import structlog
+
+SECRET_NAMES = re.compile(
+    r"(?i)(^|_)(key|token|secret|password|passwd|cookie|authorization|credential|credentials|sdp|body|kek)$"
+)
+"""Fields whose value is never written, whatever it is."""
+SECRET_TEXT = re.compile(
+    r"(?i)(bearer\s+)[A-Za-z0-9._~+/=-]{8,}"
+    r"|([?&](?:key|token|code|state|access_token|id_token|secret)=)[^&\s\"']+"
+    r"|(://[^/\s:@]+:)[^/\s@]+(?=@)"
+    r"|(\b(?:sk|ghp|gho|xoxb)[-_])[A-Za-z0-9_-]{12,}"
+    r"|(a=ice-pwd:)\S+"
+    r"|(eyJ)[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*"
+)
+"""Secrets inside a text: what is kept is the group before them."""
+HIDDEN = "[hidden]"
+TEXT_LIMIT = 4000
+"""Characters of one value; a guest may send long reasons."""
+
+
+def clean(text: str) -> str:
+    """`text` without secrets and control characters, at most TEXT_LIMIT characters."""
+    kept = SECRET_TEXT.sub(lambda found: "".join(group or "" for group in found.groups()) + HIDDEN, text)
+    return "".join(char if char >= " " or char in "\n\t" else "�" for char in kept[:TEXT_LIMIT])
+
+
+def redact(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A structlog processor: hide secret fields, clean every text."""
+    return {name: _value(name, value) for name, value in event.items()}
+
+
+def _value(name: str, value: Any) -> Any:
+    if SECRET_NAMES.search(name):
+        return HIDDEN
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, Mapping):
+        return {str(key): _value(str(key), item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_value("", item) for item in value]
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    return clean(repr(value)) if not isinstance(value, bytes) else f"{len(value)} bytes"
+
+
+def configure(*, form: str, level: str) -> None:
+    """Send every log, those of libraries too, to standard error as `json` or `console` lines."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redact,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: Any = (
+        structlog.processors.JSONRenderer()
+        if form == "json"
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "sqlalchemy.engine"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)

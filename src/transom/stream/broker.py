@@ -1,0 +1,248 @@
+"""Signalling: a viewer's offer to the guest, the guest's answer to the door and then to the viewer.
+
+offer -> candidates stripped -> PeerOffer to the guest -> PeerAnswer -> its transport is read strictly
+-> RegisterPeer to the keeper -> candidates stripped, the door's one put in -> published.
+Nothing is kept on disk: after a restart media flows on, and a viewer that wants more offers again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol
+
+import structlog
+
+from transom.model.clock import Clock
+from transom.model.errors import Conflict, Invalid, TooLarge, Unavailable
+from transom.stream.peers import Peer, Peers, Refusal, Stage
+from transom.stream.sdp import (
+    MAX_SDP,
+    SdpError,
+    candidate_line,
+    read_transport,
+    strip_candidates,
+    viewer_ufrag,
+    with_candidate,
+)
+from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
+from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, ToGuestMessage
+
+log = structlog.get_logger(__name__)
+ANSWER_MS = 10_000
+"""A running guest answers an offer in this time, or the viewer is told that it does not."""
+BOOT_MS = 180_000
+"""An offer made while the machine still boots waits this long."""
+
+Event = PeerAnswer | tuple[str, int, Refusal]
+Listener = Callable[[str, int, str | Refusal], None]
+"""Called with peer, epoch, and the answer's SDP or why there is none."""
+
+
+class Keepers(Protocol):
+    """What signalling needs of guests and keepers."""
+
+    async def send(self, session: str, role: str, message: ToGuestMessage) -> bool: ...
+    async def tell(self, session: str, message: ControllerMessage) -> bool: ...
+    def door(self, session: str) -> tuple[str, int] | None: ...
+
+
+class Broker:
+    """Offers, answers and the door's candidate, by session and peer."""
+
+    def __init__(
+        self, keepers: Keepers, clock: Clock, *, count: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._keepers, self._clock, self._count = keepers, clock, count
+        self._sessions: dict[str, Peers] = {}
+        self._listeners: dict[str, set[Listener]] = {}
+        self._timers: set[asyncio.Task[None]] = set()
+
+    async def offer(self, session: str, name: str, epoch: int, sdp: str, *, ready: bool) -> None:
+        """Take a viewer's offer. Raises TooLarge, Invalid, TooMany, Conflict (`stale_epoch`, `epoch_used`)."""
+        _check_size(sdp)
+        try:
+            stripped, ufrag = strip_candidates(sdp), viewer_ufrag(sdp)
+        except SdpError as error:
+            raise Invalid(f"the offer is not an SDP this server can use: {error}") from error
+        peers = self._sessions.setdefault(session, Peers())
+        if peers.same_or_newer(name, epoch, stripped) is not None:
+            return
+        now = self._clock()
+        peer = Peer(name, epoch, stripped, ufrag, now, now + (ANSWER_MS if ready else BOOT_MS))
+        replaced, forgotten = peers.put(peer, now)
+        self._count("offered")
+        for old in [*forgotten, *([replaced] if replaced else [])]:
+            await self._release(session, old, close=old is not replaced)
+        await self._send(session, peer)
+        self._time(session, peer)
+
+    async def answer(self, session: str, name: str, epoch: int, wait_ms: int = 0) -> str | None:
+        """The answer's SDP, or None when there is none within `wait_ms`. Raises Conflict, Unavailable."""
+        peer = self._peers(session).current(name, epoch)
+        if peer.pending and wait_ms > 0:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_ms / 1000):
+                    await peer.settled.wait()
+            peer = self._peers(session).current(name, epoch)
+        if peer.refusal is not None:
+            raise Unavailable(peer.refusal.message, code=peer.refusal.code, retry_after=1)
+        return peer.answer
+
+    def newest_offer(self, session: str) -> Peer | None:
+        """The offer made last."""
+        return self._peers(session).newest()
+
+    def candidates(self, session: str, name: str, epoch: int) -> list[str]:
+        """The door, once the answer is there. Raises Conflict."""
+        peer = self._peers(session).current(name, epoch)
+        door = self._keepers.door(session)
+        return [candidate_line(*door)] if peer.registered and door is not None else []
+
+    def answer_by_hand(self, session: str, name: str, epoch: int, sdp: str) -> None:
+        """An answer of the user's own answerer, passed on as it is. Raises Conflict, TooLarge."""
+        _check_size(sdp)
+        peer = self._peers(session).current(name, epoch)
+        if not peer.pending:
+            raise Conflict("that offer has its answer", code="answered")
+        self._publish(session, peer, sdp)
+
+    async def bye(self, session: str, name: str, epoch: int) -> None:
+        """The viewer leaves. What is unknown or stale is nothing to do."""
+        peer = self._peers(session).get(name)
+        if peer is not None and peer.epoch == epoch and peer.stage is not Stage.OVER:
+            peer.stage = Stage.OVER
+            peer.settled.set()
+            await self._release(session, peer, close=True)
+
+    def over(self, session: str) -> None:
+        """The session ended: nobody waits any more."""
+        for peer in self._sessions.pop(session, Peers()):
+            peer.refusal = peer.refusal or Refusal("gone", "the session is over")
+            peer.settled.set()
+
+    async def answered(self, session: str, message: PeerAnswer) -> None:
+        """The guest's answer; an unknown, stale or second one is dropped and counted."""
+        peer = self._peers(session).get(message.peer)
+        if peer is None or peer.epoch != message.epoch or not peer.pending:
+            self._count("answer_dropped")
+            log.info("an answer nobody waits for", session=session)
+            return
+        door = self._keepers.door(session)
+        try:
+            transport = read_transport(message.sdp)
+            answer = with_candidate(strip_candidates(message.sdp), *door) if door else None
+        except SdpError as error:
+            self._count("answer_refused")
+            self._refuse(session, peer, "bad_answer", f"the machine's answer is not usable: {error}")
+            return
+        registration = RegisterPeer(
+            peer.name, transport.ufrag, transport.password, peer.viewer_ufrag, transport.port
+        )
+        peer.registered = await self._keepers.tell(session, registration)
+        if answer is None or not peer.registered:
+            self._refuse(session, peer, "unreachable", "the machine cannot be reached now")
+        elif peer.pending and not peer.settled.is_set():
+            self._count("answered")
+            self._publish(session, peer, answer)
+
+    async def peer_moved(self, session: str, message: PeerState) -> None:
+        """What the guest says of a peer connection; the door forgets those that are over."""
+        peer = self._peers(session).get(message.peer)
+        if peer is None or peer.epoch != message.epoch:
+            self._count("state_dropped")
+            return
+        peer.connection = message.state
+        if message.state not in ("failed", "closed"):
+            return
+        if peer.pending:
+            self._refuse(session, peer, "guest_failed", message.reason or "the machine could not answer")
+        elif peer.stage is Stage.ANSWERED:
+            peer.stage = Stage.OVER
+            await self._release(session, peer, close=False)
+            self._announce(session, peer, Refusal("peer_lost", message.reason or "the connection ended"))
+
+    async def stream_server_came(self, session: str) -> None:
+        """Offers that were waiting, or went to its predecessor, go to the stream server that is there now."""
+        for peer in self._peers(session):
+            if peer.pending:
+                await self._send(session, peer)
+
+    async def stream_server_died(self, session: str) -> None:
+        """Every peer connection died with it; viewers are told at once instead of finding out."""
+        for peer in self._peers(session):
+            if peer.stage is Stage.ANSWERED:
+                peer.stage = Stage.OVER
+                await self._release(session, peer, close=False)
+                self._announce(session, peer, Refusal("stream_server_died", "the stream server starts again"))
+
+    @contextmanager
+    def listen(self, session: str, listener: Listener) -> Iterator[None]:
+        """Call `listener` on every answer and refusal while the block runs."""
+        listeners = self._listeners.setdefault(session, set())
+        listeners.add(listener)
+        try:
+            yield
+        finally:
+            listeners.discard(listener)
+            if not listeners:
+                self._listeners.pop(session, None)
+
+    async def close(self) -> None:
+        """Stop the timers; media flows on."""
+        timers = list(self._timers)
+        for timer in timers:
+            timer.cancel()
+        await asyncio.gather(*timers, return_exceptions=True)
+
+    def _peers(self, session: str) -> Peers:
+        return self._sessions.get(session) or Peers()
+
+    async def _send(self, session: str, peer: Peer) -> None:
+        if await self._keepers.send(session, "webrtc", PeerOffer(peer.name, peer.epoch, peer.sdp)):
+            peer.stage = Stage.SENT if peer.pending else peer.stage
+            peer.deadline = min(peer.deadline, self._clock() + ANSWER_MS)
+
+    def _time(self, session: str, peer: Peer) -> None:
+        timer = asyncio.create_task(self._expire(session, peer), name=f"offer {session}")
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+
+    async def _expire(self, session: str, peer: Peer) -> None:
+        while peer.pending and not peer.settled.is_set():
+            left = peer.deadline - self._clock()
+            if left <= 0:
+                self._refuse(session, peer, "no_answer", "the machine did not answer in time")
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(min(left, ANSWER_MS) / 1000):
+                    await peer.settled.wait()
+
+    def _publish(self, session: str, peer: Peer, sdp: str) -> None:
+        peer.answer, peer.stage = sdp, Stage.ANSWERED
+        peer.settled.set()
+        self._announce(session, peer, sdp)
+
+    def _refuse(self, session: str, peer: Peer, code: str, message: str) -> None:
+        self._count("refused")
+        log.info("offer refused", session=session, code=code)
+        peer.refusal, peer.stage = Refusal(code, message), Stage.REFUSED
+        peer.settled.set()
+        self._announce(session, peer, peer.refusal)
+
+    def _announce(self, session: str, peer: Peer, outcome: str | Refusal) -> None:
+        for listener in list(self._listeners.get(session, ())):
+            listener(peer.name, peer.epoch, outcome)
+
+    async def _release(self, session: str, peer: Peer, *, close: bool) -> None:
+        if peer.registered:
+            peer.registered = False
+            await self._keepers.tell(session, ReleasePeer(peer.name))
+        if close:
+            await self._keepers.send(session, "webrtc", PeerClose(peer.name, peer.epoch))
+
+
+def _check_size(sdp: str) -> None:
+    if len(sdp) > MAX_SDP or len(sdp.encode("utf-8", "surrogatepass")) > MAX_SDP:
+        raise TooLarge(f"the SDP is longer than {MAX_SDP} bytes")

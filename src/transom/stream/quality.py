@@ -1,0 +1,52 @@
+"""What viewers say of their picture: the last word of each, for metrics and for people who look."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+VIEWERS_LIMIT = 4096
+"""Viewers remembered; the longest silent goes first."""
+FRESH_MS = 35_000
+"""A viewer silent for longer, three heartbeats, is not counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One heartbeat's figures; units are in their names."""
+
+    at: int
+    rung: str | None
+    stats: Mapping[str, float | None]
+
+
+class Quality:
+    """(session, peer) -> its last report."""
+
+    def __init__(self) -> None:
+        self._reports: OrderedDict[tuple[str, str], Report] = OrderedDict()
+
+    def report(self, session: str, peer: str, report: Report) -> None:
+        """Keep a viewer's newest word."""
+        self._reports[(session, peer)] = report
+        self._reports.move_to_end((session, peer))
+        while len(self._reports) > VIEWERS_LIMIT:
+            self._reports.popitem(last=False)
+
+    def of(self, session: str) -> dict[str, Report]:
+        """Peer -> report."""
+        return {peer: report for (owner, peer), report in self._reports.items() if owner == session}
+
+    def forget(self, session: str) -> None:
+        """The session is over."""
+        for key in [key for key in self._reports if key[0] == session]:
+            del self._reports[key]
+
+    def rungs(self, now: int) -> dict[str, int]:
+        """Rung -> viewers on it now."""
+        counts: dict[str, int] = {}
+        for report in self._reports.values():
+            if report.rung is not None and now - report.at <= FRESH_MS:
+                counts[report.rung] = counts.get(report.rung, 0) + 1
+        return counts
