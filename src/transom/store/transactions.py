@@ -10,7 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, Transaction
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
@@ -95,11 +95,14 @@ class Transactions:
         self, write: bool, act: Callable[Concatenate[Connection, P], T], *args: P.args, **named: P.kwargs
     ) -> T:
         try:
-            with self.engine.connect() as connection:
-                with connection.execution_options(**{WRITE: write}).begin():
-                    return act(connection, *args, **named)
+            with self.engine.connect() as connection, _begun(connection, write):
+                return act(connection, *args, **named)
         except (DBAPIError, PoolTimeout) as error:
             raise explained(error) from None
+
+
+def _begun(connection: Connection, write: bool) -> Transaction:
+    return connection.execution_options(**{WRITE: write}).begin()
 
 
 def explained(error: DBAPIError | PoolTimeout) -> Exception:

@@ -1,0 +1,70 @@
+"""How often somebody may do something: one token bucket a key, in bounded memory."""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+import time
+from collections import OrderedDict
+
+from transom.model.clock import Clock
+from transom.model.errors import TooMany
+
+MAX_KEYS = 10_000
+"""Buckets held; past it the one that was used longest ago is forgotten, and its key starts anew."""
+IPV6_PREFIX = 64
+"""One household has a whole /64 of addresses: they count as one."""
+
+
+def steady_ms() -> int:
+    """Milliseconds of a clock that nobody sets."""
+    return time.monotonic_ns() // 1_000_000
+
+
+class RateLimiter:
+    """`count` acts at once, and as many each `seconds`. `clock` gives milliseconds; it may jump either way."""
+
+    def __init__(
+        self, *, count: int, seconds: float, clock: Clock = steady_ms, max_keys: int = MAX_KEYS
+    ) -> None:
+        if count < 1 or seconds <= 0 or max_keys < 1:
+            raise ValueError("a rate limit allows something")
+        self._per_ms = count / seconds / 1000
+        self._burst = count
+        self._clock = clock
+        self._max_keys = max_keys
+        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+
+    def allow(self, key: str) -> int:
+        """Count one act; returns 0 when it may be done, or else the seconds to wait for it."""
+        now = self._clock()
+        left, at = self._buckets.pop(key, (float(self._burst), now))
+        left = min(float(self._burst), left + max(0, now - at) * self._per_ms)
+        # A hair under a whole act is rounding, and would be a retry that comes too early.
+        allowed = left >= 1 - 1e-9
+        self._buckets[key] = (left - 1 if allowed else left, now)
+        if len(self._buckets) > self._max_keys:
+            self._buckets.popitem(last=False)
+        return 0 if allowed else max(1, math.ceil((1 - left) / self._per_ms / 1000))
+
+    def check(self, key: str) -> None:
+        """Count one act. Raises TooMany with `retry_after`."""
+        wait = self.allow(key)
+        if wait:
+            raise TooMany("too many requests: wait a little", retry_after=wait)
+
+    def __len__(self) -> int:
+        return len(self._buckets)
+
+
+def address_key(address: str) -> str:
+    """The key of a peer's address: an IPv4 address, an IPv6 /64, or `unknown` for what is neither."""
+    try:
+        parsed = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "unknown"
+    if isinstance(parsed, ipaddress.IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(ipaddress.ip_network((parsed, IPV6_PREFIX), strict=False))
+    return str(parsed)
