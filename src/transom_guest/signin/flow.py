@@ -34,9 +34,11 @@ MAX_SERIAL = 10**6
 class Flow:
     """One sign-in. Call `begin` once, then `handle` for each event, and do the commands in order."""
 
-    def __init__(self, spec: SigninSpec, *, serial: int = 0, digest: str = "", done: bool = False) -> None:
-        """`serial`, `digest` and `done` are what an earlier agent remembered of this same flow."""
-        self.stage = Stage.DONE if done else Stage.STARTING
+    def __init__(
+        self, spec: SigninSpec, *, serial: int = 0, digest: str = "", stage: Stage = Stage.STARTING
+    ) -> None:
+        """What an earlier agent remembered of this same flow; `stage` is SAVING or DONE if it got that far."""
+        self.stage = stage
         self._spec = spec
         self._serial = serial
         self._stored = digest
@@ -50,7 +52,7 @@ class Flow:
         self._printed: str | None = None
         self._code: str | None = None
         self._opened = 0
-        self._message = ""
+        self._message = self._last_line = ""
         self._succeeded = False
         self._handlers: dict[type, Callable[[Any], list[Command]]] = {
             e.CompanionUp: self._companion_up,
@@ -71,8 +73,8 @@ class Flow:
         return self.stage in (Stage.SAVING, Stage.DONE)
 
     def begin(self) -> list[Command]:
-        """The first commands; a flow that was done before only watches."""
-        if self.stage is Stage.DONE:
+        """The first commands; a flow that needs its tool no longer only watches."""
+        if self.secured:
             return [self._tell()]
         first: Command = e.StartCompanion() if self._spec.companion else e.StartTool()
         return [
@@ -109,9 +111,10 @@ class Flow:
     def _read(self, line: str) -> list[Command]:
         if self.stage.over:
             return []
-        self._message = clean_message(line) or self._message
-        if not self.secured and self._failed_pattern.find(line) is not None:
-            return self._fail(self._message)
+        self._last_line = clean_message(line) or self._last_line
+        failed = None if self.secured else self._failed_pattern.find(line)
+        if failed is not None:
+            return self._fail(clean_message(failed) or self._last_line)
         commands = [*self._answer(line), *self._notice(line)]
         if not self.secured and not self._succeeded and self._done_pattern.find(line) is not None:
             self._succeeded = True
@@ -186,7 +189,7 @@ class Flow:
     def _nothing_found(self, event: e.NothingFound) -> list[Command]:
         if self.secured:
             return []
-        return self._fail(self._message or event.reason or "the tool ended and left no sign-in behind")
+        return self._fail(self._last_line or event.reason or "the tool ended and left no sign-in behind")
 
     def _answered(self, event: e.Stored) -> list[Command]:
         if self._pending is None or event.serial != self._serial:

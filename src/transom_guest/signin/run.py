@@ -45,12 +45,9 @@ class Run:
     def __init__(self, start: SigninStart, place: Place, journal: Journal, memory: Memory | None) -> None:
         self.start = start
         self._place, self._journal = place, journal
-        self._flow = Flow(
-            start.spec,
-            serial=memory.serial if memory else 0,
-            digest=memory.digest if memory else "",
-            done=bool(memory and memory.done),
-        )
+        self._watch = Watch(place.home, start.spec.files, self._found)
+        self._watching: asyncio.Task[None] | None = None
+        self._flow = self._remembered(memory) if memory else Flow(start.spec)
         self._events: asyncio.Queue[Event] = asyncio.Queue(MAX_EVENTS)
         self._timers: dict[Timer, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -59,8 +56,6 @@ class Run:
         self._companion: Tool | None = None
         self._opener = Opener(place.runtime / "signin-bin", lambda url: self.put(e.Opened(url)))
         self._sealed: CredentialSealed | None = None
-        self._watch = Watch(place.home, start.spec.files, self._found)
-        self._watching: asyncio.Task[None] | None = None
 
     @property
     def over(self) -> bool:
@@ -75,7 +70,7 @@ class Run:
     async def serve(self) -> None:
         """Do what the flow asks until cancelled. Whatever ends this ends the tool and the companion too."""
         try:
-            if self._flow.stage is e.Stage.DONE:
+            if self._flow.secured:
                 self._resume()
             self._watching = self._spawn(self._watch.run())
             for command in self._flow.begin():
@@ -91,6 +86,12 @@ class Run:
         """Say again where things are."""
         for command in self._flow.tell():
             await self._do(command)
+
+    def _remembered(self, memory: Memory) -> Flow:
+        """The flow of an agent that died. What it had sealed is still in the files, so no tool is needed."""
+        sealed = memory.serial > 0 and self._watch.first is not None
+        stage = e.Stage.DONE if memory.done else e.Stage.SAVING if sealed else e.Stage.STARTING
+        return Flow(memory.start.spec, serial=memory.serial, digest=memory.digest, stage=stage)
 
     def _resume(self) -> None:
         """Only watching is left, and what changed while no agent looked counts as found."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 MAX_LINE = 4096
 """Characters of a line that patterns look at."""
@@ -12,6 +13,9 @@ MAX_MESSAGE = 300
 """Characters of the tool's last line that travel to the page."""
 LONG_RUN = 20
 """A run of token characters from this length on is taken for a secret and not shown."""
+
+SHORT_WORD, LONG_WORD, MAX_HUMPS = 6, 30, 3
+"""Characters of a mixed word, of an alphabetic one, and its changes to upper case, that may stay in such a run."""
 
 _TOKEN = re.compile(r"[A-Za-z0-9_\-+/=~.%]" + f"{{{LONG_RUN},4096}}")
 _QUERY = re.compile(r"(https?://[^\s?#]{1,500})[?#]\S{0,8000}")
@@ -49,6 +53,14 @@ def clean_message(line: str) -> str:
 
 
 def _hide(run: str) -> str:
-    words = re.split(r"[/.\-_]", run)
-    plain = all(len(word) < LONG_RUN and (word.isalpha() or word.isdigit() or not word) for word in words)
-    return run if plain else "…"
+    """Names of files, hosts and errors are left: words of one kind of character, and one like `oauth2`."""
+    words = [word for word in re.split(r"[/.\-_=~+%]", run) if word]
+    odd = [word for word in words if not _is_word(word)]
+    return run if not odd or (len(odd) == 1 and len(odd[0]) <= SHORT_WORD) else "…"
+
+
+def _is_word(word: str) -> bool:
+    humps = sum(a.islower() and b.isupper() for a, b in pairwise(word))
+    return (word.isalpha() and len(word) <= LONG_WORD and humps <= MAX_HUMPS) or (
+        word.isdigit() and len(word) <= SHORT_WORD
+    )
