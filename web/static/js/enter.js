@@ -1,4 +1,4 @@
-import { ApiError, post } from "./api.js";
+import { ApiError, get, post } from "./api.js";
 import { byId } from "./elements.js";
 
 const HOME = "/dashboard/remote-cli";
@@ -49,4 +49,6 @@ form.addEventListener("submit", (event) => {
   if (spent) void signIn(spent);
 });
 
+// A cookie that came along only now (it does not on a visit from another site) is enough.
 if (key) void signIn(key);
+else get("/api/me").then(() => location.replace(destination()), () => field.focus());

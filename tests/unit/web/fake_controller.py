@@ -1,0 +1,334 @@
+"""The HTTP and WebSocket contract of the controller, in front of a fake guest. It can go away and come back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from tests.support.server import free_port
+from tests.unit.web.fake_guest import FakeGuest
+
+WEB = Path(__file__).resolve().parents[3] / "web"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:;"
+    " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+SESSION = "ses_aaaaaaaaaaaaaaaaaaaa"
+STAGES = ("accepted", "machine", "guest", "display", "desktop", "browser", "ready")
+PROVIDERS = [
+    {"id": "claude", "name": "Claude Code", "title": "Connect Claude Code"},
+    {"id": "codex", "name": "Codex", "title": "Connect Codex"},
+    {"id": "gemini", "name": "Gemini", "title": "Connect Gemini"},
+    {"id": "demo", "name": "Demo", "title": "Connect Demo"},
+]
+
+
+class Policy:
+    """Adds the content policy to each answer, so that a page that breaks it fails here too."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_policy(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message["headers"],
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"cache-control", b"no-cache"),
+                ]
+            await send(message)
+
+        await self._app(scope, receive, with_policy)
+
+
+class FakeController:
+    """One user, one session; what the page asked for is kept for the test to look at."""
+
+    def __init__(self, guest: FakeGuest, vnc_socket: Path) -> None:
+        self.guest = guest
+        self.port = free_port()
+        self.session = new_session()
+        self.key: str | None = "good-key"
+        self.sockets_refused = False
+        self.known = True
+        self.heartbeats: list[dict[str, Any]] = []
+        self.screens: list[dict[str, int]] = []
+        self.created: list[tuple[str | None, dict[str, Any]]] = []
+        self.calls: list[str] = []
+        self.sockets = 0
+        self.credentials: list[dict[str, Any]] = []
+        self._vnc_socket = vnc_socket
+        self._answers: dict[tuple[str, int], asyncio.Task[str]] = {}
+        self._watchers: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._tokens: list[dict[str, Any]] = []
+        self._users = [{"id": "usr_ada", "name": "ada", "role": "administrator"}]
+        self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    # -- its life
+
+    def start(self) -> None:
+        config = uvicorn.Config(
+            self._app(), host="127.0.0.1", port=self.port, log_level="critical", lifespan="off"
+        )
+        self._server = uvicorn.Server(config)
+
+        def run() -> None:
+            self._loop = asyncio.new_event_loop()
+            assert self._server is not None
+            self._loop.run_until_complete(self._server.serve())
+
+        self._thread = threading.Thread(target=run, daemon=True)
+        self._thread.start()
+        end = time.monotonic() + 10
+        while not self._server.started:
+            assert time.monotonic() < end, "the fake controller did not start"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """Die: sockets break, nothing answers, nothing is remembered of offers."""
+        assert self._server is not None and self._thread is not None
+        self._server.force_exit = self._server.should_exit = True
+        self._thread.join(timeout=10)
+        self._answers.clear()
+        self._watchers.clear()
+
+    def change(self, **changes: Any) -> None:
+        """Change the session and tell every page."""
+        self.session |= changes
+        for watcher in list(self._watchers):
+            assert self._loop is not None
+            message = {"type": "session", "session": dict(self.session)}
+            self._loop.call_soon_threadsafe(watcher.put_nowait, message)
+
+    def ready(self) -> None:
+        """The machine is up."""
+        self.change(state="ready", timeline={stage: 150 * (n + 1) for n, stage in enumerate(STAGES)})
+
+    # -- routes
+
+    def _app(self) -> ASGIApp:
+        base = f"/api/webrtc/session/{SESSION}"
+        routes = [
+            Route("/", page("index.html")),
+            Route("/dashboard/remote-cli", page("dashboard.html")),
+            Route("/session/{id}", page("session.html")),
+            Route("/api/auth/sign-in", self._sign_in, methods=["POST"]),
+            Route("/api/auth/sign-out", self._nothing, methods=["POST"]),
+            Route("/api/me", self._me),
+            Route("/api/providers", self._json(lambda: PROVIDERS)),
+            Route("/api/credentials", self._json(lambda: self.credentials)),
+            Route("/api/credentials/{provider}", self._forget, methods=["DELETE"]),
+            Route("/api/tokens", self._post_token, methods=["POST"]),
+            Route("/api/tokens", self._json(lambda: self._tokens)),
+            Route("/api/users", self._post_user, methods=["POST"]),
+            Route("/api/users", self._json(lambda: self._users)),
+            Route("/api/users/{id}/key", self._post_key, methods=["POST"]),
+            Route("/api/sessions", self._create, methods=["POST"]),
+            Route("/api/sessions", self._json(lambda: [self.session] if self.known else [])),
+            Route("/api/sessions/{id}", self._end, methods=["DELETE"]),
+            Route("/api/sessions/{id}", self._get_session),
+            Route("/api/sessions/{id}/screen", self._screen, methods=["POST"]),
+            Route("/api/sessions/{id}/signin", self._nothing, methods=["POST", "DELETE"]),
+            Route("/api/webrtc/ice-servers", self._json(lambda: {"ice_servers": [], "ttl_s": 600})),
+            Route(f"{base}/offer", self._offer, methods=["POST"]),
+            Route(f"{base}/answer", self._answer),
+            Route("/api/auth/session/{id}/heartbeat", self._heartbeat, methods=["POST"]),
+            WebSocketRoute("/api/sessions/{id}/events", self._events),
+            WebSocketRoute("/api/sessions/{id}/vnc", self._vnc),
+            Mount("/static/novnc", StaticFiles(directory=WEB / "node_modules/@novnc/novnc")),
+            Mount("/static", StaticFiles(directory=WEB / "static")),
+        ]
+        return Policy(Starlette(routes=routes))
+
+    def _json(self, make: Any) -> Any:
+        async def answer(request: Request) -> Response:
+            return JSONResponse(make())
+
+        return answer
+
+    async def _nothing(self, request: Request) -> Response:
+        self.calls.append(f"{request.method} {request.url.path}")
+        return Response(status_code=204)
+
+    async def _me(self, request: Request) -> Response:
+        if "transom" not in request.cookies:
+            return error(401, "unauthenticated")
+        return JSONResponse({"id": "usr_ada", "name": "ada", "role": "administrator"})
+
+    async def _sign_in(self, request: Request) -> Response:
+        if (await request.json()) != {"key": self.key}:
+            return error(401, "unauthenticated")
+        self.key = None
+        answer = JSONResponse({"user": {"id": "usr_ada", "name": "ada", "role": "administrator"}})
+        answer.set_cookie("transom", "c", httponly=True, samesite="strict")
+        return answer
+
+    async def _create(self, request: Request) -> Response:
+        self.created.append((request.headers.get("Idempotency-Key"), await request.json()))
+        return JSONResponse(self.session, status_code=202)
+
+    async def _get_session(self, request: Request) -> Response:
+        if not self.known or request.path_params["id"] != SESSION:
+            return error(404, "not_found")
+        return JSONResponse(self.session)
+
+    async def _end(self, request: Request) -> Response:
+        self.change(state="stopping")
+        return JSONResponse(self.session, status_code=202)
+
+    async def _forget(self, request: Request) -> Response:
+        self.credentials = [c for c in self.credentials if c["provider"] != request.path_params["provider"]]
+        return JSONResponse({"deleted": 1})
+
+    async def _post_token(self, request: Request) -> Response:
+        label = (await request.json())["label"]
+        self._tokens.append({"id": "tok_a", "label": label, "created_at": 0, "last_used_at": None})
+        return JSONResponse({"id": "tok_a", "label": label, "token": "trn_secret"}, status_code=201)
+
+    async def _post_user(self, request: Request) -> Response:
+        user = {"id": "usr_bob", "name": (await request.json())["name"], "role": "user"}
+        self._users.append(user)
+        return JSONResponse(user, status_code=201)
+
+    async def _post_key(self, request: Request) -> Response:
+        return JSONResponse({"key": "k", "url": f"{self.url}/?key=k"}, status_code=201)
+
+    async def _screen(self, request: Request) -> Response:
+        self.screens.append(await request.json())
+        return Response(status_code=204)
+
+    async def _heartbeat(self, request: Request) -> Response:
+        self.heartbeats.append(await request.json())
+        return JSONResponse({"state": self.session["state"], "idle_at": 0, "expires_at": 0})
+
+    async def _offer(self, request: Request) -> Response:
+        self._take_offer(await request.json())
+        return JSONResponse({}, status_code=202)
+
+    def _take_offer(self, offer: dict[str, Any]) -> asyncio.Task[str]:
+        key = (offer["peer"], offer["epoch"])
+        return self._answers.setdefault(
+            key, asyncio.get_running_loop().create_task(self.guest.answer(offer["peer"], offer["sdp"]))
+        )
+
+    async def _answer(self, request: Request) -> Response:
+        key = (request.query_params["peer"], int(request.query_params["epoch"]))
+        if key not in self._answers:
+            return Response(status_code=204)
+        return JSONResponse({"peer": key[0], "epoch": key[1], "sdp": await self._answers[key]})
+
+    # -- sockets
+
+    async def _events(self, socket: WebSocket) -> None:
+        if self.sockets_refused:
+            await socket.close()
+            return
+        await socket.accept()
+        if not self.known:
+            await socket.close(4404)
+            return
+        self.sockets += 1
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._watchers.add(queue)
+        queue.put_nowait({"type": "session", "session": dict(self.session)})
+        sender = asyncio.create_task(self._send(socket, queue))
+        try:
+            while True:
+                self._heard(json.loads(await socket.receive_text()), queue)
+        except (WebSocketDisconnect, RuntimeError):
+            pass
+        finally:
+            self._watchers.discard(queue)
+            sender.cancel()
+
+    async def _send(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
+        while True:
+            await socket.send_text(json.dumps(await queue.get()))
+
+    def _heard(self, message: dict[str, Any], queue: asyncio.Queue[dict[str, Any]]) -> None:
+        kind = message.pop("type")
+        if kind == "heartbeat":
+            self.heartbeats.append(message)
+        elif kind == "bye":
+            self.calls.append(f"bye {message['epoch']}")
+        elif kind == "offer":
+            task = self._take_offer(message)
+            head = {"type": "answer", "peer": message["peer"], "epoch": message["epoch"]}
+            task.add_done_callback(lambda done: queue.put_nowait(head | {"sdp": done.result()}))
+
+    async def _vnc(self, socket: WebSocket) -> None:
+        await socket.accept("binary")
+        reader, writer = await asyncio.open_unix_connection(str(self._vnc_socket))
+
+        async def to_page() -> None:
+            while data := await reader.read(65536):
+                await socket.send_bytes(data)
+
+        sender = asyncio.create_task(to_page())
+        try:
+            while True:
+                writer.write(await socket.receive_bytes())
+        except (WebSocketDisconnect, RuntimeError, KeyError):
+            pass
+        finally:
+            sender.cancel()
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
+
+
+def page(name: str) -> Any:
+    """A route to a page's file."""
+
+    async def serve(request: Request) -> Response:
+        return FileResponse(WEB / name)
+
+    return serve
+
+
+def error(status: int, code: str) -> Response:
+    return JSONResponse({"error": {"code": code, "message": f"{code} it is"}}, status_code=status)
+
+
+def new_session() -> dict[str, Any]:
+    """A session as the API shows one, in its first moment."""
+    now = int(time.time() * 1000)
+    return {
+        "id": SESSION,
+        "state": "requested",
+        "reason": None,
+        "detail": "",
+        "provider": "demo",
+        "driver": "namespace",
+        "created_at": now,
+        "expires_at": now + 7_200_000,
+        "idle_at": now + 600_000,
+        "width": 1280,
+        "height": 720,
+        "warnings": [],
+        "timeline": {"accepted": 2},
+        "signin": None,
+        "page": f"/session/{SESSION}",
+        "sequence": 1,
+    }
