@@ -9,6 +9,7 @@ import json
 import os
 from pathlib import Path
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -99,7 +100,7 @@ class Settings(BaseSettings):
     """Thousandths of a core for one machine."""
     pids: int = Field(1024, ge=64, le=1000000)
     """Processes and threads of one machine."""
-    uid_base: int = Field(65000, ge=1000, le=2**31)
+    uid_base: int = Field(1_900_000_000, ge=1000, le=2**31)
     """First of the users that machines run as when the controller is root; slot N takes `uid_base + N`."""
     width: int = Field(1280, ge=64, le=7680)
     """Desktop width in pixels when a request names none."""
@@ -158,6 +159,17 @@ class Settings(BaseSettings):
     def database_url(self) -> str:
         """The database, SQLite in the state folder unless set."""
         return self.database or f"sqlite:///{self.state / 'transom.db'}"
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Origins that may use cookies besides the one a request came to."""
+        own = urlsplit(self.public_url or "")
+        return (*self.allowed_origins, f"{own.scheme}://{own.netloc}") if own.netloc else self.allowed_origins
+
+    @property
+    def kek(self) -> Path:
+        """The key-encryption key's file."""
+        return self.kek_file or self.state / "kek"
 
     @property
     def machines(self) -> Path:

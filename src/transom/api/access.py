@@ -8,7 +8,7 @@ from fastapi import Depends, Request, WebSocket
 from starlette.datastructures import Headers
 
 from transom.api.parts import Parts, parts_of
-from transom.auth.cookies import cookie_name
+from transom.auth.cookies import CookieForm, cookie_form, read_cookie
 from transom.auth.origin import same_origin
 from transom.model.errors import Refused, Unauthenticated
 from transom.model.session import Session
@@ -25,9 +25,10 @@ def _parts(request: Request) -> Parts:
 P = Annotated[Parts, Depends(_parts)]
 
 
-def secure(connection: Request | WebSocket) -> bool:
-    """The browser's side of this connection is encrypted, says the server or a trusted proxy."""
-    return connection.url.scheme in ("https", "wss")
+def form_of(connection: Request | WebSocket) -> CookieForm | None:
+    """How a cookie travels on this connection; None where it would travel in clear."""
+    peer = connection.client.host if connection.client else ""
+    return cookie_form(scheme=connection.url.scheme, peer=peer, host=connection.headers.get("host", ""))
 
 
 async def principal_of(connection: Request | WebSocket) -> Principal | None:
@@ -40,8 +41,15 @@ async def principal_of(connection: Request | WebSocket) -> Principal | None:
         if scheme.lower() != "bearer" or not _plausible(token):
             return None
         return await auth.by_token(token)
-    cookie = connection.cookies.get(cookie_name(secure=secure(connection)), "")
-    return await auth.by_cookie(cookie) if _plausible(cookie) else None
+    cookie = cookie_of(connection)
+    return await auth.by_cookie(cookie) if cookie is not None else None
+
+
+def cookie_of(connection: Request | WebSocket) -> str | None:
+    """The cookie that may sign in on this connection."""
+    form = form_of(connection)
+    cookie = read_cookie(connection.headers.get("cookie", ""), form.name) if form else None
+    return cookie if cookie is not None and _plausible(cookie) else None
 
 
 def _plausible(secret: str) -> bool:
@@ -61,7 +69,7 @@ def check_origin(parts: Parts, headers: Headers, scheme: str) -> bool:
         headers.get("origin"),
         host=headers.get("host", ""),
         scheme={"ws": "http", "wss": "https"}.get(scheme, scheme),
-        allowed=parts.settings.allowed_origins,
+        allowed=parts.settings.origins,
     )
 
 

@@ -6,15 +6,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from transom.api.access import P, Who, secure
+from transom.api.access import P, Who, cookie_of, form_of
 from transom.api.bodies import Me, NewToken, SignIn
-from transom.auth.cookies import cookie_name
-from transom.model.errors import NotFound
+from transom.auth.limits import address_key
+from transom.model.errors import NotFound, Refused
 from transom.model.user import User
 
 router = APIRouter(tags=["account"])
-COOKIE_SECONDS = 30 * 86400
-UNKNOWN = "unknown"
 
 
 def me(user: User) -> dict[str, Any]:
@@ -22,37 +20,26 @@ def me(user: User) -> dict[str, Any]:
     return {"id": user.id, "name": user.name, "role": user.role.value}
 
 
-def client_of(request: Request) -> str:
-    """Who a rate limit counts: the peer's address, as trusted proxies tell it."""
-    return request.client.host if request.client else UNKNOWN
-
-
 @router.post("/api/auth/sign-in")
 async def sign_in(wanted: SignIn, request: Request, response: Response, parts: P) -> dict[str, Me]:
     """Spend a one-use key; the cookie comes with the answer."""
-    parts.limits.sign_in(client_of(request))
+    parts.limits.sign_in(address_key(request.client.host if request.client else ""))
+    form = form_of(request)
+    if form is None:
+        raise Refused("signing in over plain HTTP works on this computer only: use HTTPS", code="insecure")
     cookie, user = await parts.auth.sign_in(wanted.key)
-    encrypted = secure(request)
-    response.set_cookie(
-        cookie_name(secure=encrypted),
-        cookie,
-        max_age=COOKIE_SECONDS,
-        path="/",
-        secure=encrypted,
-        httponly=True,
-        samesite="strict",
-    )
+    response.headers["Set-Cookie"] = form.header(cookie)
     return {"user": Me(**me(user))}
 
 
 @router.post("/api/auth/sign-out", status_code=204)
 async def sign_out(who: Who, request: Request, response: Response, parts: P) -> None:
     """End this cookie. A token is ended by deleting it."""
-    name = cookie_name(secure=secure(request))
-    cookie = request.cookies.get(name)
-    if who.by == "cookie" and cookie:
+    cookie, form = cookie_of(request), form_of(request)
+    if who.by == "cookie" and cookie is not None:
         await parts.auth.sign_out(cookie)
-    response.delete_cookie(name, path="/", secure=secure(request), httponly=True, samesite="strict")
+    if form is not None:
+        response.headers["Set-Cookie"] = form.header("")
 
 
 @router.get("/api/me")

@@ -205,7 +205,7 @@ class Stream:
     def _refuse(self, body: dict[str, Any], code: str, message: str) -> None:
         peer, epoch = body.get("peer"), body.get("epoch")
         known = body.get("sdp") is not None and isinstance(peer, str) and isinstance(epoch, int)
-        where = {"peer": peer[:64], "epoch": epoch} if known else {"peer": None, "epoch": None}
+        where = {"peer": str(peer)[:64], "epoch": epoch} if known else {"peer": None, "epoch": None}
         self._put({"type": "refused", **where, "code": code, "message": message})
 
 

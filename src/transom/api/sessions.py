@@ -17,10 +17,7 @@ IdempotencyKey = Annotated[str | None, Header(pattern=r"^[\x21-\x7e]{1,128}$")]
 @router.get("/api/providers")
 async def get_providers(who: Who, parts: P) -> list[dict[str, str]]:
     """The cards of the dashboard."""
-    return [
-        {"id": provider.id, "name": provider.name, "title": provider.title}
-        for provider in parts.catalog.providers()
-    ]
+    return [{"id": card.id, "name": card.name, "title": card.title} for card in parts.catalog.cards()]
 
 
 @router.post("/api/sessions", status_code=202, response_model=SessionView)

@@ -45,9 +45,7 @@ async def delete_user(user: str, who: Administrator, parts: P) -> None:
         raise Conflict("you cannot remove yourself")
     known = await found(parts, user)
     await parts.sessions.stop_all_of(known.id)
-    for credential in await parts.vault.listing(known.id):
-        await parts.vault.forget(user=known.id, provider=credential.provider)
-    await parts.users.delete_user(known.id)
+    await parts.auth.remove_user(known.id)
 
 
 @router.post("/api/users/{user}/key", status_code=201)

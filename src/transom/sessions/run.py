@@ -9,7 +9,7 @@ from typing import Protocol
 import structlog
 
 from transom.model.clock import Clock
-from transom.model.errors import TransomError, Unavailable
+from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import machine_id
 from transom.model.machine import MachineSpec
 from transom.model.ports import Driver, SigninDesk
@@ -110,6 +110,8 @@ class Runner:
             if isinstance(step, StartSignin):
                 raise
             return error.message
+        except DriverError as error:
+            return f"{error.message} ({error.mend})" if error.mend else error.message
         except TransomError as error:
             return error.message
         except OSError as error:

@@ -15,7 +15,7 @@ from typing import Protocol
 import structlog
 
 from transom.model.clock import Clock
-from transom.model.errors import Conflict, Invalid, TooLarge, Unavailable
+from transom.model.errors import Conflict, Gone, Invalid, TooLarge, Unavailable
 from transom.stream.peers import Peer, Peers, Refusal, Stage
 from transom.stream.sdp import (
     MAX_SDP,
@@ -36,6 +36,7 @@ BOOT_MS = 180_000
 """An offer made while the machine still boots waits this long."""
 
 Event = PeerAnswer | tuple[str, int, Refusal]
+GONE = "gone"
 Listener = Callable[[str, int, str | Refusal], None]
 """Called with peer, epoch, and the answer's SDP or why there is none."""
 
@@ -85,7 +86,10 @@ class Broker:
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_ms / 1000):
                     await peer.settled.wait()
-            peer = self._peers(session).current(name, epoch)
+            if session in self._sessions:
+                peer = self._peers(session).current(name, epoch)
+        if peer.refusal is not None and peer.refusal.code == GONE:
+            raise Gone(peer.refusal.message)
         if peer.refusal is not None:
             raise Unavailable(peer.refusal.message, code=peer.refusal.code, retry_after=1)
         return peer.answer
@@ -119,7 +123,7 @@ class Broker:
     def over(self, session: str) -> None:
         """The session ended: nobody waits any more."""
         for peer in self._sessions.pop(session, Peers()):
-            peer.refusal = peer.refusal or Refusal("gone", "the session is over")
+            peer.refusal = peer.refusal or Refusal(GONE, "the session is over")
             peer.settled.set()
 
     async def answered(self, session: str, message: PeerAnswer) -> None:
@@ -211,13 +215,17 @@ class Broker:
 
     async def _expire(self, session: str, peer: Peer) -> None:
         while peer.pending and not peer.settled.is_set():
-            left = peer.deadline - self._clock()
-            if left <= 0:
-                self._refuse(session, peer, "no_answer", "the machine did not answer in time")
-                return
+            left = max(self.look(session, peer), 1)
             with suppress(TimeoutError):
                 async with asyncio.timeout(min(left, ANSWER_MS) / 1000):
                     await peer.settled.wait()
+
+    def look(self, session: str, peer: Peer) -> int:
+        """Milliseconds a pending offer still has; refuses it when there are none."""
+        left = peer.deadline - self._clock()
+        if left <= 0 and peer.pending:
+            self._refuse(session, peer, "no_answer", "the machine did not answer in time")
+        return left
 
     def _publish(self, session: str, peer: Peer, sdp: str) -> None:
         peer.answer, peer.stage = sdp, Stage.ANSWERED

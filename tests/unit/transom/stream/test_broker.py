@@ -1,0 +1,346 @@
+"""Signalling as a trace: offers and answers in; what guest, keeper and viewers are told out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.controller import until
+from tests.support.fakes import FakeClock
+from tests.support.sdps import answer, offer
+from transom.model.errors import Conflict, Gone, Invalid, TooLarge, TooMany, Unavailable
+from transom.stream.broker import ANSWER_MS, BOOT_MS, Broker
+from transom.stream.peers import PEERS_LIMIT, SILENT_MS, Refusal
+from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
+from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, ToGuestMessage
+
+SESSION = "ses_" + "a" * 20
+
+
+class FakeKeepers:
+    """One keeper that writes down, in order, all it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[ControllerMessage | ToGuestMessage] = []
+        self.linked = True
+        self.reachable = True
+
+    async def send(self, session: str, role: str, message: ToGuestMessage) -> bool:
+        assert role == "webrtc"
+        if self.linked:
+            self.told.append(message)
+        return self.linked
+
+    async def tell(self, session: str, message: ControllerMessage) -> bool:
+        if self.reachable:
+            self.told.append(message)
+        return self.reachable
+
+    def door(self, session: str) -> tuple[str, int] | None:
+        return ("203.0.113.9", 41007)
+
+    def kinds(self) -> list[str]:
+        return [type(message).__name__ for message in self.told]
+
+
+class Bench:
+    """A broker between a fake keeper and a listening viewer."""
+
+    def __init__(self) -> None:
+        self.keepers, self.clock = FakeKeepers(), FakeClock()
+        self.counted: list[str] = []
+        self.broker = Broker(self.keepers, self.clock, count=self.counted.append)
+        self.heard: list[tuple[str, int, str | Refusal]] = []
+
+    async def offer(
+        self, peer: str = "p", epoch: int = 1, sdp: str | None = None, ready: bool = True
+    ) -> None:
+        await self.broker.offer(SESSION, peer, epoch, sdp or offer(), ready=ready)
+
+    async def answer(self, peer: str = "p", epoch: int = 1, sdp: str | None = None) -> None:
+        await self.broker.answered(SESSION, PeerAnswer(peer, epoch, sdp or answer()))
+
+    def listen(self, peer: str, epoch: int, outcome: str | Refusal) -> None:
+        self.heard.append((peer, epoch, outcome))
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    made = Bench()
+    with made.broker.listen(SESSION, made.listen):
+        yield made
+    await made.broker.close()
+
+
+async def test_an_offer_becomes_an_answer_with_the_door_in_it(bench: Bench) -> None:
+    await bench.offer()
+    (sent,) = bench.keepers.told
+    assert isinstance(sent, PeerOffer)
+    assert "a=candidate" not in sent.sdp
+    assert await bench.broker.answer(SESSION, "p", 1) is None
+    assert bench.broker.candidates(SESSION, "p", 1) == []
+    await bench.answer()
+    registered = bench.keepers.told[1]
+    assert registered == RegisterPeer("p", "gues", "guestguestguestguestguest", "view", 40123)
+    published = await bench.broker.answer(SESSION, "p", 1)
+    assert published is not None
+    assert published.count("a=candidate") == 1
+    assert "203.0.113.9 41007 typ host" in published
+    assert "127.0.0.1 40123" not in published
+    assert bench.heard == [("p", 1, published)]
+    assert bench.broker.candidates(SESSION, "p", 1)[0].startswith("candidate:1 1 udp")
+
+
+async def test_the_door_knows_before_the_viewer_does(bench: Bench) -> None:
+    order: list[str] = []
+    bench.keepers.tell = lambda *_: _noting(order, "door")  # type: ignore[method-assign]
+    with bench.broker.listen(SESSION, lambda *_: order.append("viewer")):
+        await bench.offer()
+        await bench.answer()
+    assert order == ["door", "viewer"]
+
+
+async def _noting(order: list[str], what: str) -> bool:
+    await asyncio.sleep(0)
+    order.append(what)
+    return True
+
+
+async def test_whoever_waits_is_woken_by_the_answer(bench: Bench) -> None:
+    await bench.offer()
+    waiting = asyncio.create_task(bench.broker.answer(SESSION, "p", 1, wait_ms=10_000))
+    await asyncio.sleep(0)
+    await bench.answer()
+    assert "a=candidate" in (await waiting or "")
+
+
+async def test_a_newer_epoch_replaces_and_the_old_is_stale(bench: Bench) -> None:
+    await bench.offer()
+    await bench.answer()
+    waiting = asyncio.create_task(bench.broker.answer(SESSION, "p", 2, wait_ms=10_000))
+    with pytest.raises(Conflict):
+        await waiting
+    await bench.offer(epoch=2, sdp=offer("anew"))
+    assert bench.keepers.kinds()[-2:] == ["ReleasePeer", "PeerOffer"]
+    for act in (bench.broker.answer(SESSION, "p", 1), bench.offer(epoch=1)):
+        with pytest.raises(Conflict) as caught:
+            await act
+        assert caught.value.code == "stale_epoch"
+    await bench.answer(epoch=1, sdp=answer("late"))
+    assert "answer_dropped" in bench.counted
+    assert await bench.broker.answer(SESSION, "p", 2) is None
+    await bench.answer(epoch=2)
+    assert bench.keepers.told[-1].viewer_ufrag == "anew"  # type: ignore[union-attr]
+
+
+async def test_a_poll_that_waits_for_an_old_epoch_is_told_at_once(bench: Bench) -> None:
+    await bench.offer()
+    waiting = asyncio.create_task(bench.broker.answer(SESSION, "p", 1, wait_ms=10_000))
+    await asyncio.sleep(0)
+    await bench.offer(epoch=2)
+    with pytest.raises(Conflict):
+        await waiting
+
+
+async def test_a_repeated_offer_is_one_offer_and_another_of_its_epoch_is_none(bench: Bench) -> None:
+    await bench.offer()
+    await bench.offer(sdp=offer(candidates=0))
+    assert bench.keepers.kinds() == ["PeerOffer"]
+    with pytest.raises(Conflict) as caught:
+        await bench.offer(sdp=offer("other"))
+    assert caught.value.code == "epoch_used"
+
+
+async def test_a_controller_that_forgot_asks_for_a_new_offer(bench: Bench) -> None:
+    with pytest.raises(Conflict) as caught:
+        await bench.broker.answer(SESSION, "old", 4)
+    assert caught.value.code == "no_offer"
+    await bench.answer("old", 4)
+    await bench.broker.peer_moved(SESSION, PeerState("old", 4, "connected"))
+    assert bench.counted == ["answer_dropped", "state_dropped"]
+    await bench.offer("old", 5)
+    assert bench.keepers.kinds() == ["PeerOffer"]
+
+
+@pytest.mark.parametrize(
+    ("sdp", "error"),
+    [
+        ("garbage", Invalid),
+        ("v=0", Invalid),
+        ("v=0\r\n" + "a=x\r\n" * 20_000, TooLarge),
+        ("é" * 40_000, TooLarge),
+    ],
+)
+async def test_offers_that_are_none(bench: Bench, sdp: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        await bench.offer(sdp=sdp)
+    assert bench.keepers.told == []
+
+
+@pytest.mark.parametrize("sdp", ["v=0", answer().replace("127.0.0.1 40123", "10.0.0.7 40123"), "\x00"])
+async def test_a_lying_answer_is_refused_and_opens_no_door(bench: Bench, sdp: str) -> None:
+    await bench.offer()
+    await bench.answer(sdp=sdp)
+    assert bench.keepers.kinds() == ["PeerOffer"]
+    assert isinstance(bench.heard[0][2], Refusal)
+    with pytest.raises(Unavailable) as caught:
+        await bench.broker.answer(SESSION, "p", 1)
+    assert caught.value.code == "bad_answer"
+
+
+async def test_a_second_answer_changes_nothing(bench: Bench) -> None:
+    await bench.offer()
+    await bench.answer()
+    await bench.answer(sdp=answer("twoo"))
+    assert bench.keepers.kinds() == ["PeerOffer", "RegisterPeer"]
+    assert len(bench.heard) == 1
+
+
+async def test_an_unreachable_keeper_is_a_refusal(bench: Bench) -> None:
+    await bench.offer()
+    bench.keepers.reachable = False
+    await bench.answer()
+    with pytest.raises(Unavailable):
+        await bench.broker.answer(SESSION, "p", 1)
+
+
+async def test_a_guest_that_does_not_answer_is_refused_in_time(bench: Bench) -> None:
+    await bench.offer()
+    peer = bench.broker.newest_offer(SESSION)
+    assert peer is not None
+    assert peer.deadline == bench.clock.now + ANSWER_MS
+    bench.clock.forward(ANSWER_MS / 1000)
+    peer.deadline = bench.clock.now
+    bench.broker.look(SESSION, peer)
+    with pytest.raises(Unavailable) as caught:
+        await bench.broker.answer(SESSION, "p", 1)
+    assert caught.value.code == "no_answer"
+    assert isinstance(bench.heard[0][2], Refusal)
+
+
+async def test_an_offer_waits_for_a_machine_that_boots(bench: Bench) -> None:
+    bench.keepers.linked = False
+    await bench.offer(ready=False)
+    peer = bench.broker.newest_offer(SESSION)
+    assert peer is not None
+    assert peer.deadline == bench.clock.now + BOOT_MS
+    assert bench.keepers.told == []
+    bench.keepers.linked = True
+    await bench.broker.stream_server_came(SESSION)
+    assert bench.keepers.kinds() == ["PeerOffer"]
+    assert peer.deadline == bench.clock.now + ANSWER_MS
+
+
+async def test_a_stream_server_that_returns_gets_the_offers_its_predecessor_took_along(bench: Bench) -> None:
+    await bench.offer("a")
+    await bench.offer("b")
+    await bench.answer("a")
+    await bench.broker.stream_server_died(SESSION)
+    assert bench.heard[-1][0] == "a"
+    assert bench.keepers.told[-1] == ReleasePeer("a")
+    await bench.broker.stream_server_came(SESSION)
+    again = bench.keepers.told[-1]
+    assert isinstance(again, PeerOffer)
+    assert again.peer == "b"
+
+
+async def test_a_viewer_says_goodbye_once(bench: Bench) -> None:
+    await bench.offer()
+    await bench.answer()
+    await bench.broker.bye(SESSION, "p", 2)
+    await bench.broker.bye(SESSION, "p", 1)
+    await bench.broker.bye(SESSION, "p", 1)
+    assert bench.keepers.told[2:] == [ReleasePeer("p"), PeerClose("p", 1)]
+
+
+@pytest.mark.parametrize("state", ["failed", "closed"])
+async def test_a_peer_that_ends_leaves_the_door(bench: Bench, state: str) -> None:
+    await bench.offer()
+    await bench.answer()
+    await bench.broker.peer_moved(SESSION, PeerState("p", 1, "connected"))
+    await bench.broker.peer_moved(SESSION, PeerState("p", 1, state))
+    assert bench.keepers.told[-1] == ReleasePeer("p")
+    assert isinstance(bench.heard[-1][2], Refusal)
+
+
+async def test_a_session_has_a_limit_of_viewers(bench: Bench) -> None:
+    for number in range(PEERS_LIMIT):
+        await bench.offer(f"p{number}")
+    with pytest.raises(TooMany):
+        await bench.offer("one-more")
+    await bench.broker.peer_moved(SESSION, PeerState("p0", 1, "connected"))
+    bench.clock.forward(SILENT_MS / 1000 + 1)
+    await bench.offer("one-more")
+    with pytest.raises(Conflict):
+        await bench.broker.answer(SESSION, "p1", 1)
+    assert bench.keepers.told[-2] == PeerClose("p1", 1)
+
+
+async def test_an_answer_by_hand_is_for_an_offer_without_one(bench: Bench) -> None:
+    await bench.offer()
+    bench.broker.answer_by_hand(SESSION, "p", 1, "v=0 by hand")
+    assert await bench.broker.answer(SESSION, "p", 1) == "v=0 by hand"
+    with pytest.raises(Conflict) as caught:
+        bench.broker.answer_by_hand(SESSION, "p", 1, "again")
+    assert caught.value.code == "answered"
+    await bench.answer()
+    assert bench.keepers.kinds() == ["PeerOffer"]
+
+
+async def test_nobody_waits_for_a_session_that_is_over(bench: Bench) -> None:
+    await bench.offer()
+    waiting = asyncio.create_task(bench.broker.answer(SESSION, "p", 1, wait_ms=10_000))
+    await asyncio.sleep(0)
+    bench.broker.over(SESSION)
+    with pytest.raises(Gone):
+        await waiting
+    await until(lambda: not bench.broker._timers)
+
+
+acts = st.lists(
+    st.tuples(
+        st.sampled_from(["offer", "answer", "bye", "failed", "died", "came"]),
+        st.sampled_from(["a", "b"]),
+        st.integers(1, 4),
+    ),
+    max_size=40,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(acts)
+async def test_epochs_never_go_back_and_no_answer_is_anothers(trace: list[tuple[str, str, int]]) -> None:
+    bench = Bench()
+    newest: dict[str, int] = {}
+    try:
+        for act, peer, epoch in trace:
+            if act == "offer":
+                stale = epoch < newest.get(peer, 0)
+                try:
+                    await bench.offer(peer, epoch)
+                    assert not stale
+                    newest[peer] = epoch
+                except Conflict:
+                    assert stale
+            elif act == "answer":
+                await bench.answer(peer, epoch, answer(f"{peer}{epoch:03}"))
+            elif act == "bye":
+                await bench.broker.bye(SESSION, peer, epoch)
+            elif act == "failed":
+                await bench.broker.peer_moved(SESSION, PeerState(peer, epoch, "failed"))
+            elif act == "died":
+                await bench.broker.stream_server_died(SESSION)
+            else:
+                await bench.broker.stream_server_came(SESSION)
+            for name, current in newest.items():
+                try:
+                    found = await bench.broker.answer(SESSION, name, current)
+                except Unavailable:
+                    continue
+                assert found is None or f"a=ice-ufrag:{name}{current:03}" in found
+    finally:
+        await bench.broker.close()
