@@ -7,6 +7,7 @@ bounds its machines too. What cannot be had is a warning in words, never a failu
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from transom_wire.control import Limits
 
 CONTROLLERS = ("memory", "cpu", "pids")
 FOLDER = "transom"
+_RACES = 10
 PERIOD_US = 100_000
 """The scheduler's accounting period, its default."""
 
@@ -145,14 +147,22 @@ def _make_one(
         wanted = _enable(base.path, wanted, reasons)
         if not wanted:
             return set()
-    base.path.mkdir(exist_ok=True)
-    folder = base.path / name
-    folder.mkdir(exist_ok=True)
+    folder = _make_folder(base.path, name)
     had = {each for each in wanted if _apply(folder, settings(limits, each, base.version), each, reasons)}
     descriptor = os.open(folder / "cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
     groups.joins.append(descriptor)
     groups.folders.append(folder)
     return had
+
+
+def _make_folder(place: Path, name: str) -> Path:
+    """Again when the end of another machine removed `place`, empty for a moment, in between."""
+    for _ in range(_RACES):
+        with contextlib.suppress(FileNotFoundError):
+            place.mkdir(exist_ok=True)
+            (place / name).mkdir(exist_ok=True)
+            return place / name
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(place))
 
 
 def _enable(place: Path, wanted: list[str], reasons: dict[str, str]) -> list[str]:
@@ -196,10 +206,13 @@ def processes(folder: Path) -> list[int]:
 
 
 def remove(folder: Path) -> bool:
-    """Remove an empty group; True when it is gone afterwards."""
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            folder.rmdir()
-        except OSError:
-            return False
+    """Remove an empty group, and the one around it with the last machine's. True when it is gone."""
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    with contextlib.suppress(OSError):
+        folder.parent.rmdir()
     return True

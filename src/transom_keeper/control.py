@@ -26,6 +26,7 @@ from transom_wire.control import (
     Refused,
     Snapshot,
 )
+from transom_wire.framing import MAX_FRAME
 
 logger = logging.getLogger("keeper.control")
 
@@ -121,7 +122,7 @@ class ControlServer:
             logger.warning("a connection was refused: too many, or not ours")
             writer.transport.abort()
             return
-        framed = Framed(reader, writer, limit=4096, unsent=self.limits.unsent)
+        framed = Framed(reader, writer, limit=MAX_FRAME, unsent=self.limits.unsent)
         task = asyncio.get_running_loop().create_task(self._serve(framed))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
@@ -189,9 +190,6 @@ class ControlServer:
                 framed.send_body(encode(KeepAlive()))
 
     async def _stream(self, framed: Framed, kind: str | None) -> None:
-        if framed.early:
-            await self._refuse(framed, "bytes came before the stream was open")
-            return
         inside = await self.machine.open_stream(kind) if kind else None
         if inside is None:
             await self._refuse(framed, f"the machine does not open {kind or 'a stream without a kind'}")

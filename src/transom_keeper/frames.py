@@ -8,9 +8,11 @@ from collections.abc import AsyncIterator, Iterable
 from typing import TypeVar
 
 from transom_wire.codec import Message, WireError, decode, encode
-from transom_wire.framing import MAX_FRAME, FrameError, FrameReader, pack
+from transom_wire.framing import HEADER, FrameError, FrameReader, pack
 
 CHUNK = 64 * 1024
+FIRST_BYTES = 1024
+"""A first frame is Hello or Attach; whoever announces more has not been let in yet."""
 M = TypeVar("M")
 
 
@@ -33,18 +35,17 @@ class Framed:
         self._frames = FrameReader(limit)
         self._ready: list[bytes] = []
 
-    async def first(self, allowed: Iterable[type[M]], seconds: float, limit: int = MAX_FRAME) -> M:
-        """The first message; afterwards frames up to `limit` are taken. Raises WireError, FrameError,
-        ConnectionEnded."""
+    async def first(self, allowed: Iterable[type[M]], seconds: float) -> M:
+        """The first message, and not a byte beyond it: what follows may be a raw stream. Raises WireError,
+        FrameError, ConnectionEnded."""
         try:
             async with asyncio.timeout(seconds):
-                body = await self._next()
-        except TimeoutError as error:
+                (size,) = HEADER.unpack(await self.reader.readexactly(HEADER.size))
+                if not 0 < size <= FIRST_BYTES:
+                    raise FrameError(f"frame of {size} bytes announced, allowed 1..{FIRST_BYTES}")
+                return decode(await self.reader.readexactly(size), allowed)
+        except (TimeoutError, asyncio.IncompleteReadError) as error:
             raise ConnectionEnded("nothing was said in time") from error
-        message = decode(body, allowed)
-        rest, self._frames = self._frames.remainder, FrameReader(limit)
-        self._ready += self._frames.feed(rest) if rest else []
-        return message
 
     async def _next(self) -> bytes:
         while not self._ready:
@@ -63,11 +64,6 @@ class Framed:
             except (TimeoutError, ConnectionEnded, OSError):
                 return
             yield body
-
-    @property
-    def early(self) -> bool:
-        """True when the peer sent more than it was asked for: the bytes of a raw stream not yet granted."""
-        return bool(self._ready or self._frames.remainder)
 
     def send(self, message: Message) -> None:
         """Queue a message. Raises Slow when the peer has left too much unread."""

@@ -52,6 +52,7 @@ LINGER_SECONDS = 60.0
 """A keeper stays this long after its machine, for a controller to come and hear of it."""
 LINGER_PRECIOUS_SECONDS = 900.0
 """The same while a sealed credential waits that no controller has committed."""
+LINGER_LOOK_SECONDS = 0.25
 SEEN_SECONDS = 1.0
 """After a controller has heard: time for it to acknowledge and to look once more."""
 MOST_STAGES = 15
@@ -89,9 +90,10 @@ class Keeper:
     _stages: dict[str, str] = field(default_factory=dict)
     _size: tuple[int, int] = (0, 0)
     _door_port: int = 0
+    _terminated: bool = False
     _deadline_moved: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: asyncio.Future[str] | None = None
-    _seen: asyncio.Event = field(default_factory=asyncio.Event)
+    _seen_at: float | None = None
     _link: LinkRelay | None = None
     _door: Door | None = None
     _forwarder: Forwarder | None = None
@@ -101,7 +103,7 @@ class Keeper:
         """Start the machine and everything around it. Raises LaunchError."""
         loop = asyncio.get_running_loop()
         self._stop = loop.create_future()
-        loop.add_signal_handler(signal.SIGTERM, self._ask_stop, "the keeper was told to stop")
+        loop.add_signal_handler(signal.SIGTERM, self._terminate)
         self._deadline, self._started_at = self.config.deadline, now_ms()
         self._size = (self.config.width, self.config.height)
         self._door_port = self.place.public.getsockname()[1]
@@ -165,18 +167,15 @@ class Keeper:
             self._door.close()
 
     async def _linger(self) -> None:
-        started = time.monotonic()
-        while True:
-            grace = LINGER_PRECIOUS_SECONDS if self.outbox.precious else LINGER_SECONDS
-            left = started + grace - time.monotonic()
-            if left <= 0:
+        """Until a controller has heard and holds all that is precious, or nobody came."""
+        began = time.monotonic()
+        while not self._terminated:
+            await asyncio.sleep(LINGER_LOOK_SECONDS)
+            now, precious = time.monotonic(), self.outbox.precious
+            if now - began > (LINGER_PRECIOUS_SECONDS if precious else LINGER_SECONDS):
                 return
-            if self._seen.is_set() and not self.outbox.precious:
-                await asyncio.sleep(min(left, SEEN_SECONDS))
+            if not precious and self._seen_at is not None and now - self._seen_at > SEEN_SECONDS:
                 return
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, SEEN_SECONDS)):
-                    await (asyncio.sleep(SEEN_SECONDS) if self._seen.is_set() else self._seen.wait())
 
     def _note_exit(self) -> None:
         """Leave word for whoever comes after the keeper."""
@@ -184,6 +183,11 @@ class Keeper:
         with contextlib.suppress(OSError):
             Path("exit.json.new").write_text(json.dumps(note) + "\n")
             os.replace("exit.json.new", "exit.json")
+
+    def _terminate(self) -> None:
+        """Whoever sends the signal knows that the machine ends; nobody else has to be waited for."""
+        self._terminated = True
+        self._ask_stop("the keeper was told to stop")
 
     def _ask_stop(self, reason: str) -> None:
         if self._stop is not None and not self._stop.done():
@@ -239,7 +243,7 @@ class Keeper:
 
     def exit_seen(self) -> None:
         """The control socket's word."""
-        self._seen.set()
+        self._seen_at = time.monotonic()
 
     async def open_stream(self, kind: str) -> Stream | None:
         """The control socket's wish."""

@@ -28,7 +28,6 @@ from transom_wire.link import FROM_GUEST, GuestMessage, Hello, OpenStream, Ping,
 
 logger = logging.getLogger("keeper.link")
 
-HELLO_BYTES = 1024
 MOST_BODY = MAX_FRAME * 3 // 4 - 1024
 """Bytes of one guest message: what FromGuest can carry on."""
 
@@ -159,7 +158,7 @@ class LinkRelay:
             writer.transport.abort()
             return
         self.counts["connections"] += 1
-        framed = Framed(reader, writer, limit=HELLO_BYTES, unsent=self.limits.unsent)
+        framed = Framed(reader, writer, limit=MOST_BODY, unsent=self.limits.unsent)
         task = asyncio.get_running_loop().create_task(self._serve(framed))
         self._open.add(task)
         task.add_done_callback(self._open.discard)
@@ -167,7 +166,7 @@ class LinkRelay:
     async def _serve(self, framed: Framed) -> None:
         handed_over = False
         try:
-            hello = await framed.first((Hello,), self.limits.hello_seconds, MOST_BODY)
+            hello = await framed.first((Hello,), self.limits.hello_seconds)
             self._check(hello)
             if hello.role == "stream":
                 handed_over = self._join(hello, framed)
@@ -195,8 +194,6 @@ class LinkRelay:
         waiting = self._waiting.pop(hello.stream or "", None)
         if waiting is None or waiting.done():
             raise Refusal("nobody waits for its stream")
-        if framed.early:
-            raise Refusal("it sent a stream's bytes before it was welcome")
         framed.send(Welcome(version=WIRE_VERSION))
         waiting.set_result((framed.reader, framed.writer))
         return True

@@ -84,8 +84,8 @@ class NamespaceDriver:
         """Make the machine; return once its keeper answers. Raises DriverError."""
         folder = self._place(spec.machine)
         async with self._lock(spec.machine):
-            if await asyncio.to_thread(remains.kept, folder):
-                await self._wait_for(folder)
+            if await asyncio.to_thread(remains.starting, self._folder, spec.machine):
+                await self._wait_for(spec.machine, folder)
                 return
             if (folder / remains.EXIT_NOTE).exists():
                 raise DriverError("this machine has run and ended")
@@ -210,11 +210,11 @@ class NamespaceDriver:
                 f"the keeper did not start: {reason}", mend=report.get("mend") or "transom doctor"
             )
 
-    async def _wait_for(self, folder: Path) -> None:
+    async def _wait_for(self, machine: str, folder: Path) -> None:
         """A keeper lives here: another call made it, or is making it. Raises DriverError."""
         try:
             async with asyncio.timeout(self._deadlines.create):
-                while await asyncio.to_thread(remains.kept, folder):
+                while await asyncio.to_thread(remains.starting, self._folder, machine):
                     with suppress(Unavailable):
                         snapshot = await channel.status(folder, self._deadlines.channel)
                         if snapshot.state == "exited":

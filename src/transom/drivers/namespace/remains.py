@@ -64,17 +64,21 @@ def processes(folder: Path) -> Iterator[Found]:
     """Keepers and sandboxes of the machines in `folder`, whatever else is left of those."""
     tag = tag_of(folder / "any")
     for entry in os.scandir("/proc"):
-        if not entry.name.isdigit():
-            continue
-        try:
-            words = Path(entry.path, "cmdline").read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        pid = int(entry.name)
-        if (machine := _keeper_of(words, folder)) is not None:
-            yield Found(machine, pid, keeper=True)
-        elif (named := ARGV0.fullmatch(words[0])) and named["tag"] == tag:
-            yield Found(named["machine"], pid, keeper=False)
+        if entry.name.isdigit() and (found := _look_at(int(entry.name), folder, tag)) is not None:
+            yield found
+
+
+def _look_at(pid: int, folder: Path, tag: str) -> Found | None:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
+    except OSError:
+        return None
+    if (machine := _keeper_of(words, folder)) is not None:
+        return Found(machine, pid, keeper=True)
+    named = ARGV0.fullmatch(words[0])
+    if named and named["tag"] == tag:
+        return Found(named["machine"], pid, keeper=False)
+    return None
 
 
 def _keeper_of(words: list[str], folder: Path) -> str | None:
@@ -113,44 +117,40 @@ def _bases(folder: Path) -> list[Path]:
     return [Path(line) for line in dict.fromkeys(lines) if line.startswith("/")]
 
 
+def starting(folder: Path, machine: str) -> bool:
+    """True while a process of the machine's keeper is there, with its lock or before it."""
+    return any(each.keeper for each in _of(folder, machine))
+
+
 def end_processes(folder: Path, machine: str, grace: float, seconds: float) -> bool:
     """SIGTERM to the keeper, which ends its machine; after `grace` SIGKILL to all. True when none is left
     within `seconds`."""
     began = time.monotonic()
-    _signal(folder, machine, signal.SIGTERM, keepers_only=True)
     while left := _of(folder, machine):
         passed = time.monotonic() - began
         if passed > seconds:
             return False
-        if passed > grace or not any(each.keeper for each in left):
-            _signal(folder, machine, signal.SIGKILL, keepers_only=False)
+        patient = passed <= grace and any(each.keeper for each in left)
+        for each in left:
+            if each.keeper or not patient:
+                _signal(folder, each, signal.SIGTERM if patient else signal.SIGKILL)
         time.sleep(LOOK_SECONDS)
     return True
 
 
 def _of(folder: Path, machine: str) -> list[Found]:
-    return [each for each in processes(folder) if each.machine == machine and not _zombie(each.pid)]
+    return [each for each in processes(folder) if each.machine == machine]
 
 
-def _zombie(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in ("Z", "X")
-    except (OSError, IndexError):
-        return True
-
-
-def _signal(folder: Path, machine: str, number: int, *, keepers_only: bool) -> None:
-    """Through pidfds, looked at again once held: a number may have been given to another process."""
-    for each in _of(folder, machine):
-        if keepers_only and not each.keeper:
-            continue
-        with contextlib.suppress(OSError):
-            descriptor = os.pidfd_open(each.pid)
-            try:
-                if each in _of(folder, machine):
-                    signal.pidfd_send_signal(descriptor, number)
-            finally:
-                os.close(descriptor)
+def _signal(folder: Path, found: Found, number: int) -> None:
+    """Through a pidfd, and after another look: the number may belong to another process by now."""
+    with contextlib.suppress(OSError):
+        descriptor = os.pidfd_open(found.pid)
+        try:
+            if _look_at(found.pid, folder, tag_of(folder / "any")) == found:
+                signal.pidfd_send_signal(descriptor, number)
+        finally:
+            os.close(descriptor)
 
 
 def end_groups(folder: Path, machine: str, seconds: float) -> bool:

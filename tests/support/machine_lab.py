@@ -1,0 +1,197 @@
+"""A driver with a folder of its own, machines from it, and a look at what they leave."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.support.image import GoldenImage
+from transom.drivers.namespace import remains
+from transom.drivers.namespace.driver import NamespaceDriver
+from transom.drivers.namespace.stage import packages, stage
+from transom.model.ids import new_id, session_id
+from transom.model.machine import MachineSpec, MachineState
+from transom.model.ports import KeeperChannel
+from transom_wire.codec import decode, encode
+from transom_wire.control import Acknowledge, FromGuest, KeeperMessage, Limits, ToGuest
+from transom_wire.link import FROM_GUEST, PeerAnswer, PeerOffer
+
+PATIENCE = 30.0
+"""Seconds before a wait for something that must happen fails; it takes a hundredth of that."""
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+async def until(true: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
+    """Wait until `true()`; fails with `what`."""
+    async with asyncio.timeout(seconds):
+        while not await asyncio.to_thread(true):
+            await asyncio.sleep(0.02)
+
+
+@dataclass
+class Lab:
+    """A state folder of its own, as a controller would have one."""
+
+    state: Path
+    image: GoldenImage
+    guest: Path
+    made: list[str] = field(default_factory=list)
+    driver: NamespaceDriver = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.driver = self.another_controller()
+
+    @property
+    def folder(self) -> Path:
+        return self.state / "machines"
+
+    def another_controller(self, guest: Path | None = None) -> NamespaceDriver:
+        """A driver that knows nothing but the folder."""
+        return NamespaceDriver(self.folder, self.image, guest or self.guest, "127.0.0.1", (42000, 42999))
+
+    def spec(self, machine: str = "", *, seconds: float = 300.0, slot: int | None = None) -> MachineSpec:
+        machine = machine or new_id("mch")
+        self.made.append(machine)
+        return MachineSpec(
+            machine=machine,
+            session=session_id(machine),
+            slot=len(self.made) if slot is None else slot,
+            image=self.image.digest,
+            width=640,
+            height=480,
+            start_url="about:blank",
+            exit="none",
+            deadline=now_ms() + int(seconds * 1000),
+            limits=Limits(memory_bytes=2**30, cpu_millis=2000, pids=256),
+        )
+
+    def processes(self, machine: str) -> list[int]:
+        return [each.pid for each in remains.processes(self.folder) if each.machine == machine]
+
+    def keeper(self, machine: str) -> int:
+        (pid,) = [
+            each.pid for each in remains.processes(self.folder) if each.machine == machine and each.keeper
+        ]
+        return pid
+
+    def remains(self, machine: str) -> list[str]:
+        """Everything of the machine that is still on this host."""
+        left = [f"process {pid}" for pid in self.processes(machine)]
+        left += [str(group) for owner, group in remains.groups(self.folder) if owner == machine]
+        if (self.folder / machine).exists():
+            left.append(str(self.folder / machine))
+        return left
+
+    def dead(self, machine: str) -> bool:
+        return not remains.running(self.folder / machine)
+
+    @contextlib.asynccontextmanager
+    async def machine(self, spec: MachineSpec | None = None) -> AsyncIterator[Machine]:
+        spec = spec or self.spec()
+        await self.driver.create(spec)
+        channel = await self.driver.attach(spec.machine)
+        try:
+            yield Machine(self, spec.machine, channel)
+        finally:
+            await channel.close()
+            await self.driver.destroy(spec.machine, keep_folder=False)
+
+    async def close(self) -> None:
+        for machine in {*self.made, *(await self.driver.observe())}:
+            await self.driver.destroy(machine, keep_folder=False)
+        shutil.rmtree(self.state)
+
+
+@dataclass
+class Machine:
+    """A running machine and the channel to its keeper."""
+
+    lab: Lab
+    id: str
+    channel: KeeperChannel
+    heard: list[KeeperMessage] = field(default_factory=list)
+    _epoch: int = 0
+
+    async def hear(self, wanted: Callable[[KeeperMessage], bool]) -> KeeperMessage:
+        """The next message that `wanted` accepts; others are kept in `heard`."""
+        async with asyncio.timeout(PATIENCE):
+            async for message in self.channel.messages():
+                self.heard.append(message)
+                if wanted(message):
+                    return message
+        raise AssertionError("the keeper's channel ended")
+
+    async def hear_guest(self, cls: type, role: str | None = None) -> object:
+        """The next guest message of `cls`, decoded."""
+        message = await self.hear(lambda each: isinstance(each, FromGuest) and opened(each, cls) is not None)
+        assert isinstance(message, FromGuest)
+        return opened(message, cls)
+
+    async def ready(self) -> None:
+        """Wait until the guest's web server role is there to be talked to."""
+        async with asyncio.timeout(PATIENCE):
+            while not {"boot", "webrtc"} <= set(self.channel.snapshot.roles):
+                await self.reattach()
+                await asyncio.sleep(0.02)
+
+    async def reattach(self) -> None:
+        await self.channel.close()
+        self.channel = await self.lab.driver.attach(self.id)
+
+    async def inside(self, code: str) -> str:
+        """What `code` prints when the machine's Python runs it as the machine's user."""
+        await self.ready()
+        self._epoch += 1
+        offer = PeerOffer(peer="per_test", epoch=self._epoch, sdp=code)
+        await self.channel.send(ToGuest(role="webrtc", body=encode(offer)))
+        while True:
+            message = await self.hear(lambda each: isinstance(each, FromGuest))
+            answer = opened(message, PeerAnswer)
+            if answer is not None and answer.epoch == self._epoch:
+                await self.channel.send(Acknowledge(number=message.number))
+                return answer.sdp
+
+
+def opened(message: KeeperMessage, cls: type) -> object:
+    """The guest's message in `message` when it is a `cls`."""
+    if not isinstance(message, FromGuest):
+        return None
+    body = decode(message.body, FROM_GUEST[message.role])
+    return body if isinstance(body, cls) else None
+
+
+def state_folder() -> Path:
+    """A temporary folder that the sandbox's user can pass through."""
+    state = Path(tempfile.mkdtemp(prefix="transom-lab-"))
+    state.chmod(0o711)
+    return state
+
+
+def stage_standin(state: Path) -> Path:
+    """The real guest code, but for a boot without a desktop."""
+    work = state / "standin"
+    for package in packages():
+        shutil.copytree(package, work / package.name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(Path(__file__).with_name("standin_boot.py"), work / "transom_guest" / "boot.py")
+    return stage(state / "guest", tuple(work / package.name for package in packages()))
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+__all__ = ["Lab", "Machine", "MachineState", "alive", "opened", "stage_standin", "state_folder", "until"]

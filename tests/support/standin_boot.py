@@ -1,0 +1,83 @@
+"""A boot without a desktop, for tests of keeper and driver: runs inside a machine as transom_guest.boot.
+
+It dials the link as boot and as webrtc. An offer's SDP is Python that runs here as the sandbox's user; the
+answer's SDP is what that printed. A stream it is asked for echoes in upper case.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+from transom_wire import WIRE_VERSION
+from transom_wire.codec import decode, encode
+from transom_wire.framing import FrameReader, pack
+from transom_wire.link import TO_GUEST, Hello, OpenStream, PeerAnswer, PeerOffer, Progress, Ready, Welcome
+
+
+class Connection:
+    """One link connection, blocking."""
+
+    def __init__(self, role: str, token: str, stream: str | None = None) -> None:
+        self.role = role
+        self.socket = socket.create_connection(("127.0.0.1", 4001))
+        self._reader, self._frames = FrameReader(), []
+        self.say(Hello(version=WIRE_VERSION, role=role, token=token, stream=stream))
+        self.welcome = self.hear()
+
+    def say(self, message: object) -> None:
+        self.socket.sendall(pack(encode(message)))
+
+    def hear(self) -> object:
+        while not self._frames:
+            data = self.socket.recv(65536)
+            if not data:
+                raise EOFError
+            self._frames += self._reader.feed(data)
+        return decode(self._frames.pop(0), TO_GUEST.get(self.role, (Welcome,)))
+
+
+def run(code: str, token: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "TOKEN": token},
+        check=False,
+    )
+    return (done.stdout + done.stderr)[-60000:]
+
+
+def answer(link: Connection, token: str) -> None:
+    while True:
+        message = link.hear()
+        if isinstance(message, PeerOffer):
+            link.say(PeerAnswer(peer=message.peer, epoch=message.epoch, sdp=run(message.sdp, token)))
+
+
+def echo(token: str, stream: str) -> None:
+    raw = Connection("stream", token, stream).socket
+    while data := raw.recv(65536):
+        raw.sendall(data.upper())
+
+
+def main() -> None:
+    boot = Connection("boot", sys.stdin.readline().strip())
+    token = boot.welcome.link_token
+    print("[SUPERVISOR] stand-in started")
+    boot.say(Progress(stage="display"))
+    webrtc = Connection("webrtc", token)
+    threading.Thread(target=answer, args=(webrtc, token), daemon=True).start()
+    boot.say(Ready(width=boot.welcome.width, height=boot.welcome.height))
+    while True:
+        message = boot.hear()
+        if isinstance(message, OpenStream):
+            threading.Thread(target=echo, args=(token, message.stream), daemon=True).start()
+
+
+if __name__ == "__main__":
+    main()
