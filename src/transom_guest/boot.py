@@ -150,22 +150,28 @@ class Boot:
 
     async def _watch_paint(self) -> None:
         while True:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "transom_guest.desktop.painted"),
-                env=self._environment,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-            )
             try:
-                assert process.stdout
-                async for line in process.stdout:
-                    self._seen(line.decode(errors="replace").split())
-                if await process.wait() == 0:
+                if await self._paint_seen():
                     return
-            finally:
-                with contextlib.suppress(ProcessLookupError):
-                    process.kill()
+            except OSError as error:
+                log.warning("the painted check cannot be run: %s", error)
             await asyncio.sleep(WATCH_AGAIN)
+
+    async def _paint_seen(self) -> bool:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "transom_guest.desktop.painted"),
+            env=self._environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        try:
+            assert process.stdout
+            async for line in process.stdout:
+                self._seen(line.decode(errors="replace").split())
+            return await process.wait() == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
 
     def _seen(self, words: list[str]) -> None:
         match words:

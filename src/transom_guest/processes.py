@@ -14,6 +14,8 @@ LAST_WORDS = 3
 """Lines of a quiet program's output that are kept for the note of its death."""
 LINE_LIMIT = 300
 """Characters of each of them."""
+EOF_DEADLINE = 0.2
+"""Seconds to wait for the rest of a dead program's output."""
 STOP_DEADLINE = 1.0
 """Seconds between asking a child to end and ending it."""
 
@@ -31,20 +33,26 @@ class Children:
 
         `quiet` swallows its output but for the last lines, which are told with its death.
         """
+        output, writing = await _listen() if quiet else (None, None)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 env=dict(env),
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE if quiet else sys.stderr,
-                stderr=asyncio.subprocess.STDOUT if quiet else sys.stderr,
+                stdout=sys.stderr if writing is None else writing,
+                stderr=sys.stderr if writing is None else writing,
                 start_new_session=True,
             )
         except OSError as error:
+            if output:
+                await output.end()
             self._died(name, f"cannot be started: {error.strerror}")
             return False
+        finally:
+            if writing is not None:
+                os.close(writing)
         self._running[name] = process
-        task = asyncio.create_task(self._watch(name, process), name=f"watch {name}")
+        task = asyncio.create_task(self._watch(name, process, output), name=f"watch {name}")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
@@ -67,29 +75,67 @@ class Children:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _watch(self, name: str, process: asyncio.subprocess.Process) -> None:
-        words: deque[str] = deque(maxlen=LAST_WORDS)
-        reading = asyncio.create_task(_keep_words(process.stdout, words)) if process.stdout else None
+    async def _watch(
+        self,
+        name: str,
+        process: asyncio.subprocess.Process,
+        output: _LastWords | None,
+    ) -> None:
         try:
             code = await process.wait()
         finally:
-            if reading:
-                # a grandchild may hold the pipe open: what is there is enough
-                await asyncio.wait([reading], timeout=0.1)
-                reading.cancel()
+            _signal_group(process.pid, signal.SIGKILL)
+            if output:
+                await output.end()
         self._running.pop(name, None)
-        _signal_group(process.pid, signal.SIGKILL)
-        self._died(name, "; ".join([_how(code), *words]))
+        self._died(name, "; ".join([_how(code), *(output.words if output else ())]))
 
 
-async def _keep_words(output: asyncio.StreamReader, words: deque[str]) -> None:
-    rest = b""
-    while data := await output.read(4096):
-        *lines, rest = (rest + data).split(b"\n")
-        rest = rest[-LINE_LIMIT:]
-        words.extend(_clean(line) for line in lines[-LAST_WORDS:] if line.strip())
-    if rest.strip():
-        words.append(_clean(rest))
+async def _listen() -> tuple[_LastWords, int]:
+    """A pipe and what keeps its last lines; the program gets the returned descriptor.
+
+    Not the subprocess module's own pipe: a grandchild that holds that one open holds up `wait` too.
+    """
+    reading, writing = os.pipe()
+    _, output = await asyncio.get_running_loop().connect_read_pipe(
+        _LastWords, os.fdopen(reading, "rb", buffering=0)
+    )
+    return output, writing
+
+
+class _LastWords(asyncio.Protocol):
+    """Keeps the last lines of a stream, and of a line no more than it shows."""
+
+    def __init__(self) -> None:
+        self.words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._rest = b""
+        self._transport: asyncio.BaseTransport | None = None
+        self._ended = asyncio.Event()
+
+    async def end(self) -> None:
+        """Take what is still in the pipe, and close it even if somebody holds its other end."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(EOF_DEADLINE):
+                await self._ended.wait()
+        if self._transport:
+            self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        self._rest = self._rest[:LINE_LIMIT]
+        self.words.extend(_clean(line) for line in lines[-LAST_WORDS:] if line.strip())
+
+    def eof_received(self) -> None:
+        if self._rest.strip():
+            self.words.append(_clean(self._rest))
+        self._rest = b""
+        self._ended.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended.set()
 
 
 def _clean(line: bytes) -> str:
