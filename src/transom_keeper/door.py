@@ -84,16 +84,14 @@ class Door:
         """Decimal text by name: traffic, sources, and what was dropped by reason."""
         table = self._table
         numbers = {
-            "door_sources": table.sources,
-            "door_takeovers": table.takeovers,
-            "door_packets_in": table.packets_in,
-            "door_packets_out": table.packets_out,
-            "door_bytes_in": table.bytes_in,
-            "door_bytes_out": table.bytes_out,
+            "sources": table.sources,
+            "takeovers": table.takeovers,
+            "packets_in": table.packets_in,
+            "packets_out": table.packets_out,
+            "bytes_in": table.bytes_in,
+            "bytes_out": table.bytes_out,
         }
-        numbers |= {
-            f"door_dropped_{reason}": count for reason, count in (table.dropped + self._errors).items()
-        }
+        numbers |= {f"dropped_{reason}": count for reason, count in (table.dropped + self._errors).items()}
         return {name: str(number) for name, number in numbers.items()}
 
     def close(self) -> None:
