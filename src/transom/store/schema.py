@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from transom.model.errors import Unavailable
-from transom.store.engine import WRITE
+from transom.store.engine import WRITE, build_engine, read_url
 from transom.store.transactions import explained
 
-HEAD = "0001"
-"""The newest migration. Known here so that an up-to-date database opens without importing Alembic (0.5 s)."""
+KNOWN = ("0001",)
+"""Every migration, oldest first. Said here so that an up-to-date database opens without Alembic (0.5 s)."""
+HEAD = KNOWN[-1]
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x7472616E736F6D
 """PostgreSQL advisory lock that one migrating process holds: `transom` in ASCII."""
@@ -59,21 +60,43 @@ def _revision(connection: Connection) -> str | None:
 def _migrate(engine: Engine, wait_ms: int) -> None:
     from alembic import command
     from alembic.config import Config
-    from alembic.script import ScriptDirectory
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
     with engine.connect() as connection, connection.execution_options(**{WRITE: True}).begin():
         if connection.dialect.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
         found = _revision(connection)
-        if found is not None and found not in known:
-            raise Unavailable(
-                f"the database has schema {found}, and this transom knows schemas up to {HEAD}: "
-                "it was written by a newer version; start that one",
-                code="schema_newer",
-            )
+        if found is not None and found not in KNOWN:
+            raise _newer(found)
         if found != HEAD:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _newer(found: str) -> Unavailable:
+    return Unavailable(
+        f"the database has schema {found}, and this transom knows schemas up to {HEAD}: "
+        "it was written by a newer version; start that one",
+        code="schema_newer",
+    )
+
+
+def inspect(url: str) -> str:
+    """Say how a database stands, changing nothing: `new`, `current` or `older`. Raises Unavailable, Invalid."""
+    parsed = read_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return "new"
+    engine = build_engine(parsed, threads=1, wait_ms=1000)
+    try:
+        with engine.connect() as connection, connection.begin():
+            found = _revision(connection)
+    except DBAPIError as error:
+        raise explained(error) from None
+    finally:
+        engine.dispose()
+    if found is None or found == HEAD:
+        return "new" if found is None else "current"
+    if found not in KNOWN:
+        raise _newer(found)
+    return "older"

@@ -14,6 +14,7 @@ LIVING = sa.text("state NOT IN ('ended', 'failed')")
 
 
 def upgrade() -> None:
+    """Make every table of the first schema."""
     _users()
     _sessions()
     _credentials()

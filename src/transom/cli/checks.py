@@ -1,0 +1,214 @@
+"""What `transom doctor` looks at. Each check changes nothing, and comes with the command that mends it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from transom.model.errors import TransomError
+
+if TYPE_CHECKING:
+    from transom.settings import Settings
+
+PROBE_SECONDS = 60.0
+FREE_MIB = 1024
+"""Disk space below which the state folder is a worry: logs, database and one machine's folder."""
+
+
+class Standing(StrEnum):
+    """How a check came out."""
+
+    OK = "ok"
+    WARNING = "warning"
+    """It works, and is weaker or nearer its end than it should be."""
+    PROBLEM = "problem"
+    """Sessions will not work until it is mended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report."""
+
+    subject: str
+    standing: Standing
+    what: str
+    mend: str = ""
+
+
+Check = Callable[["Settings"], Iterator[Finding]]
+PROGRAMS = {
+    "bwrap": "bubblewrap",
+    "mmdebstrap": "mmdebstrap",
+    "npm": "npm",
+    "node": "nodejs",
+    "tar": "tar",
+}
+"""Program -> Debian's package of it."""
+
+
+def programs(settings: Settings) -> Iterator[Finding]:
+    """Programs that the server and the image's recipe call."""
+    missing = [name for name in PROGRAMS if shutil.which(name) is None]
+    if missing:
+        packages = " ".join(sorted({PROGRAMS[name] for name in missing}))
+        yield Finding(
+            "programs",
+            Standing.PROBLEM,
+            f"missing: {', '.join(missing)}",
+            f"{_sudo()}apt-get install -y {packages}",
+        )
+    else:
+        yield Finding("programs", Standing.OK, f"{', '.join(PROGRAMS)} are there")
+
+
+def image(settings: Settings) -> Iterator[Finding]:
+    """The golden image."""
+    from transom.images.store import ImageStore
+
+    store = ImageStore(settings.images_dir)
+    current = store.current()
+    if current is None:
+        yield Finding("image", Standing.PROBLEM, "there is no image yet", "transom image build")
+        return
+    store.manifest(current)
+    yield Finding("image", Standing.OK, f"{current[:19]} is whole")
+
+
+def sandbox(settings: Settings) -> Iterator[Finding]:
+    """Whether this host can run machines: user namespaces, cgroups, and what else the driver needs."""
+    from transom.drivers.namespace.driver import NamespaceDriver
+    from transom.images.store import ImageStore
+
+    images = ImageStore(settings.images_dir)
+    driver = NamespaceDriver(
+        settings.machines,
+        images,
+        Path(__file__).resolve().parents[2],
+        settings.door_address,
+        (settings.door_port_low, settings.door_port_high),
+        uid_base=settings.uid_base,
+        current_image=images.current,
+    )
+    probe = asyncio.run(asyncio.wait_for(driver.probe(), PROBE_SECONDS))
+    for problem in probe.problems:
+        yield Finding("machines", Standing.PROBLEM, problem.what, problem.mend)
+    for warning in probe.warnings:
+        yield Finding("machines", Standing.WARNING, warning.what, warning.mend)
+    if probe.usable:
+        yield Finding("machines", Standing.OK, "this host can run them")
+
+
+def page(settings: Settings) -> Iterator[Finding]:
+    """What the pages need from npm."""
+    if (settings.web_dir / "node_modules/@novnc/novnc/core/rfb.js").is_file():
+        yield Finding("page", Standing.OK, "its dependencies are installed")
+    else:
+        mend = f"npm ci --prefix {settings.web_dir} --ignore-scripts"
+        yield Finding("page", Standing.PROBLEM, "noVNC is not installed", mend)
+
+
+def port(settings: Settings) -> Iterator[Finding]:
+    """The port that the server would listen on."""
+    if _own_server_answers(settings):
+        yield Finding("port", Standing.OK, "a transom server of this state folder answers")
+        return
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((settings.host, settings.port))
+    except OSError as error:
+        what = f"{settings.host} port {settings.port} cannot be used: {error.strerror}"
+        yield Finding("port", Standing.PROBLEM, what, f"transom serve --port {settings.port + 1}")
+        return
+    yield Finding("port", Standing.OK, f"{settings.port} is free")
+
+
+def database(settings: Settings) -> Iterator[Finding]:
+    """The database: there, readable, of a schema that this version knows."""
+    from transom.store.schema import inspect
+
+    words = {
+        "new": "will be made at the first start",
+        "current": "is up to date",
+        "older": "will be migrated at the next start",
+    }
+    yield Finding("database", Standing.OK, words[inspect(settings.database_url)])
+
+
+def vault_key(settings: Settings) -> Iterator[Finding]:
+    """The key-encryption key's file, or its command."""
+    from transom.vault.keys import key_source
+
+    file = settings.kek
+    if settings.kek_command is None and not os.path.lexists(file):
+        yield Finding("vault key", Standing.OK, "will be made at the first start")
+        return
+    asyncio.run(key_source(file, settings.kek_command).load())
+    yield Finding("vault key", Standing.OK, "can be read, by the server alone")
+
+
+def state_folder(settings: Settings) -> Iterator[Finding]:
+    """The state folder: writable, passable for the machines' users, on a disk with room."""
+    folder = next(path for path in (settings.state, *settings.state.parents) if path.exists())
+    if not folder.is_dir() or not os.access(folder, os.W_OK | os.X_OK):
+        yield Finding("state", Standing.PROBLEM, f"{folder} cannot be written", "transom serve --state DIR")
+        return
+    closed = _closed_folder(folder) if os.geteuid() == 0 else None
+    if closed is not None:
+        what = f"the machines' users cannot pass through {closed}"
+        yield Finding("state", Standing.PROBLEM, what, f"chmod o+x {closed}")
+        return
+    free = shutil.disk_usage(folder).free // 2**20
+    if free < FREE_MIB:
+        what = f"{free} MiB are free on the disk of {folder}"
+        yield Finding("state", Standing.WARNING, what, "remove old images: transom image list")
+    else:
+        yield Finding("state", Standing.OK, f"{settings.state} can be used, {free // 1024} GiB are free")
+
+
+CHECKS: Sequence[Check] = (programs, sandbox, image, page, state_folder, database, vault_key, port)
+
+
+def run_checks(settings: Settings, checks: Sequence[Check] = CHECKS) -> Iterator[Finding]:
+    """Every finding; a check that fails by an error of ours, or of the host's, is a finding too."""
+    for check in checks:
+        subject = check.__name__.replace("_", " ")
+        try:
+            yield from check(settings)
+        except TransomError as error:
+            yield Finding(subject, Standing.PROBLEM, error.message, str(getattr(error, "mend", "")))
+        except (OSError, TimeoutError) as error:
+            words = error.strerror if isinstance(error, OSError) and error.strerror else "no answer in time"
+            yield Finding(subject, Standing.PROBLEM, f"it cannot be looked at: {words}")
+
+
+def _own_server_answers(settings: Settings) -> bool:
+    from transom.cli.client import Client, find_server
+    from transom.cli.failure import Failure
+
+    try:
+        Client(find_server(settings.state, environment={})).get("me")
+    except Failure:
+        return False
+    return True
+
+
+def _closed_folder(folder: Path) -> Path | None:
+    """The first folder on the way that others may not pass through."""
+    for path in (*reversed(folder.parents), folder):
+        if not path.stat().st_mode & stat.S_IXOTH:
+            return path
+    return None
+
+
+def _sudo() -> str:
+    return "" if os.geteuid() == 0 else "sudo "

@@ -1,0 +1,52 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from transom.cli import credentials, images, sessions, tokens, users, vault
+from transom.cli.doctor import doctor
+from transom.cli.failure import Commands
+from transom.cli.serve import serve
+
+app = typer.Typer(
+    name="transom",
+    cls=Commands,
+    help="A desktop with a browser for each user, in a machine of its own, streamed to a web page.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command()(serve)
+app.command()(doctor)
+app.add_typer(sessions.app, name="session")
+app.add_typer(credentials.app, name="credential")
+app.add_typer(tokens.app, name="token")
+app.add_typer(users.app, name="user")
+app.add_typer(images.app, name="image")
+app.add_typer(vault.app, name="vault")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            print(version("transom"))
+        except PackageNotFoundError:
+            print("unpackaged")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    """A desktop with a browser for each user, in a machine of its own, streamed to a web page."""
+
+
+def main() -> None:
+    """Run the command line; ends the process with its exit code."""
+    app()
