@@ -12,7 +12,7 @@ from transom.model.clock import Clock
 from transom.model.errors import NotFound
 from transom.model.ids import machine_id
 from transom.model.ports import GuestSender, SigninDesk
-from transom.model.session import STAGES, EndReason, Session, Signin
+from transom.model.session import STAGES, EndReason, Session, Signin, SigninStage
 from transom.sessions.ledger import Ledger
 from transom.sessions.plan import decide, mark
 from transom.sessions.steps import Seen
@@ -34,6 +34,8 @@ log = structlog.get_logger(__name__)
 GUEST_STAGES = frozenset({"display", "desktop", "browser"})
 """Stages a guest may claim by Progress; the others are ours, or have a message of their own."""
 WARNINGS_LIMIT = 16
+SIGNIN_TRIES = 4
+"""How often a message is taken in again because the flow was changed meanwhile."""
 
 
 class Peers(Protocol):
@@ -105,18 +107,31 @@ class Intake:
 
     async def sign_in(self, session: str, message: SigninState | CredentialSealed) -> None:
         """To the desk; a credential is in the vault when this returns."""
+        for _ in range(SIGNIN_TRIES):
+            row = await self._row(session)
+            if row is None:
+                return
+            if row.signin is None or row.signin.flow != message.flow:
+                self._count("unknown_flow")
+                log.warning("a guest spoke of a flow that is not its own", session=session)
+                await self._refuse(session, message)
+                return
+            signin = await self._desk.received(row, message)
+            if signin is None or await self._put(row, signin):
+                return
+
+    async def _put(self, seen: Session, signin: Signin) -> bool:
+        """Store `signin`; False when somebody changed the flow meanwhile, by cancelling it say."""
+        newest = await self._ledger.change(
+            seen.id, lambda row: replace(row, signin=signin) if row.signin == seen.signin else row
+        )
+        return newest.signin == signin
+
+    async def _row(self, session: str) -> Session | None:
         try:
-            row = await self._ledger.get(session)
+            return await self._ledger.get(session)
         except NotFound:
-            return
-        if row.signin is None or row.signin.flow != message.flow:
-            self._count("unknown_flow")
-            log.warning("a guest spoke of a flow that is not its own", session=session)
-            await self._refuse(session, message)
-            return
-        signin = await self._desk.received(row, message)
-        if signin is not None:
-            await self._change(session, lambda newest: _with_flow(newest, signin))
+            return None
 
     async def _refuse(self, session: str, message: SigninState | CredentialSealed) -> None:
         """So that it is not sent again and again."""
@@ -131,8 +146,18 @@ class Intake:
             await self._change(session, lambda row: mark(row, "guest", now))
         if role == "webrtc" and connected:
             await self._peers.stream_server_came(session)
+        if role == "signin" and connected:
+            await self._start_again(session)
         if connected:
             self._wake(session)
+
+    async def _start_again(self, session: str) -> None:
+        """The sign-in agent may have died and returned: it learns its flow again. Knowing it already is no harm."""
+        row = await self._row(session)
+        if row is not None and row.signin is not None and row.signin.stage is not SigninStage.PENDING:
+            signin = await self._desk.start(row)
+            if signin is not None:
+                await self._put(row, signin)
 
     async def exited(self, session: str, reason: str) -> None:
         """The keeper said that its machine ended."""
@@ -153,11 +178,6 @@ class Intake:
             await self._ledger.change(session, lambda row: row if row.state.over else change(row))
         except NotFound:
             log.warning("a guest without a session", session=session)
-
-
-def _with_flow(row: Session, signin: Signin) -> Session:
-    current = row.signin
-    return replace(row, signin=signin) if current is not None and current.flow == signin.flow else row
 
 
 def _milliseconds(text: str) -> int:

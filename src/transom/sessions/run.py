@@ -167,10 +167,8 @@ class Runner:
         signin = await self._desk.start(session)
         if signin is None:
             return
-        flow = signin.flow
 
         def store(row: Session) -> Session:
-            current = row.signin
-            return replace(row, signin=signin) if current and current.flow == flow else row
+            return replace(row, signin=signin) if row.signin == session.signin else row
 
         await self._ledger.change(session.id, store)

@@ -179,4 +179,8 @@ class SessionService:
         signin = await self._desk.cancel(session)
         if signin is None:
             return session
-        return await self._ledger.change(session.id, lambda row: replace(row, signin=signin))
+
+        def store(row: Session) -> Session:
+            return replace(row, signin=signin) if row.signin == session.signin else row
+
+        return await self._ledger.change(session.id, store)

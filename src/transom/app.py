@@ -1,0 +1,216 @@
+"""The composition root: knows every part, builds them in order, starts and stops them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import structlog
+from fastapi import FastAPI
+
+from transom.api.build import build as build_api
+from transom.api.limits import Limits
+from transom.api.parts import Parts
+from transom.api.views import Views
+from transom.auth.service import AuthService
+from transom.drivers.namespace.driver import NamespaceDriver
+from transom.drivers.namespace.stage import stage
+from transom.guests.guests import Guests
+from transom.images.store import ImageStore
+from transom.model.clock import now_ms
+from transom.model.errors import DriverError, TransomError
+from transom.model.ports import Driver
+from transom.model.session import Session
+from transom.observe.metrics import Metrics
+from transom.serve import serve as serve_app
+from transom.sessions.run import Making
+from transom.sessions.service import Terms
+from transom.sessions.steps import Policy
+from transom.sessions.wire import wire
+from transom.settings import Settings
+from transom.signin.catalog import Catalog
+from transom.signin.service import SigninService
+from transom.store.database import Store
+from transom.stream.broker import Broker
+from transom.stream.quality import Quality
+from transom.vault.keys import key_source
+from transom.vault.service import VaultService
+
+log = structlog.get_logger(__name__)
+VAULT_DEADLINE_S = 15.0
+"""Seconds for the vault to make or prove its key at the start."""
+
+
+class Composition:
+    """Everything, wired. `open` once before the first request, `close` at the end; machines live on."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.images = ImageStore(settings.images_dir)
+        self.store = Store(settings.database_url)
+        self.auth = AuthService(self.store, now_ms)
+        self._tasks: list[asyncio.Task[None]] = []
+        self._opened = False
+
+    async def open(self) -> Parts:
+        """Bring everything up. Raises TransomError, whose message names the mend."""
+        settings = self.settings
+        prepare(settings)
+        if (digest := self.images.current()) is not None:
+            self.images.root(digest)
+        await self.store.open()
+        self.metrics, self.quality = Metrics(), Quality()
+        self.driver = self._driver()
+        self.guests = Guests(self.driver)
+        self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
+        self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
+        catalog = Catalog.load(settings.providers_dirs)
+        desk = SigninService(catalog, self.vault, self.guests, now_ms)
+        self.sessions = wire(
+            store=self.store,
+            driver=self.driver,
+            guests=self.guests,
+            broker=self.broker,
+            desk=desk,
+            image=self.images.current,
+            terms=terms(settings, self.driver.name),
+            making=Making(settings.exit, settings.limits),
+            policy=policy(settings),
+            clock=now_ms,
+            tick_s=settings.tick_seconds,
+            misbehaved=self.metrics.misbehaved,
+        )
+        await self._watch()
+        return Parts(
+            settings=settings,
+            clock=now_ms,
+            sessions=self.sessions.service,
+            ledger=self.sessions.ledger,
+            broker=self.broker,
+            quality=self.quality,
+            auth=self.auth,
+            users=self.store,
+            credentials=self.store,
+            vault=self.vault,
+            catalog=catalog,
+            driver=self.driver,
+            metrics=self.metrics,
+            limits=Limits(),
+            views=Views(now_ms),
+        )
+
+    def _driver(self) -> Driver:
+        settings = self.settings
+        try:
+            guest_source = stage(settings.state / "guest")
+        except OSError as error:
+            raise DriverError(f"the guest's code cannot be staged: {error.strerror}") from error
+        return NamespaceDriver(
+            settings.machines,
+            self.images,
+            guest_source,
+            settings.door_address,
+            (settings.door_port_low, settings.door_port_high),
+            uid_base=settings.uid_base,
+            current_image=self.images.current,
+        )
+
+    async def _watch(self) -> None:
+        for row in await self.store.list_sessions(living=True):
+            self.metrics.adopted(row)
+        self.sessions.ledger.watch_all(self.metrics.session)
+        self.sessions.ledger.watch_all(self._forget_viewers)
+
+    def _forget_viewers(self, session: Session) -> None:
+        if session.state.over:
+            self.quality.forget(session.id)
+
+    def run(self) -> None:
+        """Begin to adopt, reconcile and listen."""
+        if not self._tasks:
+            self._tasks = [
+                asyncio.create_task(self.sessions.adopter.keep_looking(), name="adopt"),
+                asyncio.create_task(self._prove_vault(), name="vault"),
+            ]
+
+    async def _prove_vault(self) -> None:
+        try:
+            async with asyncio.timeout(VAULT_DEADLINE_S):
+                await self.vault.public_key()
+        except (TransomError, TimeoutError) as error:
+            log.error("the vault cannot take credentials", reason=str(error) or "it took too long")
+
+    async def close(self) -> None:
+        """Let go of everything in reverse; keepers and machines live on."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if hasattr(self, "sessions"):
+            await self.sessions.reconciler.close()
+            await self.guests.close()
+            await self.broker.close()
+        await self.store.close()
+
+
+def prepare(settings: Settings) -> None:
+    """Make the state folder: others may pass through it to their machine, and list nothing. Raises DriverError."""
+    try:
+        for folder in (settings.state, settings.machines):
+            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
+    except OSError as error:
+        raise DriverError(
+            f"{settings.state} cannot be made: {error.strerror}; choose another --state"
+        ) from error
+
+
+def terms(settings: Settings, driver: str) -> Terms:
+    """What new sessions get."""
+    return Terms(
+        driver=driver,
+        session_seconds=settings.session_seconds,
+        idle_seconds=settings.idle_seconds,
+        per_user=settings.sessions_per_user,
+        in_all=settings.sessions_max,
+    )
+
+
+def policy(settings: Settings) -> Policy:
+    """The plan's numbers, in milliseconds."""
+    return Policy(
+        requested_ms=settings.requested_deadline_s * 1000,
+        creating_ms=settings.creating_deadline_s * 1000,
+        booting_ms=settings.booting_deadline_s * 1000,
+        stopping_ms=settings.stopping_deadline_s * 1000,
+        failed_keep_ms=settings.failed_keep_seconds * 1000,
+        forget_ms=settings.forget_seconds * 1000,
+        grace_ms=settings.reconnect_seconds * 1000,
+        idle_not_before=now_ms() + settings.reconnect_seconds * 1000,
+    )
+
+
+def assemble(composition: Composition) -> FastAPI:
+    """The application on an opened or unopened composition."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        if not hasattr(app.state, "parts"):
+            app.state.parts = await composition.open()
+        composition.run()
+        try:
+            yield
+        finally:
+            await composition.close()
+
+    return build_api(composition.settings, lifespan)
+
+
+def build(settings: Settings) -> FastAPI:
+    """The application; its lifespan brings everything up and lets go of it."""
+    return assemble(Composition(settings))
+
+
+def serve(settings: Settings, json_ready: bool = False) -> None:
+    """Serve until SIGTERM or SIGINT. Raises SystemExit(1), after one line that names the mend."""
+    composition = Composition(settings)
+    serve_app(settings, composition, assemble(composition), json_ready=json_ready)
