@@ -107,7 +107,9 @@ class FakeController:
 
     def stop(self) -> None:
         """Die: sockets break, nothing answers, nothing is remembered of offers."""
-        assert self._server is not None and self._thread is not None
+        assert self._server is not None and self._thread is not None and self._loop is not None
+        for connection in list(self._server.server_state.connections):
+            self._loop.call_soon_threadsafe(connection.transport.abort)
         self._server.force_exit = self._server.should_exit = True
         self._thread.join(timeout=10)
         self._answers.clear()

@@ -62,10 +62,11 @@ def test_stages_are_shown_while_the_machine_starts(page: Page, controller: FakeC
 
 def test_the_surface_says_how_it_goes(page: Page, controller: FakeController) -> None:
     live(page, controller)
-    page.wait_for_function("window.transom.stats().then(stats => stats.fps > 5 && stats.kbps > 0)")
+    wait_until(lambda: page.evaluate("window.transom.stats()")["frames"] > 30, "thirty frames")
     stats = page.evaluate("window.transom.stats()")
     assert set(stats) == {"fps", "kbps", "rtt_ms", "jitter_ms", "loss", "frames", "width", "height"}
-    assert stats["frames"] > 5
+    assert 5 < stats["fps"] < 40
+    assert stats["kbps"] > 0
     assert stats["rtt_ms"] >= 0
     assert stats["loss"] == 0
     assert page.evaluate("[window.transom.state, window.transom.rung, window.transom.epoch]") == [
@@ -79,7 +80,7 @@ def test_a_black_picture_is_none(page: Page, controller: FakeController) -> None
     controller.guest.colour = (0, 0, 0)
     controller.ready()
     open_session(page, controller)
-    page.wait_for_function("window.transom.state === 'connecting'")
+    page.wait_for_function("() => window.transom.state === 'connecting'")
     page.wait_for_timeout(1500)
     assert page.evaluate("window.transom.rung") is None
     controller.guest.colour = (40, 90, 200)
@@ -89,10 +90,10 @@ def test_a_black_picture_is_none(page: Page, controller: FakeController) -> None
 def test_input_reaches_the_guest(page: Page, controller: FakeController) -> None:
     guest = controller.guest
     live(page, controller)
-    page.wait_for_function("document.querySelector('#side').clientWidth > 0")
+    page.wait_for_function("() => document.querySelector('#side').clientWidth > 0")
     wait_until(lambda: guest.got("s"), "the size of the room")
     wait_until(lambda: guest.size == (1064, 844), "the desktop's new size")
-    page.wait_for_function("document.getElementById('screen').width === 1064")
+    page.wait_for_function("() => document.getElementById('screen').width === 1064")
     box = page.locator("#screen").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + 50, box["y"] + 40)
@@ -110,7 +111,7 @@ def test_input_reaches_the_guest(page: Page, controller: FakeController) -> None
     ]
     page.mouse.wheel(0, 240)
     wait_until(lambda: guest.got("w", lambda m: m[5] == 2), "the wheel")
-    page.keyboard.press("Shift+a")
+    page.keyboard.press("Shift+A")
     page.keyboard.press("Enter")
     wait_until(lambda: len(guest.got("k")) == 6, "the keys")
     assert [m[2:] for m in guest.got("k")] == [
@@ -144,14 +145,14 @@ def test_the_keyboard_comes_back_to_the_page(page: Page, controller: FakeControl
     live(page, controller)
     page.locator("#screen").click()
     page.keyboard.press("Control+Alt+Shift")
-    page.wait_for_function("document.activeElement.id === 'use-vnc'")
+    page.wait_for_function("() => document.activeElement.id === 'use-vnc'")
 
 
 def test_the_pointer_takes_the_guests_shape(page: Page, controller: FakeController) -> None:
     live(page, controller)
-    page.wait_for_function("document.querySelector('.layer.seen').style.cursor.startsWith('url(')")
+    page.wait_for_function("() => document.querySelector('.layer.seen').style.cursor.startsWith('url(')")
     controller.guest.say(["cursor", 0, 0, 0, ""])
-    page.wait_for_function("document.querySelector('.layer.seen').style.cursor === 'none'")
+    page.wait_for_function("() => document.querySelector('.layer.seen').style.cursor === 'none'")
 
 
 def test_nonsense_from_the_guest_changes_nothing(page: Page, controller: FakeController) -> None:
@@ -199,7 +200,7 @@ def test_a_frozen_picture_falls_to_novnc_and_climbs_back(page: Page, controller:
     live(page, controller)
     controller.guest.frozen = True
     began = time.monotonic()
-    page.wait_for_function("window.transom.rung === 'vnc'", timeout=15_000)
+    page.wait_for_function("() => window.transom.rung === 'vnc'", timeout=15_000)
     took = time.monotonic() - began
     print(f"frozen -> noVNC picture after {took:.1f} s")
     assert took < 9
@@ -251,7 +252,9 @@ def test_there_is_a_picture_at_every_moment_of_a_switch(page: Page, controller: 
 def test_a_stream_server_that_dies_is_reconnected(page: Page, controller: FakeController) -> None:
     live(page, controller)
     controller.guest.kill_peers()
-    page.wait_for_function("window.transom.epoch > 1 && window.transom.state === 'live'", timeout=20_000)
+    page.wait_for_function(
+        "() => window.transom.epoch > 1 && window.transom.state === 'live'", timeout=20_000
+    )
     wait_rung(page, "webrtc", seconds=40)
 
 
@@ -330,7 +333,7 @@ def test_the_sign_in_is_shown_as_text(page: Page, controller: FakeController) ->
     link = page.locator("#url")
     assert link.get_attribute("rel") == "noopener noreferrer"
     controller.change(signin=signin | {"url": "javascript:alert(1)"})
-    page.wait_for_function("!document.getElementById('url').hasAttribute('href')")
+    page.wait_for_function("() => !document.getElementById('url').hasAttribute('href')")
     page.get_by_role("button", name="Type it on the desktop").click()
     wait_until(lambda: controller.guest.got("t", lambda m: m[2] == "WDJB-MJHT"), "the code")
     saved = {"names": ["credentials.json"], "expires_at": int(time.time() * 1000) + 86_400_000}

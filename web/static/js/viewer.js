@@ -13,7 +13,7 @@ import { WebRtc } from "./webrtc.js";
 /** @import { LadderCommand, LadderEvent, Session, SignalEvent, Size, Stats } from "../../types/model" */
 /** @typedef {LadderEvent extends infer E ? E extends LadderEvent ? Omit<E, "now"> : never : never} Happening */
 
-const TICK_MS = 500;
+const TICK_MS = 250;
 const HEARTBEAT_MS = 10_000;
 const RESIZE_MS = 250;
 
@@ -153,6 +153,7 @@ export class Viewer {
     if (event.type === "refused") return this.#happen({ type: "refused", epoch: event.epoch });
     if (event.type === "reachable") {
       this.#reachable = event.up;
+      this.#on.changed();
       return this.#happen({ type: "signal", up: event.up });
     }
     // A session whose picture is live exists, whatever a server that has just started may say.
@@ -185,11 +186,11 @@ export class Viewer {
     const before = this.#look();
     const event = /** @type {LadderEvent} */ ({ ...happening, now: performance.now() });
     for (const command of this.#ladder.handle(event)) this.#obey(command);
-    if (happening.type === "choose" || before !== this.#look()) this.#on.changed();
+    if (before !== this.#look()) this.#on.changed();
   }
 
   #look() {
-    return `${this.state} ${this.rung} ${this.trying}`;
+    return `${this.state} ${this.rung} ${this.trying} ${this.pinned}`;
   }
 
   /** @param {LadderCommand} command */
