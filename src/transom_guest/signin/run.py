@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -234,11 +234,8 @@ class Run:
                 child.kill()
         self._opener.stop()
 
-    def _spawn(self, work: Awaitable[None]) -> asyncio.Task[None]:
-        async def guarded() -> None:
-            await work
-
-        task = asyncio.create_task(guarded())
+    def _spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._forget_task)
         return task
