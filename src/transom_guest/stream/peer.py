@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -130,9 +131,12 @@ class Peer:
         self._source.set_property(
             "caps", Gst.Caps.from_string("video/x-h264,stream-format=byte-stream,alignment=au")
         )
-        payloader = make("rtph264pay", mtu=MTU, pt=codec.payload_type, config_interval=-1)
+        ssrc = secrets.randbelow(2**31) + 1
+        payloader = make("rtph264pay", mtu=MTU, pt=codec.payload_type, config_interval=-1, ssrc=ssrc)
         Gst.util_set_object_arg(payloader, "aggregate-mode", "zero-latency")
-        form = make("capsfilter", caps=Gst.Caps.from_string(_rtp_caps(codec)))
+        # without the ssrc here webrtcbin invents another for its answer, and browsers show nothing
+        caps = Gst.Caps.from_string(f"{_rtp_caps(codec)},ssrc=(uint){ssrc}")
+        form = make("capsfilter", caps=caps)
         self._webrtc = make("webrtcbin", bundle_policy=GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
         for element in (self._source, payloader, form, self._webrtc):
             self._pipeline.add(element)
