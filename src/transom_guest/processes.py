@@ -57,11 +57,6 @@ class Children:
         task.add_done_callback(self._tasks.discard)
         return True
 
-    def pid(self, name: str) -> int | None:
-        """The process of `name` while it runs."""
-        process = self._running.get(name)
-        return process.pid if process else None
-
     async def stop(self) -> None:
         """End every child and all of its group. Idempotent."""
         running = list(self._running.values())

@@ -101,7 +101,9 @@ def test_delays_double_and_start_over_after_a_long_life() -> None:
     for life in [1] * 9 + [LIVED, 1]:
         boot.on(Started("webrtc"), now)
         now += life
-        delays += [command.delay for command in boot.on(Died("webrtc", "x"), now) if isinstance(command, StartLater)]
+        delays += [
+            command.delay for command in boot.on(Died("webrtc", "x"), now) if isinstance(command, StartLater)
+        ]
     assert delays[:4] == [FIRST_DELAY, FIRST_DELAY * 2, FIRST_DELAY * 4, FIRST_DELAY * 8]
     assert delays[8] == LAST_DELAY
     assert delays[9:] == [FIRST_DELAY, FIRST_DELAY * 2]

@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from transom_guest.desktop import browser
+from transom_guest.desktop.urls import UrlRefused
+
+WRAPPER = Path(__file__).parents[4] / "image" / "overlay" / "usr" / "local" / "bin" / "chromium"
+
+
+def test_the_sandbox_stays_on_and_the_page_comes_last() -> None:
+    argv = browser.command("https://a.example/", 1280, 720, again=False)
+    assert argv[0] == browser.BINARY
+    assert argv[-1] == "https://a.example/"
+    assert not any("sandbox" in flag or "remote-debugging" in flag for flag in argv)
+    assert "--window-size=1280,720" in argv
+
+
+def test_after_a_death_the_tabs_come_back_and_no_bubble() -> None:
+    argv = browser.command("https://a.example/", 1280, 720, again=True)
+    assert "--restore-last-session" in argv
+    assert "--hide-crash-restore-bubble" in argv
+    assert "https://a.example/" not in argv
+
+
+@pytest.mark.parametrize("url", ["", "file:///etc/passwd", "--no-sandbox", "javascript:0"])
+def test_a_bad_start_page_is_blank(url: str) -> None:
+    assert browser.command(url, 1, 1, again=False)[-1] == "about:blank"
+
+
+def test_the_images_wrapper_hands_over_to_the_same_profile() -> None:
+    text = WRAPPER.read_text()
+    assert browser.BINARY in text
+    assert "--user-data-dir" not in text + " ".join(browser.FLAGS)
+    words = text.replace("\\\n", " ").split()
+    assert {word for word in words if word.startswith("--")} <= {*browser.FLAGS}
+
+
+def test_prepare_clears_a_dead_browsers_locks_and_its_crash(tmp_path: Path) -> None:
+    folder = tmp_path / "chromium"
+    (folder / "Default").mkdir(parents=True)
+    (folder / "SingletonLock").symlink_to("desktop-999999999")
+    (folder / "SingletonSocket").symlink_to("/nonexistent/socket")
+    preferences = folder / "Default" / "Preferences"
+    preferences.write_text(json.dumps({"profile": {"exit_type": "Crashed", "name": "kept"}, "more": [1]}))
+    browser.prepare(folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["Default"]
+    assert json.loads(preferences.read_text()) == {
+        "profile": {"exit_type": "Normal", "exited_cleanly": True, "name": "kept"},
+        "more": [1],
+    }
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"profile": 3}', "[" * 100_000, "\udcff"])
+def test_prepare_survives_any_preferences(tmp_path: Path, content: str) -> None:
+    (tmp_path / "Default").mkdir()
+    path = tmp_path / "Default" / "Preferences"
+    path.write_bytes(content.encode(errors="surrogateescape"))
+    browser.prepare(tmp_path)
+    assert path.read_bytes() == content.encode(errors="surrogateescape")
+
+
+@pytest.mark.parametrize(
+    "target", ["desktop", "desktop-", "desktop-abc", "desktop--5", "desktop-1", "x-99999999999999"]
+)
+def test_a_lock_of_nobody(tmp_path: Path, target: str) -> None:
+    (tmp_path / "SingletonLock").symlink_to(target)
+    assert browser.lock_owner(tmp_path) is None
+
+
+def test_a_stray_browser_that_holds_the_profile_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sleep = os.path.realpath(shutil.which("sleep") or "")
+    monkeypatch.setattr(browser, "BINARY", sleep)
+    with subprocess.Popen([sleep, "600"]) as stray:
+        (tmp_path / "SingletonLock").symlink_to(f"desktop-{stray.pid}")
+        browser.prepare(tmp_path)
+        assert stray.wait(10) == -9
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / ".config" / "chromium"
+    folder.mkdir(parents=True)
+    (folder / "SingletonSocket").touch()
+    binary = tmp_path / "chromium-binary"
+    binary.write_text(
+        f'#!/bin/sh\nfor last; do :; done\necho "$last" >> {tmp_path}/opened\nexit ${{CODE:-0}}\n'
+    )
+    binary.chmod(0o755)
+    monkeypatch.setattr(browser, "BINARY", str(binary))
+    return tmp_path
+
+
+async def test_open_url_hands_the_url_over(home: Path) -> None:
+    await browser.open_url("https://a.example/x", {"HOME": str(home)})
+    assert (home / "opened").read_text() == "https://a.example/x\n"
+
+
+async def test_open_url_refuses_before_it_runs_anything(home: Path) -> None:
+    with pytest.raises(UrlRefused):
+        await browser.open_url("file:///etc/passwd", {"HOME": str(home)})
+    assert not (home / "opened").exists()
+
+
+async def test_a_browser_that_does_not_take_the_url(home: Path) -> None:
+    with pytest.raises(OSError, match="exit 7"):
+        await browser.open_url("https://a.example/", {"HOME": str(home), "CODE": "7"})
+
+
+async def test_open_url_waits_for_a_restarting_browser(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    socket = home / ".config" / "chromium" / "SingletonSocket"
+    socket.unlink()
+    task = asyncio.create_task(browser.open_url("https://a.example/", {"HOME": str(home)}))
+    await asyncio.sleep(0)
+    assert not task.done()
+    socket.touch()
+    await task
+    monkeypatch.setattr(browser, "SOCKET_DEADLINE", 0.05)
+    socket.unlink()
+    with pytest.raises(TimeoutError):
+        await browser.open_url("https://a.example/", {"HOME": str(home)})

@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transom_guest.desktop import display
+from transom_guest.desktop.display import DisplayError
+
+QUERY = """Screen 0: minimum 32 x 32, current 1280 x 720, maximum 32768 x 32768
+VNC-0 connected 1280x720+0+0 0mm x 0mm
+   1280x720      60.00*+
+   1920x1200     59.88
+"""
+
+
+def test_xvnc_listens_on_no_network() -> None:
+    argv = display.command(":1", 1280, 720, "/run/transom/vnc.sock")
+    line = " ".join(argv)
+    assert argv[:2] == ["Xvnc", ":1"]
+    for needed in (
+        "-rfbunixpath /run/transom/vnc.sock -rfbunixmode 0600 -rfbport -1 -nolisten tcp",
+        "-SecurityTypes None -AlwaysShared -UseBlacklist=0 -AcceptSetDesktopSize=0",
+        "-FrameRate 60 -geometry 1280x720",
+    ):
+        assert needed in line
+
+
+@given(st.integers(-(2**40), 2**40), st.integers(-(2**40), 2**40))
+def test_fitted_sizes_are_even_and_within_limits(width: int, height: int) -> None:
+    for side, wanted in zip(display.fitted(width, height), (width, height), strict=True):
+        assert 64 <= side <= 7680
+        assert side % 2 == 0
+        assert not 64 <= wanted <= 7680 or wanted - side in (0, 1)
+
+
+@given(st.integers(32, 3840), st.integers(32, 3840))
+def test_a_modeline_has_the_size_in_every_place(width: int, height: int) -> None:
+    clock, *numbers = display.modeline(width * 2, height * 2)
+    assert numbers == [str(width * 2)] * 4 + [str(height * 2)] * 4
+    assert float(clock) > 0
+
+
+@pytest.fixture
+def xrandr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A stand-in that writes down what it is asked, and fails while a file named like its verb exists."""
+    script = tmp_path / "xrandr"
+    script.write_text(
+        f'#!/bin/sh\nif [ "$1" = --query ]; then cat {tmp_path}/query; exit; fi\n'
+        f'echo "$@" >> {tmp_path}/asked\n[ ! -e {tmp_path}/fail$1 ] || {{ echo bad >&2; exit 1; }}\n'
+    )
+    script.chmod(0o755)
+    (tmp_path / "query").write_text(QUERY)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
+    yield tmp_path
+
+
+async def test_a_new_size_gets_a_mode(xrandr: Path) -> None:
+    assert await display.set_size(1001, 601) == (1000, 600)
+    asked = (xrandr / "asked").read_text().splitlines()
+    assert asked[0].startswith("--newmode 1000x600 36.00 1000 1000 1000 1000 600")
+    assert asked[1:] == ["--addmode VNC-0 1000x600", "--output VNC-0 --mode 1000x600"]
+
+
+async def test_a_known_size_is_only_switched_to(xrandr: Path) -> None:
+    await display.set_size(1920, 1200)
+    assert (xrandr / "asked").read_text() == "--output VNC-0 --mode 1920x1200\n"
+
+
+async def test_a_mode_that_only_the_server_knows_is_added(xrandr: Path) -> None:
+    (xrandr / "fail--newmode").touch()
+    await display.set_size(800, 600)
+    assert (xrandr / "asked").read_text().splitlines()[-1] == "--output VNC-0 --mode 800x600"
+
+
+async def test_a_refused_size_is_an_error(xrandr: Path) -> None:
+    (xrandr / "fail--output").touch()
+    with pytest.raises(DisplayError, match="bad"):
+        await display.set_size(1280, 720)
+
+
+async def test_sizes_take_turns(xrandr: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await asyncio.gather(*(display.set_size(100 + 2 * number, 100) for number in range(5)))
+    asked = [line.split()[0] for line in (xrandr / "asked").read_text().splitlines()]
+    assert asked == ["--newmode", "--addmode", "--output"] * 5
+    monkeypatch.setattr(display, "LOCK_DEADLINE", 0.05)
+    async with display._turn():
+        with pytest.raises(DisplayError, match="takes too long"):
+            await display.set_size(640, 480)
+
+
+async def test_an_xrandr_that_hangs_is_ended(xrandr: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (xrandr / "xrandr").write_text("#!/bin/sh\nexec sleep 600\n")
+    monkeypatch.setattr(display, "XRANDR_DEADLINE", 0.05)
+    with pytest.raises(DisplayError, match="did not answer"):
+        await display.set_size(640, 480)
+
+
+async def test_wait_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "X7"
+        monkeypatch.setattr(display, "x_socket", lambda name: path)
+        task = asyncio.create_task(display.wait_up(":7"))
+        await asyncio.sleep(0)
+        server = await asyncio.start_unix_server(lambda reader, writer: writer.close(), path)
+        async with asyncio.timeout(10):
+            await task
+        server.close()
+        monkeypatch.setattr(display, "UP_DEADLINE", 0.05)
+        path.unlink(missing_ok=True)
+        with pytest.raises(DisplayError):
+            await display.wait_up(":7")
+
+
+def test_x_socket() -> None:
+    assert str(display.x_socket(":1")) == "/tmp/.X11-unix/X1"
