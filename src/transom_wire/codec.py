@@ -71,7 +71,7 @@ M = TypeVar("M")
 
 
 def encode(message: Message) -> bytes:
-    """Return `message` as compact JSON. The sender's limits are checked too, by decoding what is sent."""
+    """Return `message` as compact JSON. Limits are the receiver's to check: a sender keeps to them by its own code."""
     body = {"type": message.TYPE, **_dump(message)}
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -182,7 +182,9 @@ def _read_plain(hint: Any, marks: tuple[Any, ...], value: Any, where: str) -> An
     if hint in (int, float):
         kinds = (int,) if hint is int else (int, float)
         mark = _mark(marks, DEFAULT_RANGE)
-        if isinstance(value, bool) or not isinstance(value, kinds) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, kinds):
+            raise WireError(f"{where}: not a number")
+        if isinstance(value, float) and not math.isfinite(value):
             raise WireError(f"{where}: not a number")
         if not mark.low <= value <= mark.high:
             raise WireError(f"{where}: out of range")
