@@ -13,7 +13,6 @@ from transom.images.run import run
 
 DEADLINE = 3600.0
 UNPACK_DEADLINE = 600.0
-KEPT_TARBALLS = 1
 LEFT_OUT = ("doc", "man", "info", "locale", "lintian", "bug")
 """Folders of /usr/share that no program needs to run; licences are kept (see COPYRIGHT)."""
 COPYRIGHT = "/usr/share/doc/*/copyright"
@@ -44,7 +43,7 @@ def tarball(recipe: Recipe, cache: Path, work: Path, saw: Callable[[float, str],
         env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
     )
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for old in sorted(cache.glob("bootstrap-*"))[: -KEPT_TARBALLS or None]:
+    for old in cache.glob("bootstrap-*"):
         old.unlink()
     fresh.replace(kept)
     return kept
