@@ -334,7 +334,7 @@ def test_the_sign_in_is_shown_as_text(page: Page, controller: FakeController) ->
     assert link.get_attribute("rel") == "noopener noreferrer"
     controller.change(signin=signin | {"url": "javascript:alert(1)"})
     page.wait_for_function("() => !document.getElementById('url').hasAttribute('href')")
-    page.get_by_role("button", name="Type it on the desktop").click()
+    page.get_by_role("button", name="Type on desktop").click()
     wait_until(lambda: controller.guest.got("t", lambda m: m[2] == "WDJB-MJHT"), "the code")
     saved = {"names": ["credentials.json"], "expires_at": int(time.time() * 1000) + 86_400_000}
     controller.change(signin=signin | {"stage": "done", "user_code": None, "url": None, "saved": saved})

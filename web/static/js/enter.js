@@ -23,11 +23,13 @@ function destination() {
 async function signIn(spent) {
   button.disabled = true;
   message.textContent = "Signing in…";
+  delete message.dataset["tone"];
   try {
     await post("/api/auth/sign-in", { key: spent });
     location.replace(destination());
   } catch (error) {
     message.textContent = why(/** @type {ApiError} */ (error));
+    message.dataset["tone"] = "bad";
     button.disabled = false;
     field.focus();
   }

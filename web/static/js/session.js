@@ -85,6 +85,8 @@ function showCover(session) {
   byId("cover").hidden = viewer.rung !== null && !over;
   byId("cover-actions").hidden = !over;
   byId("stages").hidden = over;
+  // While the cover shows the stages, the side need not repeat them.
+  byId("progress").hidden = viewer.rung === null && !over;
   const [title, text] = coverWords(session);
   setText(byId("cover-title"), title);
   setText(byId("cover-text"), text);
@@ -122,7 +124,6 @@ function showFacts(session) {
   const facts = [
     ["State", session.state],
     ...(isOver(session) ? [] : [["Time left", about(left)]]),
-    ["Desktop", `${session.width} × ${session.height}`],
     ["Machine", session.driver],
     ["Name", session.id],
   ];

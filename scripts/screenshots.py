@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Make the pictures of the documents from a running server: the dashboard, and a session with its desktop.
+
+    scripts/screenshots.py --url http://127.0.0.1:4000 --token TOKEN [--to docs/pictures] [--provider demo]
+
+TOKEN is an administrator's API token, as `transom serve --json` prints one. A session is made for the picture
+and ended afterwards.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+FLAGS = [
+    "--allow-loopback-in-peer-connection",
+    "--disable-features=WebRtcHideLocalIpsWithMdns",
+    "--disable-background-networking",
+    "--force-device-scale-factor=1",
+    *(["--no-sandbox"] if os.geteuid() == 0 else []),
+]
+SIZE = {"width": 1440, "height": 900}
+PHONE = {"width": 390, "height": 844}
+LIVE = "() => window.transom && window.transom.state === 'live'"
+
+
+@contextmanager
+def viewer(
+    browser: Browser, api: httpx.Client, scheme: str, size: dict[str, int]
+) -> Iterator[BrowserContext]:
+    """A signed-in context, by a one-use key of its own."""
+    me = api.get("/api/me").raise_for_status().json()["id"]
+    key = api.post(f"/api/users/{me}/key").raise_for_status().json()["key"]
+    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
+    page = context.new_page()
+    page.goto(f"{api.base_url}?key={key}")
+    page.wait_for_url("**/dashboard/remote-cli")
+    page.close()
+    try:
+        yield context
+    finally:
+        context.close()
+
+
+def dashboard(context: BrowserContext, url: str, to: Path) -> None:
+    """The cards, sessions and credentials."""
+    page = context.new_page()
+    page.goto(f"{url}/dashboard/remote-cli")
+    page.locator("#cards button").first.wait_for()
+    page.wait_for_timeout(500)
+    page.screenshot(path=to)
+
+
+def session(context: BrowserContext, url: str, session_id: str, to: Path) -> None:
+    """A session once its picture is live and the sign-in has begun."""
+    page = context.new_page()
+    page.goto(f"{url}/session/{session_id}")
+    page.wait_for_function(LIVE, timeout=120_000)
+    settle(page)
+    page.screenshot(path=to)
+    page.close()
+
+
+def settle(page: Page) -> None:
+    """Give the desktop time to take its new size and to paint."""
+    page.wait_for_timeout(4000)
+
+
+def main() -> None:
+    """Read the options and make every picture."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--url", required=True)
+    parser.add_argument("--token", default=os.environ.get("TRANSOM_TOKEN"), help="default: $TRANSOM_TOKEN")
+    parser.add_argument("--to", type=Path, default=Path("docs/pictures"))
+    parser.add_argument("--provider", default="demo")
+    parser.add_argument("--browser", default="/usr/bin/chromium")
+    options = parser.parse_args()
+    if not options.token:
+        parser.error("--token or TRANSOM_TOKEN is needed")
+    options.to.mkdir(parents=True, exist_ok=True)
+    url = options.url.rstrip("/")
+    headers = {"Authorization": f"Bearer {options.token}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=30) as api, sync_playwright() as playwright:
+        made = api.post("/api/sessions", json={"provider": options.provider}).raise_for_status().json()["id"]
+        browser = playwright.chromium.launch(executable_path=options.browser, args=FLAGS)
+        try:
+            for scheme in ("light", "dark"):
+                with viewer(browser, api, scheme, SIZE) as context:
+                    session(context, url, made, options.to / f"session-{scheme}.png")
+                    dashboard(context, url, options.to / f"dashboard-{scheme}.png")
+            with viewer(browser, api, "light", PHONE) as context:
+                session(context, url, made, options.to / "session-phone.png")
+        finally:
+            browser.close()
+            api.delete(f"/api/sessions/{made}")
+
+
+if __name__ == "__main__":
+    main()
