@@ -14,7 +14,10 @@ from tests.support.server import Server
 
 pytestmark = [pytest.mark.machine]
 
-RED = "data:text/html,<body style='background:rgb(200,30,30)' onkeydown=\"document.body.style.background='rgb(30,60,200)'\">"
+RED = (
+    "data:text/html,<body style='background:rgb(200,30,30)' "
+    "onkeydown=\"document.body.style.background='rgb(30,60,200)'\">"
+)
 
 
 async def connect(client: httpx.AsyncClient, session: str, peer: str, epoch: int) -> RTCPeerConnection:
