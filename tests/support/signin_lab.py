@@ -127,9 +127,15 @@ class SigninLab:
 
     async def until(self, stage: str) -> SigninState:
         """The first state of that stage, seen already or to come. An unwanted failure fails the test at once."""
-        found = await self._until(lambda: next((s for s in self.states if s.stage in (stage, "failed")), None))
+        found = await self._until(
+            lambda: next((s for s in self.states if s.stage in (stage, "failed")), None)
+        )
         assert found.stage == stage, found
         return found
+
+    async def user_code(self) -> str:
+        """The device code, once it is told."""
+        return await self._until(lambda: next((s.user_code for s in self.states if s.user_code), None))
 
     async def serial(self, number: int) -> CredentialSealed:
         """What was sealed under that serial."""

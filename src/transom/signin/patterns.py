@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import re
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,9 +39,12 @@ def check(pattern: str) -> None:
     if len(pattern) > MAX_LENGTH:
         raise PatternError(f"longer than {MAX_LENGTH} characters")
     try:
-        compiled = re.compile(pattern)
-        tree = _sre.parse(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        with warnings.catch_warnings():
+            # what a later Python will read in another way means something else on another machine
+            warnings.simplefilter("error", FutureWarning)
+            tree = _sre.parse(pattern)
+            compiled = re.compile(pattern)
+    except (re.error, RecursionError, OverflowError, FutureWarning) as error:
         raise PatternError(f"not a regular expression: {error}") from error
     if compiled.groups > 1:
         raise PatternError("more than one group: the one group is what is taken")
