@@ -11,6 +11,10 @@ from typing import Any
 from transom.cli.failure import printable
 
 
+PIPE_WIDTH = 4000
+"""Columns when nobody looks: no line is folded."""
+
+
 def show_json(value: Any) -> None:
     """One JSON document on standard output."""
     json.dump(value, sys.stdout, indent=2 if sys.stdout.isatty() else None, ensure_ascii=True)
@@ -34,7 +38,7 @@ def show_rows(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, as_j
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(Text(word(column, row.get(column))) for column in columns))
-    Console(soft_wrap=not sys.stdout.isatty()).print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def show_fields(fields: Mapping[str, Any], *, as_json: bool) -> None:

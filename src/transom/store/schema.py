@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import sqlite3
 import time
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from transom.model.errors import Unavailable
 from transom.store.engine import WRITE, build_engine, read_url
@@ -29,7 +30,7 @@ def prepare_schema(engine: Engine, *, wait_ms: int) -> None:
             found = _revision(connection)
         if found != HEAD:
             _migrate(engine, wait_ms)
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise explained(error) from None
 
 
@@ -42,9 +43,9 @@ def _use_wal(engine: Engine, wait_ms: int) -> None:
             try:
                 connection.cursor().execute("PRAGMA journal_mode=WAL")
                 return
-            except connection.dbapi_connection.OperationalError as error:  # type: ignore[union-attr]
+            except sqlite3.OperationalError:
                 if time.monotonic() > until:
-                    raise OperationalError("PRAGMA journal_mode", None, error) from error
+                    raise
                 time.sleep(0.02)
     finally:
         connection.close()
@@ -91,7 +92,7 @@ def inspect(url: str) -> str:
     try:
         with engine.connect() as connection, connection.begin():
             found = _revision(connection)
-    except DBAPIError as error:
+    except (DBAPIError, sqlite3.Error) as error:
         raise explained(error) from None
     finally:
         engine.dispose()

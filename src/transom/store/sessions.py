@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, case, delete, insert, select, update
+from sqlalchemy import Connection, Row, and_, case, delete, select, update
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from transom.model.errors import Conflict
@@ -22,17 +23,14 @@ def add_session(connection: Connection, session: Session, idempotency_key: str |
     """Write the intent, or return what this user's key wrote before. Raises Conflict `slot_taken`."""
     if (known := _by_key(connection, session.user, idempotency_key)) is not None:
         return known
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(sessions).values(**_row(session), idempotency_key=idempotency_key))
-    except IntegrityError:
-        # On PostgreSQL another transaction may have come between the look and the insert.
-        if (known := _by_key(connection, session.user, idempotency_key)) is not None:
-            return known
-        if get_session(connection, session.id) is not None:
-            raise Conflict("this session exists already", code="session_exists") from None
-        raise Conflict("another living session has this slot", code="slot_taken") from None
-    return session
+    if _insert(connection, {**_row(session), "idempotency_key": idempotency_key}):
+        return session
+    # On PostgreSQL another transaction may have come between the look and the insert.
+    if (known := _by_key(connection, session.user, idempotency_key)) is not None:
+        return known
+    if get_session(connection, session.id) is not None:
+        raise Conflict("this session exists already", code="session_exists")
+    raise Conflict("another living session has this slot", code="slot_taken")
 
 
 def get_session(connection: Connection, session: str) -> Session | None:
@@ -98,6 +96,13 @@ def end_sessions_of(connection: Connection, user: str) -> None:
         .where(sessions.c.user_id == user, LIVING, sessions.c.wanted_end.is_(None))
         .values(wanted_end=EndReason.STOPPED.value, end_detail="the user was removed")
     )
+
+
+def _insert(connection: Connection, row: dict[str, Any]) -> bool:
+    # No savepoint: a full disk makes SQLite end the whole transaction, and its rollback would hide why.
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    write = dialect.insert(sessions).values(**row).on_conflict_do_nothing().returning(sessions.c.id)
+    return connection.execute(write).first() is not None
 
 
 def _later(at: int) -> Any:

@@ -6,12 +6,13 @@ SQLite has one writer: a single thread serialises writes, so that they queue her
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, Transaction
-from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from transom.model.errors import Unavailable
@@ -97,7 +98,7 @@ class Transactions:
         try:
             with self.engine.connect() as connection, _begun(connection, write):
                 return act(connection, *args, **named)
-        except (DBAPIError, PoolTimeout) as error:
+        except (DBAPIError, PoolTimeout, sqlite3.Error) as error:
             raise explained(error) from None
 
 
@@ -105,16 +106,18 @@ def _begun(connection: Connection, write: bool) -> Transaction:
     return connection.execution_options(**{WRITE: write}).begin()
 
 
-def explained(error: DBAPIError | PoolTimeout) -> Exception:
+def explained(error: DBAPIError | PoolTimeout | sqlite3.Error) -> Exception:
     """Return Unavailable for what time or an operator mends, and the error itself for a mistake of ours."""
     if isinstance(error, PoolTimeout):
         return Unavailable("the database is busy", retry_after=RETRY_AFTER_S)
-    if not (isinstance(error, OperationalError | InterfaceError) or error.connection_invalidated):
-        # SQLite reports a damaged file as a plain DatabaseError.
-        if type(error) is not DatabaseError:
-            return error
+    # A connection's set-up is not wrapped by SQLAlchemy: there the driver's own error arrives.
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    passing = isinstance(error, OperationalError | InterfaceError | sqlite3.OperationalError)
+    if passing or (isinstance(error, DBAPIError) and error.connection_invalidated):
+        return Unavailable(_sentence(str(cause).lower()), retry_after=RETRY_AFTER_S)
+    if type(cause) is sqlite3.DatabaseError:
         return Unavailable("the database file is damaged or not a database: restore it from a backup")
-    return Unavailable(_sentence(str(error.orig).lower()), retry_after=RETRY_AFTER_S)
+    return error
 
 
 def _sentence(cause: str) -> str:
