@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, describe, test } from "node:test";
-import { LIMITS, Ladder } from "../static/js/ladder.js";
+import { Ladder } from "../static/js/ladder.js";
+import { LIMITS } from "../static/js/limits.js";
 
 /** A trace: `at(ms)` sets the clock, each event answers its commands in short form. */
 class Trace {

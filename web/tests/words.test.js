@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { backoff } from "../static/js/backoff.js";
-import { about, endingOf, moment, safeUrl, shortId, signinWords, span, statsLine } from "../static/js/format.js";
+import { STAGES, about, endingOf, inOrder, moment, safeUrl, shortId, signinWords, span, statsLine } from "../static/js/format.js";
 import { IceServerList } from "../static/js/ice.js";
 import { randomName } from "../static/js/names.js";
 import { NO_STATS } from "../static/js/statistics.js";
@@ -16,6 +16,12 @@ describe("backoff", () => {
 
 test("spans", () => {
   assert.deepEqual([0, 999, 1000, 12_340, 65_000].map(span), ["0 ms", "999 ms", "1.0 s", "12.3 s", "1 min 5 s"]);
+});
+
+test("stages come in the order they were reached, the others after them in their own", () => {
+  const order = inOrder({ accepted: 0, machine: 5, guest: 6, browser: 7, display: 8 });
+  assert.deepEqual(order, ["accepted", "machine", "guest", "browser", "display", "desktop", "ready", "first_frame"]);
+  assert.deepEqual(inOrder({}), [...STAGES]);
 });
 
 test("about how long", () => {

@@ -28,6 +28,14 @@ const ENDINGS = /** @type {Record<string, string>} */ ({
   guest_failed: "The desktop inside the machine failed.",
 });
 
+/**
+ * The stages as they came, then those still to come: machines reach them in their own order.
+ * @param {Session["timeline"]} timeline
+ */
+export function inOrder(timeline) {
+  return [...STAGES].sort((a, b) => (timeline[a] ?? Infinity) - (timeline[b] ?? Infinity) || 0);
+}
+
 /** Why a session is over, as a sentence. @param {string | null} reason */
 export function endingOf(reason) {
   return ENDINGS[reason ?? ""] ?? "It is over.";

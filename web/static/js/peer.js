@@ -103,6 +103,15 @@ export class Peer {
   }
 }
 
+/** Make an offer for nobody: a browser's first takes far longer than its second, and there is time while a machine starts. */
+export async function warmUp() {
+  const connection = new RTCPeerConnection();
+  connection.createDataChannel("warm");
+  preferH264(connection.addTransceiver("video", { direction: "recvonly" }));
+  await connection.createOffer().catch(() => {});
+  connection.close();
+}
+
 /** @param {RTCRtpTransceiver} transceiver */
 function preferH264(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];

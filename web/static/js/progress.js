@@ -1,5 +1,5 @@
 import { byId, make } from "./elements.js";
-import { STAGES, STAGE_NAMES, isOver, span } from "./format.js";
+import { STAGE_NAMES, inOrder, isOver, span } from "./format.js";
 
 /** @import { Session } from "../../types/model" */
 
@@ -17,8 +17,9 @@ export function showProgress(session) {
 
 /** @param {Session} session */
 function stages(session) {
-  const current = isOver(session) ? null : STAGES.find((stage) => session.timeline[stage] === undefined);
-  return STAGES.map((stage) => {
+  const order = inOrder(session.timeline);
+  const current = isOver(session) ? null : order.find((stage) => session.timeline[stage] === undefined);
+  return order.map((stage) => {
     const at = session.timeline[stage];
     const state = at !== undefined ? "done" : stage === current ? "current" : "later";
     return make(

@@ -4,18 +4,21 @@ import { IceServerList } from "./ice.js";
 import { Ladder } from "./ladder.js";
 import { Layers } from "./layers.js";
 import { randomName } from "./names.js";
+import { warmUp } from "./peer.js";
 import { wantedSize } from "./scale.js";
 import { Signal } from "./signal.js";
 import { NO_STATS, Recent } from "./statistics.js";
-import { Vnc } from "./vnc.js";
 import { WebRtc } from "./webrtc.js";
 
+/** @import { Vnc } from "./vnc.js" */
 /** @import { LadderCommand, LadderEvent, Session, SignalEvent, Size, Stats } from "../../types/model" */
 /** @typedef {LadderEvent extends infer E ? E extends LadderEvent ? Omit<E, "now"> : never : never} Happening */
 
 const TICK_MS = 250;
 const HEARTBEAT_MS = 10_000;
 const RESIZE_MS = 250;
+/** noVNC is fetched this long after the first picture, to be there when the network is worse. */
+const FETCH_VNC_MS = 1000;
 
 /**
  * One session's picture: turns what happens into events of the ladder, and its commands into deeds.
@@ -42,6 +45,8 @@ export class Viewer {
   #drawn = false;
   /** The epoch whose peer waits for the list of ICE servers. */
   #opening = 0;
+  /** The noVNC that waits for its modules. */
+  #openingVnc = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #resizing;
 
@@ -100,6 +105,7 @@ export class Viewer {
   start() {
     this.#signal.start();
     void this.#iceServers.current();
+    void warmUp();
     setInterval(() => this.#happen({ type: "tick" }), TICK_MS);
     setInterval(() => void this.#heartbeat(), HEARTBEAT_MS);
   }
@@ -205,8 +211,9 @@ export class Viewer {
       case "show-peer":
         return this.#show(this.#peers.get(command.epoch));
       case "open-vnc":
-        return this.#openVnc(command.vnc);
+        return void this.#openVnc(command.vnc).catch(() => this.#happen({ type: "vnc-closed", vnc: command.vnc }));
       case "close-vnc":
+        if (this.#openingVnc === command.vnc) this.#openingVnc = 0;
         return this.#drop(this.#vncs, command.vnc);
       case "show-vnc":
         return this.#show(this.#vncs.get(command.vnc));
@@ -232,7 +239,10 @@ export class Viewer {
   }
 
   /** @param {number} vnc */
-  #openVnc(vnc) {
+  async #openVnc(vnc) {
+    this.#openingVnc = vnc;
+    const { Vnc } = await import("./vnc.js");
+    if (this.#openingVnc !== vnc) return;
     const socket = new WebSocket(socketUrl(`/api/sessions/${this.#id}/vnc`), ["binary"]);
     const resize = (/** @type {Size} */ body) =>
       void request("POST", `/api/sessions/${this.#id}/screen`, { body }).catch(() => {});
@@ -253,6 +263,7 @@ export class Viewer {
     this.#resizeSoon();
     if (!this.#drawn) {
       this.#drawn = true;
+      setTimeout(() => void import("./vnc.js").catch(() => {}), FETCH_VNC_MS);
       void this.#heartbeat();
     }
   }
