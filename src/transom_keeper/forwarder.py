@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import socket
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 import h11
@@ -191,16 +191,17 @@ class Forwarder:
         """The request's body. Where it breaks off on the way in, the site is cut off too; where the site
         takes no more, its response decides."""
         try:
-            async for piece in self._body_of(guest):
-                with contextlib.suppress(OSError, TimeoutError):
-                    await site.send(h11.Data(data=piece), self._limits.body_s)
-                    self._count_up(len(piece))
+            async with contextlib.aclosing(self._body_of(guest)) as body:
+                async for piece in body:
+                    with contextlib.suppress(OSError, TimeoutError):
+                        await site.send(h11.Data(data=piece), self._limits.body_s)
+                        self._count_up(len(piece))
             with contextlib.suppress(OSError, TimeoutError):
                 await site.send(h11.EndOfMessage(), self._limits.body_s)
         except (OSError, TimeoutError, h11.ProtocolError):
             site.writer.transport.abort()
 
-    async def _body_of(self, guest: Line) -> AsyncIterator[bytes]:
+    async def _body_of(self, guest: Line) -> AsyncGenerator[bytes, None]:
         if guest.http.they_are_waiting_for_100_continue:
             go_on = h11.InformationalResponse(status_code=100, headers=[], reason=b"Continue")
             await guest.send(go_on, self._limits.body_s)
