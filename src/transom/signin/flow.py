@@ -42,6 +42,8 @@ def committed(signin: Signin, credential: Credential) -> Signin:
     return replace(
         signin,
         stage=S.DONE,
+        url=None,
+        user_code=None,
         message="",
         saved_names=credential.names,
         saved_expires_at=credential.expires_at,

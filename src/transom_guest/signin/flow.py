@@ -93,6 +93,8 @@ class Flow:
         return [self._tell(), e.SendAgain()] if self._pending else [self._tell()]
 
     def _tell(self) -> e.Tell:
+        if self.secured or self.stage.over:  # nobody should follow a spent link
+            return e.Tell(self.stage, None, None, self._message)
         return e.Tell(self.stage, self._url or self._printed, self._code, self._message)
 
     def _companion_up(self, _: e.CompanionUp) -> list[Command]:
