@@ -11,6 +11,7 @@ from transom.images.errors import ImageError
 from transom.images.recipe import Recipe
 from transom.images.run import run
 
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 DEADLINE = 3600.0
 UNPACK_DEADLINE = 600.0
 LEFT_OUT = ("doc", "man", "info", "locale", "lintian", "bug")
@@ -83,11 +84,13 @@ def _shown(line: str) -> tuple[float, str]:
     return next((share for start, share in MILESTONES.items() if text.startswith(start)), -1.0), text
 
 
-def check(recipe: Recipe) -> None:
-    """Raise ImageError when this user may not bootstrap: not root, and no sub-ids for unshare mode."""
-    if os.geteuid() == 0:
-        return
-    if shutil.which("newuidmap") is None:
+def check() -> None:
+    """Raise ImageError when this host cannot bootstrap Debian, or this user may not."""
+    if not KEYRING.exists():
+        raise ImageError(
+            "Debian's signing keys are not installed", mend="apt-get install debian-archive-keyring"
+        )
+    if os.geteuid() != 0 and shutil.which("newuidmap") is None:
         raise ImageError(
             "building as an ordinary user needs newuidmap", mend="apt-get install uidmap, or build as root"
         )

@@ -162,7 +162,7 @@ def check(wanted: Recipe, folder: Path) -> None:
             f"not installed: {', '.join(lacking)}",
             mend=f"apt-get install --no-install-recommends {' '.join(lacking)}",
         )
-    bootstrap.check(wanted)
+    bootstrap.check()
     place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
     if not os.access(place, os.W_OK | os.X_OK):
         raise ImageError(f"{place} cannot be written", mend="set TRANSOM_IMAGES to a folder of yours")
