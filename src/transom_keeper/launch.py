@@ -41,6 +41,7 @@ class LaunchError(Exception):
 
 def look_at(root: Path, wanted: list[str]) -> ImageFacts:
     """What the golden root at `root` holds. Raises OSError when it cannot be entered."""
+    os.stat(root / ".")
     inside = {path: root / path.lstrip("/") for path in wanted}
     opt = root / "opt"
     return ImageFacts(

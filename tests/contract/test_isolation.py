@@ -222,7 +222,9 @@ async def test_each_machine_has_an_id_of_its_own(machine: Machine) -> None:
 
 async def test_two_machines_do_not_see_one_another(machine: Machine) -> None:
     async with machine.lab.machine() as other:
-        await machine.inside("open('/tmp/planted', 'w').write('x'); open('/home/user/planted', 'w').write('x')")
+        await machine.inside(
+            "open('/tmp/planted', 'w').write('x'); open('/home/user/planted', 'w').write('x')"
+        )
         seen = "print(json.dumps([os.path.exists('/tmp/planted'), os.path.exists('/home/user/planted')]))"
         assert await tell(machine, seen) == [True, True]
         assert await tell(other, seen) == [False, False]

@@ -32,7 +32,9 @@ def proper(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[socket.socket]]:
     sockets = [listener(), listener(), *(datagram() for _ in range(12))]
     monkeypatch.setattr(arrivals, "LINK_PORT", sockets[0].getsockname()[1])
     monkeypatch.setattr(arrivals, "FORWARDER_PORT", sockets[1].getsockname()[1])
-    monkeypatch.setattr(arrivals, "_cookie", lambda each: b"here" if each.family == socket.AF_UNIX else b"there")
+    monkeypatch.setattr(
+        arrivals, "_cookie", lambda each: b"here" if each.family == socket.AF_UNIX else b"there"
+    )
     yield sockets
     for each in sockets:
         each.close()
@@ -118,9 +120,10 @@ def test_too_few_or_too_many_are_all_closed(proper: list[socket.socket], count: 
 
 def test_what_is_no_socket_is_refused_and_closed(proper: list[socket.socket]) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    with open(os.devnull) as null, handed([null.fileno(), *(each.fileno() for each in proper[1:])]) as init:
-        with pytest.raises(ArrivalError, match="no socket"):
-            receive(init)
+    with open(os.devnull) as null:
+        init = handed([null.fileno(), *(each.fileno() for each in proper[1:])])
+    with init, pytest.raises(ArrivalError, match="no socket"):
+        receive(init)
     assert len(os.listdir("/proc/self/fd")) == before
 
 

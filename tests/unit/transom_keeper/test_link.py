@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -32,7 +31,12 @@ from transom_wire.link import (
 
 BOOT_TOKEN = "b" * 43
 WELCOME = Welcome(
-    version=WIRE_VERSION, session="ses_a", width=1280, height=720, start_url="about:blank", forwarder_port=3128
+    version=WIRE_VERSION,
+    session="ses_a",
+    width=1280,
+    height=720,
+    start_url="about:blank",
+    forwarder_port=3128,
 )
 
 
@@ -217,7 +221,9 @@ async def test_messages_of_a_role_reach_the_sink_and_pings_do_not(scene: Scene) 
 
 
 @pytest.mark.parametrize("message", [Ready(640, 480), PeerOffer("p", 1, "x"), WELCOME])
-async def test_a_message_of_another_role_or_direction_closes_and_is_reported(scene: Scene, message: object) -> None:
+async def test_a_message_of_another_role_or_direction_closes_and_is_reported(
+    scene: Scene, message: object
+) -> None:
     _, token = await scene.boot()
     guest = await scene.dial()
     guest.hello("signin", token)
@@ -375,11 +381,14 @@ async def test_a_guest_that_does_not_read_is_closed() -> None:
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(garbage=st.one_of(st.binary(max_size=600), st.binary(max_size=300).map(lambda each: pack(each or b"x"))))
+@given(
+    garbage=st.one_of(st.binary(max_size=600), st.binary(max_size=300).map(lambda each: pack(each or b"x")))
+)
 async def test_garbage_breaks_nothing(garbage: bytes) -> None:
     scene = await strict(LinkLimits())
     _, token = await scene.boot()
-    for hello in (b"", pack(json.dumps(dict(type="hello", version=1, role="webrtc", token=token)).encode())):
+    hello_bytes = pack(encode(Hello(version=WIRE_VERSION, role="webrtc", token=token)))
+    for hello in (b"", hello_bytes):
         guest = await scene.dial()
         guest.writer.write(hello + garbage)
         guest.writer.write_eof()

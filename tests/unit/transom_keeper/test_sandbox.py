@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,8 @@ from transom_keeper.sandbox import (
     ARGV0,
     ImageError,
     ImageFacts,
-    argv0,
     arguments,
+    argv0,
     environment,
     identity_files,
     tag_of,
@@ -24,7 +25,7 @@ def told(facts: ImageFacts = FACTS) -> list[str]:
 
 
 def pairs(args: list[str], option: str) -> list[str]:
-    return [value for name, value in zip(args, args[1:], strict=False) if name == option]
+    return [value for name, value in pairwise(args) if name == option]
 
 
 def test_namespaces_are_all_unshared_and_nested_ones_stay_possible() -> None:

@@ -1,0 +1,225 @@
+"""What a keeper decides, without a sandbox: stages, commands, its view of itself, when it leaves."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.keeper_config import config
+from transom_keeper import keeper as module
+from transom_keeper.cgroups import Groups
+from transom_keeper.keeper import Keeper, Place, now_ms
+from transom_keeper.log import BoundedFile, GuestOutput
+from transom_wire.codec import decode, encode
+from transom_wire.control import (
+    Acknowledge,
+    KeepAlive,
+    RegisterPeer,
+    ReleasePeer,
+    SetDeadline,
+    Snapshot,
+    StopMachine,
+    ToGuest,
+)
+from transom_wire.link import CredentialSealed, GuestMessage, Progress, Ready
+
+REGISTER = RegisterPeer("per_a", "gufr", "p" * 22, "vufr", 5000)
+
+
+class FakeDoor:
+    def __init__(self) -> None:
+        self.held: dict[str, RegisterPeer] = {}
+
+    def register(self, message: RegisterPeer) -> None:
+        self.held[message.peer] = message
+
+    def release(self, peer: str) -> None:
+        self.held.pop(peer, None)
+
+    def peers(self) -> tuple[str, ...]:
+        return tuple(self.held) + tuple(f"p{number}" for number in range(100))
+
+    def counters(self) -> dict[str, str]:
+        return {f"c{number}": "1" for number in range(100)}
+
+
+class FakeLink:
+    def __init__(self) -> None:
+        self.sent: list[tuple[str, bytes]] = []
+        self.roles = ("boot",)
+        self.counts = {"messages": 3}
+
+    def send(self, role: str, body: bytes) -> bool:
+        self.sent.append((role, body))
+        return True
+
+
+@pytest.fixture
+def keeper(tmp_path: Path) -> Iterator[Keeper]:
+    public = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    public.bind(("127.0.0.1", 0))
+    control = socket.socket(socket.AF_UNIX)
+    output = GuestOutput(BoundedFile(tmp_path / "guest.log"))
+    place = Place(control, public, Groups(), frozenset({0}), tmp_path, "0" * 8, "bwrap", output)
+    made = Keeper(config(), place)
+    made._door_port = public.getsockname()[1]
+    yield made
+    public.close()
+    control.close()
+
+
+def hear(keeper: Keeper, message: GuestMessage, role: str = "boot") -> None:
+    keeper.received(role, message, encode(message))
+
+
+def looks(keeper: Keeper) -> Snapshot:
+    """Its snapshot, as a controller would decode it."""
+    return decode(encode(keeper.snapshot()), (Snapshot,))
+
+
+def test_stages_are_noted_once_and_ready_brings_the_size(keeper: Keeper) -> None:
+    hear(keeper, Progress("display"))
+    first = looks(keeper).stages["display"]
+    time.sleep(0.002)
+    hear(keeper, Progress("display"))
+    hear(keeper, Ready(1024, 768))
+    seen = looks(keeper)
+    assert seen.stages["display"] == first and "ready" in seen.stages
+    assert (seen.width, seen.height) == (1024, 768)
+
+
+def test_a_guest_with_too_many_stages_fills_nothing_and_may_still_be_ready(keeper: Keeper) -> None:
+    for number in range(100):
+        hear(keeper, Progress(f"s{number}"))
+    hear(keeper, Ready(640, 480))
+    stages = looks(keeper).stages
+    assert len(stages) == 16 and "ready" in stages
+
+
+def test_the_snapshot_is_one_the_controller_can_read_whatever_the_parts_say(keeper: Keeper) -> None:
+    keeper._door, keeper._link = FakeDoor(), FakeLink()  # type: ignore[assignment]
+    keeper.place.groups.warnings += ["w" * 1000] * 40
+    seen = looks(keeper)
+    assert len(seen.counters) == 64 and seen.counters["link_messages"] == "3"
+    assert len(seen.peers) == 64 and len(seen.warnings) == 16
+    assert seen.state == "running" and seen.roles == ("boot",)
+    keeper.exit_reason = "stopped: x"
+    seen = looks(keeper)
+    assert (seen.state, seen.roles, seen.peers) == ("exited", (), ())
+
+
+def test_commands_reach_the_part_they_are_for(keeper: Keeper) -> None:
+    door, link = FakeDoor(), FakeLink()
+    keeper._door, keeper._link = door, link  # type: ignore[assignment]
+    hear(keeper, Progress("display"))
+    keeper.command(Acknowledge(1))
+    assert keeper.waiting() == ()
+    keeper.command(ToGuest("webrtc", b"{}"))
+    assert link.sent == [("webrtc", b"{}")]
+    keeper.command(REGISTER)
+    assert door.held == {"per_a": REGISTER}
+    keeper.command(ReleasePeer("per_a"))
+    assert door.held == {}
+    keeper.command(SetDeadline(2**44))
+    assert looks(keeper).deadline == 2**44
+
+
+@pytest.mark.parametrize("message", [KeepAlive(), REGISTER, ReleasePeer("per_a")])
+def test_what_cannot_be_done_yet_is_said(keeper: Keeper, message: Any) -> None:
+    with pytest.raises(ValueError, match="too early"):
+        keeper.command(message)
+
+
+async def test_stop_keeps_its_first_reason(keeper: Keeper) -> None:
+    keeper._stop = asyncio.get_running_loop().create_future()
+    keeper.command(StopMachine("first"))
+    keeper.command(StopMachine("second"))
+    assert keeper._stop.result() == "stopped: first"
+
+
+async def test_the_deadline_is_watched_and_may_move(keeper: Keeper) -> None:
+    keeper._stop = asyncio.get_running_loop().create_future()
+    keeper._deadline = now_ms() + 3_600_000
+    watch = asyncio.ensure_future(keeper._watch_deadline())
+    try:
+        await asyncio.sleep(0)
+        keeper.command(SetDeadline(now_ms() - 1))
+        assert "deadline" in await asyncio.wait_for(keeper._stop, 10)
+        assert 0 < signal.alarm(0) <= module.ALARM_SLACK_SECONDS
+    finally:
+        signal.alarm(0)
+        watch.cancel()
+
+
+def test_a_keeper_whose_loop_hangs_is_ended_by_the_kernel(keeper: Keeper) -> None:
+    try:
+        keeper._deadline = now_ms() + 100_000
+        keeper._arm()
+        assert 150 <= signal.alarm(0) <= 160
+        keeper._deadline = 0
+        keeper._arm()
+        assert signal.alarm(0) == module.ALARM_SLACK_SECONDS
+        keeper._deadline = 2**53
+        keeper._arm()
+        assert signal.alarm(0) > 0
+    finally:
+        signal.alarm(0)
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LINGER_LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(module, "SEEN_SECONDS", 0.02)
+
+
+async def leaves(keeper: Keeper, seconds: float) -> bool:
+    try:
+        async with asyncio.timeout(seconds):
+            await keeper._linger()
+    except TimeoutError:
+        return False
+    return True
+
+
+async def test_a_keeper_stays_until_its_end_was_heard_of(keeper: Keeper, quick: None) -> None:
+    assert not await leaves(keeper, 0.1)
+    keeper.exit_seen()
+    assert await leaves(keeper, 10)
+
+
+async def test_a_keeper_stays_for_a_credential_nobody_has_committed(keeper: Keeper, quick: None) -> None:
+    sealed = CredentialSealed("flw_a", 1, "key", ("auth.json",), None, b"w", b"n", b"c")
+    hear(keeper, sealed, "signin")
+    keeper.exit_seen()
+    assert not await leaves(keeper, 0.1)
+    keeper.command(Acknowledge(1))
+    assert await leaves(keeper, 10)
+
+
+async def test_a_keeper_nobody_comes_to_leaves_after_a_grace(
+    keeper: Keeper, quick: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LINGER_SECONDS", 0.05)
+    assert await leaves(keeper, 10)
+
+
+async def test_a_keeper_told_to_end_does_not_stay(keeper: Keeper) -> None:
+    keeper._stop = asyncio.get_running_loop().create_future()
+    keeper._terminate()
+    assert await leaves(keeper, 10)
+
+
+def test_the_end_is_noted_for_whoever_comes_after(keeper: Keeper, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    keeper.exit_reason = 'it "broke"'
+    keeper._note_exit()
+    assert '"reason": "it \\"broke\\""' in (tmp_path / "exit.json").read_text()
+    assert sorted(os.listdir(tmp_path)) == ["exit.json", "guest.log"]
