@@ -78,13 +78,15 @@ def _read_client_file(path: Path) -> tuple[str, str]:
         raise Failure(f"no server is known in {path.parent}", mend=mend, exit_code=UNREACHABLE) from None
     except OSError as error:
         raise Failure(f"{path} cannot be read: {error.strerror}", exit_code=NOT_ALLOWED) from None
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid not in (0, os.geteuid()):
             raise Failure(f"{path} is not yours", exit_code=NOT_ALLOWED)
         if found.st_mode & 0o077:
             raise Failure(f"others can read {path}", mend=f"chmod 600 {path}", exit_code=NOT_ALLOWED)
-        body = file.read(CLIENT_FILE_LIMIT)
+        body = os.read(descriptor, CLIENT_FILE_LIMIT)
+    finally:
+        os.close(descriptor)
     try:
         known = json.loads(body)
         return str(known["url"]), str(known["token"])

@@ -1,4 +1,4 @@
-"""Writes pulled credential files into a folder: private, whole or not at all, through no symbolic link."""
+"""Writes pulled credential files into a folder: private, each whole or not at all, through no symbolic link."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from transom.cli.failure import Failure
 from transom.vault.bundle import safe_paths
 
 FILE_MODE, FOLDER_MODE = 0o600, 0o700
-COMPARE_LIMIT = 4 * 2**20
 
 
 def write_files(folder: Path, files: Mapping[str, bytes], *, force: bool) -> dict[str, str]:
@@ -101,14 +100,23 @@ def _standing(root: int, path: str, content: bytes) -> str:
         return "absent"
     except OSError:
         return "differs"
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
             return "differs"
-        if file.read(COMPARE_LIMIT) != content:
+        if found.st_size != len(content) or _read(descriptor, found.st_size) != content:
             return "differs"
         os.fchmod(descriptor, FILE_MODE)
+    finally:
+        os.close(descriptor)
     return "unchanged"
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    body = b""
+    while len(body) < size and (chunk := os.read(descriptor, size - len(body))):
+        body += chunk
+    return body
 
 
 @contextmanager

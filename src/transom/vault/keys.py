@@ -124,9 +124,11 @@ class KeyFile:
             raise VaultError(f"the key file {self._path} is missing: bring it back") from None
         except OSError as error:
             raise VaultError(f"the key file {self._path} cannot be read: {error.strerror}") from None
-        with os.fdopen(descriptor, "rb") as file:
+        try:
             self._check(os.fstat(descriptor))
-            key = file.read(KEK_BYTES + 1)
+            key = os.read(descriptor, KEK_BYTES + 1)
+        finally:
+            os.close(descriptor)
         if len(key) != KEK_BYTES or key.isascii():
             raise VaultError(f"the key file {self._path} must hold {KEK_BYTES} random bytes")
         return key
