@@ -28,7 +28,7 @@ from transom.sessions.run import Making
 from transom.sessions.service import Terms
 from transom.sessions.steps import Policy
 from transom.sessions.wire import wire
-from transom.settings import Settings
+from transom.settings import REPOSITORY, Settings
 from transom.signin.catalog import Catalog
 from transom.signin.service import SigninService
 from transom.store.database import Store
@@ -38,6 +38,7 @@ from transom.vault.keys import key_source
 from transom.vault.service import VaultService
 
 log = structlog.get_logger(__name__)
+SHIPPED_PROVIDERS = REPOSITORY / "providers"
 VAULT_DEADLINE_S = 15.0
 """Seconds for the vault to make or prove its key at the start."""
 
@@ -65,7 +66,7 @@ class Composition:
         self.guests = Guests(self.driver)
         self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
-        catalog = Catalog.load(settings.providers_dirs)
+        catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         desk = SigninService(catalog, self.vault, self.guests, now_ms)
         self.sessions = wire(
             store=self.store,

@@ -54,8 +54,8 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("images_dir", "TRANSOM_IMAGES", "TRANSOM_IMAGES_DIR"),
     )
     """Golden images (`TRANSOM_IMAGES`). Unset: see `default_images`."""
-    providers_dirs: Paths = (REPOSITORY / "providers",)
-    """Folders of provider files; a later folder replaces a provider of the same name. Unset: those shipped."""
+    providers_dirs: Paths = ()
+    """Folders of provider files beside those shipped; a later one replaces a provider of the same id. Unset: none."""
     web_dir: Path = REPOSITORY / "web"
     """The pages. Unset: those shipped."""
 

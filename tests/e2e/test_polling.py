@@ -55,8 +55,9 @@ async def wait_colour(viewer: RTCPeerConnection, channel: int, seconds: float = 
         while True:
             frame = await track.recv()
             assert isinstance(frame, VideoFrame)
-            picture = frame.to_ndarray(format="rgb24")
-            colour = tuple(int(value) for value in picture[picture.shape[0] * 2 // 3, picture.shape[1] // 2])
+            plane = frame.reformat(format="rgb24").planes[0]
+            at = plane.line_size * (frame.height * 2 // 3) + 3 * (frame.width // 2)
+            colour = tuple(bytes(plane)[at : at + 3])
             if colour[channel] > 150 and sum(colour) - colour[channel] < 200:
                 return colour  # type: ignore[return-value]
 
