@@ -7,6 +7,7 @@ import json
 from collections import deque
 from typing import Any
 
+import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 
@@ -21,6 +22,7 @@ from transom.model.session import Session, SessionState
 from transom.stream.peers import Refusal
 
 router = APIRouter()
+log = structlog.get_logger(__name__)
 MESSAGE_LIMIT = 160 * 1024
 """Characters of one message."""
 PING_S = 10.0
@@ -58,6 +60,9 @@ async def events(socket: WebSocket, session: str) -> None:
         await sockets.close(socket, closing)
     except WebSocketDisconnect:
         return
+    except Exception:
+        log.exception("an events socket broke", session=session)
+        await sockets.close(socket, Closing(sockets.OURS, "a fault of the server; its log says more"))
 
 
 class Stream:
@@ -176,10 +181,12 @@ class Stream:
     async def _take(self, text: str) -> None:
         try:
             body = json.loads(text)
-            kind = body.pop("type", None)
-        except (ValueError, AttributeError, RecursionError):
+        except (ValueError, RecursionError):
+            body = None
+        if not isinstance(body, dict):
             self._refuse({}, "invalid", "not a JSON object")
             return
+        kind = body.pop("type", None)
         try:
             await self._act(kind, body)
         except ValidationError:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -12,6 +14,8 @@ from transom.api.errors import body as error_body
 
 BODY_LIMIT = 160 * 1024
 """Bytes: an SDP of 64 KiB as JSON, and room."""
+DRAIN_LIMIT, DRAIN_S = 4 * 2**20, 5.0
+"""How many bytes over the limit, and for how many seconds, are still read so that the answer arrives."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CONTENT_POLICY = "; ".join(
     (
@@ -44,9 +48,13 @@ OriginCheck = Callable[[Headers, str], bool]
 
 
 async def refuse(send: Send, status: int, code: str, message: str) -> None:
-    """Answer with an error object."""
+    """Answer with an error object, and read no more from this connection."""
     content = json.dumps(error_body(code, message)).encode()
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(content)).encode()),
+        (b"connection", b"close"),
+    ]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": content})
 
@@ -74,10 +82,6 @@ class SecurityHeaders:
         await self._app(scope, receive, with_headers)
 
 
-class BodyTooLarge(Exception):
-    """More bytes came than BODY_LIMIT."""
-
-
 class BodyLimit:
     """Answers 413 to a body over the limit, announced or not; never holds more than the limit."""
 
@@ -89,11 +93,10 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
-        if not announced.isdigit() or int(announced[:20]) > self._limit:
-            await refuse(send, 413, "too_large", f"the body is over {self._limit} bytes")
-            return
-        messages = await self._read(receive)
+        fits = announced.isdigit() and int(announced[:20]) <= self._limit
+        messages = await self._read(receive) if fits else None
         if messages is None:
+            await self._drain(receive)
             await refuse(send, 413, "too_large", f"the body is over {self._limit} bytes")
             return
 
@@ -109,10 +112,25 @@ class BodyLimit:
             message = await receive()
             messages.append(message)
             size += len(message.get("body", b""))
-            more = message["type"] == "http.request" and message.get("more_body", False)
+            more = _more(message)
             if size > self._limit:
                 return None
         return messages
+
+    async def _drain(self, receive: Receive) -> None:
+        """Read on and keep nothing: a client that is cut off while it sends never reads the answer."""
+        size = 0
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S):
+                while size <= DRAIN_LIMIT:
+                    message = await receive()
+                    size += len(message.get("body", b""))
+                    if not _more(message):
+                        return
+
+
+def _more(message: Message) -> bool:
+    return message["type"] == "http.request" and bool(message.get("more_body", False))
 
 
 class OriginGuard:

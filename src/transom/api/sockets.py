@@ -23,8 +23,8 @@ OVER = 4410
 TOO_LARGE = 4413
 TOO_MANY = 4429
 NO_DISPLAY = 4503
-TRY_AGAIN = 1013
-"""The only code that is not ours: RFC 6455's registry, "try again later"."""
+TRY_AGAIN, OURS = 1013, 1011
+"""Codes of RFC 6455's registry: "try again later", and "internal error"."""
 REASON_LIMIT = 120
 """Bytes of a close reason; the protocol carries 123."""
 

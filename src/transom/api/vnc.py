@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import structlog
 from fastapi import APIRouter, WebSocket
 
 from transom.api import sockets
@@ -15,6 +16,7 @@ from transom.model.session import Session
 from transom.stream.fallback import Ended, pipe
 
 router = APIRouter()
+log = structlog.get_logger(__name__)
 SUBPROTOCOL = "binary"
 OPEN_S = 10.0
 """Seconds for the machine to open its display's stream."""
@@ -34,6 +36,9 @@ async def vnc(socket: WebSocket, session: str) -> None:
             await _join(socket, parts_of(socket), visitor)
     except Closing as closing:
         await sockets.close(socket, closing)
+    except Exception:
+        log.exception("a display's socket broke", session=session)
+        await sockets.close(socket, Closing(sockets.OURS, "a fault of the server; its log says more"))
 
 
 async def _join(socket: WebSocket, parts: Parts, visitor: Visitor) -> None:

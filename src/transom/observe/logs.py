@@ -84,5 +84,5 @@ def configure(*, form: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("uvicorn.access", "httpx", "httpcore", "sqlalchemy.engine"):
+    for noisy in ("uvicorn.access", "httpx", "httpcore", "sqlalchemy.engine", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -1,0 +1,220 @@
+"""The two WebSockets: what they carry, and that they never end without a code and a reason."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from websockets.asyncio.client import connect
+from websockets.typing import Subprotocol
+
+from tests.support.api import Api, close_of, serving
+from tests.support.controller import until
+from tests.support.sdps import answer, offer
+from transom.api import events, vnc
+from transom_wire.link import PeerAnswer
+
+
+@dataclass
+class Bench:
+    api: Api
+    client: httpx.AsyncClient
+    bearer: str
+    session: str
+
+    def events(self) -> Any:
+        return self.api.socket(f"/api/sessions/{self.session}/events", Authorization=self.bearer)
+
+    def vnc(self) -> Any:
+        address = self.api.url.replace("http", "ws", 1) + f"/api/sessions/{self.session}/vnc"
+        return connect(
+            address, additional_headers={"Authorization": self.bearer}, subprotocols=[Subprotocol("binary")]
+        )
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with serving(tmp_path) as api:
+        client = await api.client(await api.user("ada"))
+        session = await api.ready_session(client)
+        yield Bench(api, client, client.headers["Authorization"], session)
+        await client.aclose()
+
+
+async def next_of(socket: Any, kind: str) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while True:
+            message: dict[str, Any] = json.loads(await socket.recv())
+            if message["type"] == kind:
+                return message
+
+
+async def say(socket: Any, **message: Any) -> None:
+    await socket.send(json.dumps(message))
+
+
+async def test_an_offer_and_its_answer(bench: Bench) -> None:
+    async with bench.events() as socket:
+        assert (await next_of(socket, "session"))["session"]["id"] == bench.session
+        await say(socket, type="offer", peer="tab", epoch=1, sdp=offer())
+        await until(lambda: bench.api.offers(bench.session))
+        bench.api.driver.of(bench.session).say("webrtc", PeerAnswer("tab", 1, answer()))
+        answered = await next_of(socket, "answer")
+        assert (answered["peer"], answered["epoch"]) == ("tab", 1)
+        assert "41000 typ host" in answered["sdp"]
+        await say(socket, type="bye", peer="tab", epoch=1)
+        await until(
+            lambda: any(b"peer_close" in body for _, body in bench.api.driver.of(bench.session).to_guest())
+        )
+
+
+async def test_what_cannot_be_is_refused_and_the_socket_lives(bench: Bench) -> None:
+    async with bench.events() as socket:
+        for text in ("not json", "[]", "7", '{"type":"dance"}', "[" * 100_000, '{"type":"offer"}'):
+            await socket.send(text)
+            refused = await next_of(socket, "refused")
+            assert refused["peer"] is None
+        await say(socket, type="offer", peer="tab", epoch=1, sdp="garbage")
+        refused = await next_of(socket, "refused")
+        assert (refused["peer"], refused["epoch"], refused["code"]) == ("tab", 1, "invalid")
+        await say(socket, type="offer", peer="tab", epoch=1, sdp="v=0\r\n" + "a=x\r\n" * 14_000)
+        assert (await next_of(socket, "refused"))["code"] == "too_large"
+        await say(socket, type="heartbeat", peer="tab", rung="vnc", first_frame=True)
+        assert "first_frame" in (await next_of(socket, "session"))["session"]["timeline"]
+
+
+async def test_changes_are_told_and_the_end_has_its_reason(bench: Bench) -> None:
+    async with bench.events() as socket:
+        await next_of(socket, "session")
+        await bench.client.delete(f"/api/sessions/{bench.session}")
+        states = []
+        async with asyncio.timeout(10):
+            while "ended" not in states:
+                states.append((await next_of(socket, "session"))["session"]["state"])
+        assert await close_of(socket) == (4410, "stopped")
+    async with bench.events() as socket:
+        assert (await next_of(socket, "session"))["session"]["state"] == "ended"
+        assert await close_of(socket) == (4410, "stopped")
+
+
+async def test_unknown_sessions_and_messages_that_are_too_large(bench: Bench) -> None:
+    path = "/api/sessions/ses_aaaaaaaaaaaaaaaaaaaa/events"
+    async with bench.api.socket(path, Authorization=bench.bearer) as socket:
+        assert (await close_of(socket))[0] == 4404
+    async with bench.events() as socket:
+        await socket.send("x" * (events.MESSAGE_LIMIT + 1))
+        assert (await close_of(socket))[0] == 4413
+
+
+async def test_floods_and_crowds_are_turned_away(bench: Bench) -> None:
+    async with bench.events() as socket:
+        for _ in range(events.BURST + 1):
+            await say(socket, type="pong")
+        assert (await close_of(socket))[0] == 4429
+    crowd = [await bench.events() for _ in range(16)]
+    try:
+        for socket in crowd:
+            await next_of(socket, "session")
+        async with bench.events() as socket:
+            assert (await close_of(socket))[0] == 4429
+    finally:
+        for socket in crowd:
+            await socket.close()
+
+
+async def test_a_silent_page_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "PING_S", 0.02)
+    monkeypatch.setattr(events, "SILENT_S", 0.1)
+    async with bench.events() as socket:
+        assert (await next_of(socket, "ping")) == {"type": "ping"}
+        assert (await close_of(socket))[0] == 4408
+
+
+async def test_a_page_that_signs_out_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "PING_S", 0.02)
+    monkeypatch.setattr(events, "RECHECK_S", 0.0)
+    async with bench.events() as socket:
+        await next_of(socket, "session")
+        for token in (await bench.client.get("/api/tokens")).json():
+            await bench.client.delete(f"/api/tokens/{token['id']}")
+        assert (await close_of(socket))[0] == 4401
+
+
+async def serve_display(bench: Bench) -> asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A display that greets; each connection's inner end comes by the queue."""
+    joined: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = asyncio.Queue()
+
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"RFB 003.008\n")
+        joined.put_nowait((reader, writer))
+
+    server = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    bench.api.driver.stream = lambda: asyncio.open_connection("127.0.0.1", port)
+    return joined
+
+
+async def test_rfb_passes_both_ways(bench: Bench) -> None:
+    joined = await serve_display(bench)
+    async with bench.vnc() as socket:
+        assert socket.subprotocol == "binary"
+        assert await socket.recv() == b"RFB 003.008\n"
+        reader, writer = await joined.get()
+        await socket.send(b"RFB 003.008\n")
+        assert await reader.readexactly(12) == b"RFB 003.008\n"
+        picture = bytes(range(256)) * 8192
+        writer.write(picture)
+        got = b""
+        while len(got) < len(picture):
+            got += await socket.recv()
+        assert got == picture
+        writer.close()
+        assert (await close_of(socket))[0] == 4503
+
+
+async def test_a_display_that_cannot_be_reached(bench: Bench) -> None:
+    async with bench.vnc() as socket:
+        assert await close_of(socket) == (4503, "the machine's display cannot be reached")
+
+
+async def test_the_end_of_a_session_ends_its_display(bench: Bench) -> None:
+    await serve_display(bench)
+    async with bench.vnc() as socket:
+        await socket.recv()
+        await bench.client.delete(f"/api/sessions/{bench.session}")
+        assert await close_of(socket) == (4410, "stopped")
+    async with bench.vnc() as socket:
+        assert (await close_of(socket))[0] == 4410
+
+
+async def test_too_many_displays_and_too_large_a_message(bench: Bench) -> None:
+    await serve_display(bench)
+    crowd = [await bench.vnc() for _ in range(8)]
+    try:
+        for socket in crowd:
+            await socket.recv()
+        async with bench.vnc() as socket:
+            assert (await close_of(socket))[0] == 4429
+        await crowd[0].send(b"x" * (1024 * 1024 + 1))
+        assert (await close_of(crowd[0]))[0] == 4413
+    finally:
+        for socket in crowd:
+            await socket.close()
+
+
+async def test_input_by_vnc_counts_as_being_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vnc, "TOUCH_S", 0.0)
+    joined = await serve_display(bench)
+    before = (await bench.api.sessions.ledger.get(bench.session)).last_seen_at
+    async with bench.vnc() as socket:
+        reader, _ = await joined.get()
+        async with asyncio.timeout(10):
+            while (await bench.api.sessions.ledger.get(bench.session)).last_seen_at <= before:
+                await socket.send(b"\x04")
+                await reader.readexactly(1)

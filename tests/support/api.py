@@ -1,0 +1,212 @@
+"""The whole API in this process on a real port: real store, real auth, real vault; fake machines and desk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+from fastapi import FastAPI
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+
+from tests.support.controller import IMAGE, POLICY, until
+from tests.support.fakes import START, FakeDesk, FakeDriver, FakeKeeper
+from transom.api.build import build
+from transom.api.limits import Limits
+from transom.api.parts import Parts
+from transom.api.views import Views
+from transom.auth.service import AuthService
+from transom.guests.guests import Guests
+from transom.model.clock import now_ms
+from transom.model.user import Role, User
+from transom.observe.metrics import Metrics
+from transom.sessions.run import Making
+from transom.sessions.service import Terms
+from transom.sessions.wire import wire
+from transom.settings import Settings
+from transom.signin.catalog import Catalog
+from transom.store.database import Store
+from transom.stream.broker import Broker
+from transom.stream.quality import Quality
+from transom.vault.keys import key_source
+from transom.vault.service import VaultService
+from transom_wire.link import PeerOffer, Progress, Ready
+
+KEEP_OPEN = 3_600_000
+
+
+def boots(keeper: FakeKeeper) -> None:
+    """A guest that is ready at once."""
+    for role in ("boot", "webrtc", "signin"):
+        keeper.link(role)
+    keeper.say("boot", Progress("display"), now_ms())
+    keeper.say("boot", Ready(keeper.spec.width, keeper.spec.height), now_ms())
+
+
+class Api:
+    """The server under test and the world around it."""
+
+    def __init__(self, state: Path, **settings: Any) -> None:
+        self.settings = Settings(state=state, port=0, tick_seconds=0.1, **settings)
+        self.store = Store(self.settings.database_url)
+        self.driver, self.desk = FakeDriver(), FakeDesk()
+        self.driver.on_create = boots
+        self.auth = AuthService(self.store, now_ms)
+        self.metrics, self.quality = Metrics(), Quality()
+        self.guests = Guests(self.driver)
+        self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
+        self.vault = VaultService(self.store, key_source(self.settings.kek, None), now_ms)
+        terms = Terms("fake", 8 * 3600, 1800, self.settings.sessions_per_user, self.settings.sessions_max)
+        self.sessions = wire(
+            store=self.store,
+            driver=self.driver,
+            guests=self.guests,
+            broker=self.broker,
+            desk=self.desk,
+            image=lambda: IMAGE,
+            terms=terms,
+            making=Making("none", self.settings.limits),
+            policy=POLICY,
+            clock=now_ms,
+            tick_s=self.settings.tick_seconds,
+            misbehaved=self.metrics.misbehaved,
+        )
+        self.sessions.ledger.watch_all(self.metrics.session)
+        self.parts = Parts(
+            settings=self.settings,
+            clock=now_ms,
+            sessions=self.sessions.service,
+            ledger=self.sessions.ledger,
+            broker=self.broker,
+            quality=self.quality,
+            auth=self.auth,
+            users=self.store,
+            credentials=self.store,
+            vault=self.vault,
+            catalog=Catalog.load(self.settings.providers_dirs),
+            driver=self.driver,
+            metrics=self.metrics,
+            limits=Limits(),
+            views=Views(now_ms),
+        )
+        self.app = build(self.settings, self._lifespan)
+        self.url = ""
+
+    @asynccontextmanager
+    async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
+        app.state.parts = self.parts
+        await self.store.open()
+        looking = asyncio.create_task(self.sessions.adopter.keep_looking())
+        try:
+            yield
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+            await self.sessions.reconciler.close()
+            await self.guests.close()
+            await self.broker.close()
+            await self.store.close()
+
+    async def user(self, name: str, role: Role = Role.USER) -> User:
+        return await self.auth.add_user(name, role)
+
+    async def token(self, user: User) -> str:
+        return (await self.auth.issue_token(user.id, "test"))[1]
+
+    async def client(self, user: User | None = None, **headers: str) -> httpx.AsyncClient:
+        """A client with a token of `user`, or of nobody."""
+        if user is not None:
+            headers["Authorization"] = f"Bearer {await self.token(user)}"
+        return httpx.AsyncClient(base_url=self.url, headers=headers, timeout=20)
+
+    async def signed_in(self, user: User, **headers: str) -> httpx.AsyncClient:
+        """A client with a cookie, as a browser on a page of this server."""
+        client = httpx.AsyncClient(base_url=self.url, headers={"Origin": self.url, **headers}, timeout=20)
+        answer = await client.post("/api/auth/sign-in", json={"key": await self.auth.issue_key(user.id)})
+        assert answer.status_code == 200, answer.text
+        return client
+
+    async def ready_session(self, client: httpx.AsyncClient, **body: Any) -> str:
+        answer = await client.post("/api/sessions", json=body)
+        assert answer.status_code == 202, answer.text
+        session: str = answer.json()["id"]
+        async with asyncio.timeout(10):
+            while (await self.sessions.ledger.get(session)).state != "ready":
+                await asyncio.sleep(0.01)
+        return session
+
+    async def ended_session(self, client: httpx.AsyncClient) -> str:
+        session = await self.ready_session(client)
+        await client.delete(f"/api/sessions/{session}")
+        async with asyncio.timeout(10):
+            while not (await self.sessions.ledger.get(session)).state.over:
+                await asyncio.sleep(0.01)
+        return session
+
+    def socket(self, path: str, **headers: str) -> Any:
+        """A WebSocket to `path`."""
+        address = self.url.replace("http", "ws", 1) + path
+        return connect(address, additional_headers=headers, subprotocols=None)
+
+    def offers(self, session: str) -> list[PeerOffer]:
+        """What the guest's stream server was told."""
+        bodies = [json.loads(body) for role, body in self.driver.of(session).to_guest() if role == "webrtc"]
+        return [
+            PeerOffer(body["peer"], body["epoch"], body["sdp"])
+            for body in bodies
+            if body["type"] == "peer_offer"
+        ]
+
+
+@asynccontextmanager
+async def serving(state: Path, **settings: Any) -> AsyncIterator[Api]:
+    """The API on a free port of loopback, until the block ends."""
+    api = Api(state, **settings)
+    listener = socket.create_server(("127.0.0.1", 0))
+    api.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    config = uvicorn.Config(
+        api.app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1
+    )
+    server = Quiet(config)
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        await until(lambda: server.started or task.done(), 20)
+        yield api
+    finally:
+        server.should_exit = True
+        await task
+        listener.close()
+
+
+class Quiet(uvicorn.Server):
+    """Leaves the test runner's signals alone."""
+
+    def install_signal_handlers(self) -> None:
+        return
+
+    @property
+    def capture_signals(self) -> Any:  # type: ignore[override]
+        from contextlib import nullcontext
+
+        return nullcontext
+
+
+async def close_of(socket: ClientConnection) -> tuple[int, str]:
+    """How the server ends this socket: (code, reason)."""
+    try:
+        async with asyncio.timeout(10):
+            while True:
+                await socket.recv()
+    except ConnectionClosed as closed:
+        assert closed.rcvd is not None, "closed without a close frame"
+        return closed.rcvd.code, closed.rcvd.reason
+
+
+__all__ = ["START", "Api", "boots", "close_of", "serving"]
