@@ -99,14 +99,16 @@ class Keeper:
     _forwarder: Forwarder | None = None
     _control: ControlServer | None = None
 
+    def __post_init__(self) -> None:
+        self._deadline, self._started_at = self.config.deadline, now_ms()
+        self._size = (self.config.width, self.config.height)
+        self._door_port = self.place.public.getsockname()[1]
+
     async def start(self) -> Sandbox:
         """Start the machine and everything around it. Raises LaunchError."""
         loop = asyncio.get_running_loop()
         self._stop = loop.create_future()
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
-        self._deadline, self._started_at = self.config.deadline, now_ms()
-        self._size = (self.config.width, self.config.height)
-        self._door_port = self.place.public.getsockname()[1]
         self._arm()
         sandbox, init = await launch(
             self.place.bwrap, self.config, self.place.tag, self.place.groups, self.place.guest_output
