@@ -10,7 +10,6 @@ from typing import Any
 
 from transom.cli.failure import printable
 
-
 PIPE_WIDTH = 4000
 """Columns when nobody looks: no line is folded."""
 
