@@ -159,6 +159,7 @@ class Forwarder:
                 idle_s=self._limits.tunnel_idle_s,
                 half_closed_s=self._limits.half_closed_s,
             )
+            self._counts[f"tunnels_{ended}"] += 1
             if ended != "done":
                 raise ConnectionError(f"the tunnel was {ended}")
             flush_s = self._limits.body_s
