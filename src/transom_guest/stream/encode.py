@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from transom_guest.stream.gst import Gst, GstApp, GstError, GstVideo, make
+from transom_guest.stream.gst import Gst, GstApp, GstError, GstVideo, make, unwatch_bus, watch_bus
 from transom_guest.stream.pacing import FPS
 
 BITRATE_CAP = 2000
@@ -35,9 +35,9 @@ class AccessUnit:
 class Encoder:
     """appsrc ! videoconvert ! x264enc ! appsink. `on_unit` is called in a GStreamer thread."""
 
-    def __init__(self, on_unit: Callable[[AccessUnit], None], on_error: Callable[[str], None]) -> None:
+    def __init__(self, on_unit: Callable[[AccessUnit], None], on_error: Callable[[str, str], None]) -> None:
         """Build and start; costs nothing until a picture comes. Raises GstError."""
-        self._on_unit, self._on_error = on_unit, on_error
+        self._on_unit = on_unit
         self._size = (0, 0)
         self._pipeline = Gst.Pipeline.new("encode")
         self._source = make("appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True, max_buffers=2)
@@ -53,7 +53,7 @@ class Encoder:
             if not left.link(right):
                 raise GstError("the encoder's elements do not fit together")
         sink.connect("new-sample", self._new_sample)
-        self._pipeline.get_bus().set_sync_handler(self._message)
+        watch_bus(self._pipeline, on_error)
         if self._pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
             raise GstError("the encoder does not start")
 
@@ -77,6 +77,7 @@ class Encoder:
     def close(self) -> None:
         """Stop and free."""
         self._pipeline.set_state(Gst.State.NULL)
+        unwatch_bus(self._pipeline)
 
     def _new_sample(self, sink: GstApp.AppSink) -> Gst.FlowReturn:
         sample = sink.emit("pull-sample")
@@ -86,12 +87,6 @@ class Encoder:
         delta = bool(buffer.get_flags() & Gst.BufferFlags.DELTA_UNIT)
         self._on_unit(AccessUnit(buffer.extract_dup(0, buffer.get_size()), key=not delta))
         return Gst.FlowReturn.OK
-
-    def _message(self, _bus: Gst.Bus, message: Gst.Message) -> Gst.BusSyncReply:
-        if message.type == Gst.MessageType.ERROR:
-            error, _debug = message.parse_error()
-            self._on_error(error.message)
-        return Gst.BusSyncReply.DROP
 
 
 def _x264() -> Gst.Element:

@@ -11,10 +11,21 @@ import asyncio
 import logging
 import secrets
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from transom_guest.stream.encode import AccessUnit
-from transom_guest.stream.gst import Gst, GstApp, GstError, GstSdp, GstVideo, GstWebRTC, make
+from transom_guest.stream.gst import (
+    Gst,
+    GstApp,
+    GstError,
+    GstSdp,
+    GstVideo,
+    GstWebRTC,
+    keep_owner,
+    make,
+    unwatch_bus,
+    watch_bus,
+)
 from transom_guest.stream.offer import H264, TWCC, with_profile
 
 MTU = 1200
@@ -59,6 +70,7 @@ class Peer:
         self._handlers: list[tuple[Any, int]] = []
         self._control: Any = None
         self._sending = self._closed = False
+        self._pipeline = self._source = self._webrtc = self._probe = cast("Any", None)
         self._queued = 0
         self._gathered = asyncio.Event()
         self._codec = codec
@@ -94,13 +106,14 @@ class Peer:
 
     def push(self, unit: AccessUnit) -> bool:
         """Send one frame, from any thread; False when the peer must wait for a key frame."""
-        if not self.watching:
+        source = self._source
+        if not self.watching or source is None:
             return True
-        if self._source.get_property("current-level-buffers") > MAX_QUEUED_UNITS:
+        if source.get_property("current-level-buffers") > MAX_QUEUED_UNITS:
             self._sending = False
         self._sending = self._sending or unit.key
         if self._sending:
-            GstApp.AppSrc.push_buffer(self._source, Gst.Buffer.new_wrapped(unit.data))
+            GstApp.AppSrc.push_buffer(source, Gst.Buffer.new_wrapped(unit.data))
         return self._sending
 
     def say(self, text: str) -> bool:
@@ -118,12 +131,15 @@ class Peer:
         self._closed = True
         for owner, handler in self._handlers:
             owner.disconnect(handler)
-        self._pipeline.get_bus().set_sync_handler(None)
+        pad, probe = self._probe
+        pad.remove_probe(probe)
         # blocks until GStreamer's threads are gone, and they may be waiting for this one's lock
         await asyncio.to_thread(self._pipeline.set_state, Gst.State.NULL)
-        self._control = None
+        unwatch_bus(self._pipeline)
+        # these hold each other through GObject, where Python's collector does not look
         self._handlers.clear()
         self._kept.clear()
+        self._control = self._probe = self._source = self._webrtc = self._pipeline = None
 
     def _build(self, codec: H264) -> None:
         self._pipeline = Gst.Pipeline.new(None)
@@ -158,6 +174,7 @@ class Peer:
 
     def _prepare_agent(self) -> None:
         ice = self._webrtc.get_property("ice-agent")
+        keep_owner(ice)
         agent = ice.get_property("agent")
         # without it libnice waits 200 ms for a UPnP gateway
         agent.set_property("upnp", False)
@@ -170,9 +187,8 @@ class Peer:
         self._connect(self._webrtc, "notify::ice-gathering-state", self._gathering_changed)
         self._connect(self._webrtc, "on-data-channel", self._channel_made)
         pad = self._source.get_static_pad("src")
-        pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, self._upstream)
-        self._kept.append(pad)
-        self._pipeline.get_bus().set_sync_handler(self._bus_message)
+        self._probe = (pad, pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, self._upstream))
+        watch_bus(self._pipeline, self._broke)
 
     def _connect(self, owner: Any, signal: str, handler: Callable[..., None]) -> None:
         self._handlers.append((owner, owner.connect(signal, handler)))
@@ -235,19 +251,18 @@ class Peer:
             self._to_loop(self._events.peer_key_wanted, self)
         return Gst.PadProbeReturn.OK
 
-    def _bus_message(self, _bus: Any, message: Any) -> Any:
-        if message.type == Gst.MessageType.ERROR:
-            error, debug = message.parse_error()
-            log.warning("peer %s: %s", self.key, str(debug)[:500])
-            self._to_loop(self._state_is, "failed", f"GStreamer: {error.message}"[:200])
-        return Gst.BusSyncReply.DROP
-
     # and from here on the event loop's thread again
 
     def _state_is(self, state: str, reason: str) -> None:
         if not self._closed and state != self.state:
             self.state = state
             self._events.peer_state(self, state, reason)
+
+    def _broke(self, element: str, what: str) -> None:
+        # a viewer that goes without a word shows first as the end of its SCTP association
+        gone = element.startswith("sctp")
+        reason = "the viewer went away" if gone else f"GStreamer: {what}"[:200]
+        self._state_is("closed" if gone else "failed", reason)
 
     def _control_is(self, channel: Any) -> None:
         if not self._closed and self._control is None:

@@ -184,12 +184,9 @@ class StreamServer:
         if key_wanted:
             self._capture.key_wanted()
 
-    def _encoder_failed(self, reason: str) -> None:
-        self._loop.call_soon_threadsafe(self._fail, reason)
-
-    def _fail(self, reason: str) -> None:
+    def _encoder_failed(self, element: str, what: str) -> None:
         if not self._failure.done():
-            self._failure.set_exception(GstError(f"the encoder failed: {reason}"))
+            self._failure.set_exception(GstError(f"the encoder failed: {element}: {what}"))
 
     # peers' lives
 

@@ -1,0 +1,243 @@
+"""The stream server over the golden image, with aiortc as its viewer."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from tests.support.image import GoldenImage, golden_image
+from tests.support.stream_lab import StreamLab, stream_lab
+from tests.support.stream_viewer import Viewer, loopback_only
+from transom.stream.sdp import read_transport, viewer_ufrag
+from transom_wire.link import PeerClose, PeerOffer
+
+__all__ = ["golden_image", "loopback_only"]
+pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
+
+A, SHIFT_L, RETURN, EACUTE, AT = 0x61, 0xFFE1, 0xFF0D, 0xE9, 0x40
+GRIN = 0x01000000 + ord("😀")
+
+
+@pytest.fixture
+async def lab(golden_image: GoldenImage) -> AsyncIterator[StreamLab]:
+    async with stream_lab(golden_image.root(golden_image.digest)) as running:
+        yield running
+
+
+@pytest.fixture
+async def viewers(lab: StreamLab) -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def viewer(lab: StreamLab, viewers: AsyncExitStack) -> Viewer:
+    return await join(lab, viewers, "first")
+
+
+async def join(lab: StreamLab, viewers: AsyncExitStack, name: str, epoch: int = 1) -> Viewer:
+    made = Viewer(lab, name, epoch)
+    viewers.push_async_callback(made.close)
+    return await made.connect()
+
+
+async def test_a_viewer_sees_the_screen_and_a_key_changes_it(lab: StreamLab, viewer: Viewer) -> None:
+    assert (viewer.frame.width, viewer.frame.height) == (1280, 720)
+    await viewer.until(lambda: ["size", 1280, 720] in viewer.heard)
+    await viewer.sees("black")
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+    viewer.say("k", A, 0)
+    await viewer.sees("black")
+    await lab.feels("press 61", "release 61")
+    assert lab.state("first", 1) == "connected"
+
+
+async def test_the_answer_is_one_transport_on_loopback_that_the_controller_can_read(
+    lab: StreamLab, viewer: Viewer
+) -> None:
+    answer = lab.answers["first", 1]
+    transport = read_transport(answer)
+    assert transport.port >= 1024
+    assert viewer_ufrag(answer) == transport.ufrag
+    assert "profile-level-id=42e01f" in answer
+
+
+async def test_a_ping_is_answered_and_the_pointers_shape_is_told(lab: StreamLab, viewer: Viewer) -> None:
+    viewer.control.send('["p", 7]')
+    await viewer.until(lambda: ["p", 7] in viewer.heard)
+    shapes = [message for message in viewer.heard if message[0] == "cursor"]
+    assert shapes[0][4].startswith("iVBORw0KGgo")
+
+
+async def test_the_pointer_moves_clicks_and_scrolls(lab: StreamLab, viewer: Viewer) -> None:
+    viewer.say("m", 120, 80)
+    await lab.feels("at 120 80")
+    viewer.say("b", 121, 81, 1, 1)
+    viewer.say("b", 121, 81, 1, 0)
+    viewer.say("w", 121, 81, 0, 2)
+    viewer.say("w", 121, 81, -1, 0)
+    await lab.feels("at 121 81", "button 1", "drop 1", "button 5", "button 5", "button 6")
+
+
+async def test_moves_travel_on_the_motion_channel(lab: StreamLab, viewer: Viewer) -> None:
+    await viewer.until(lambda: viewer.motion.readyState == "open" or viewer.control.send('["p", 1]'))
+    viewer.motion.send('["m", 1, 33, 44]')
+    await lab.feels("at 33 44")
+
+
+async def test_characters_come_as_their_keysyms_whatever_the_layout(lab: StreamLab, viewer: Viewer) -> None:
+    viewer.tap(AT)
+    viewer.tap(EACUTE)
+    viewer.tap(GRIN)
+    await lab.feels("press 40", "release 40", f"press {EACUTE:x}", f"press {GRIN:x}")
+
+
+async def test_committed_text_is_typed_in_order_and_keys_wait_behind_it(
+    lab: StreamLab, viewer: Viewer
+) -> None:
+    text = "Zürich → 東京 \N{GRINNING FACE}!"
+    viewer.say("t", text)
+    viewer.tap(RETURN)
+    await lab.feels(f"release {RETURN:x}")
+    assert typed(lab.felt) == text + "\n"
+
+
+def typed(felt: list[str]) -> str:
+    """The characters among what the client felt, modifiers left out."""
+    symbols = [int(line.split()[1], 16) for line in felt if line.startswith("press ")]
+    named = {RETURN: "\n"}
+    return "".join(
+        named.get(symbol) or chr(symbol if symbol < 0x1000 else symbol - 0x01000000)
+        for symbol in symbols
+        if symbol in named or not 0xFE00 <= symbol <= 0xFFFF
+    )
+
+
+async def test_a_shifted_key_held_by_the_viewer_is_not_shifted_twice(lab: StreamLab, viewer: Viewer) -> None:
+    viewer.say("k", SHIFT_L, 1)
+    viewer.tap(ord("A"))
+    viewer.tap(ord("1"))
+    viewer.say("k", SHIFT_L, 0)
+    await lab.feels("press ffe1", "press 41", "release 41", "press 31", "release ffe1")
+    assert typed(lab.felt) == "A1"
+
+
+async def test_a_resize_is_followed_by_picture_and_message(lab: StreamLab, viewer: Viewer) -> None:
+    viewer.say("s", 1001, 601)
+    await viewer.until(lambda: (viewer.frame.width, viewer.frame.height) == (1000, 600))
+    await viewer.until(lambda: ["size", 1000, 600] in viewer.heard)
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+
+
+@pytest.mark.parametrize("message", [["r"], ["h", []]])
+async def test_held_keys_are_released_on_the_viewers_word(
+    lab: StreamLab, viewer: Viewer, message: list[object]
+) -> None:
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+    viewer.say(*message)  # type: ignore[arg-type]
+    await lab.feels("press 61", "release 61")
+    await viewer.sees("black")
+
+
+async def test_held_keys_are_released_when_a_viewer_ends_and_when_it_falls_silent(
+    lab: StreamLab, viewers: AsyncExitStack, viewer: Viewer
+) -> None:
+    other = await join(lab, viewers, "other")
+    other.say("k", A, 1)
+    await viewer.sees("red")
+    await lab.say(PeerClose(peer="other", epoch=1))
+    await lab.feels("press 61", "release 61")
+    viewer.say("k", A, 1)
+    await lab.feels("press 61", "release 61", "press 61", "release 61")
+
+
+async def test_two_viewers_see_one_screen(lab: StreamLab, viewers: AsyncExitStack, viewer: Viewer) -> None:
+    other = await join(lab, viewers, "other")
+    viewer.say("k", A, 1)
+    await asyncio.gather(viewer.sees("red"), other.sees("red"))
+    viewer.say("k", A, 0)
+    await asyncio.gather(viewer.sees("black"), other.sees("black"))
+
+
+async def test_a_new_epoch_replaces_the_peer_and_an_old_one_is_dropped(
+    lab: StreamLab, viewers: AsyncExitStack, viewer: Viewer
+) -> None:
+    again = await join(lab, viewers, "first", epoch=2)
+    assert lab.state("first", 1) == "closed"
+    del lab.answers["first", 1]
+    await lab.say(
+        PeerOffer(peer="first", epoch=1, sdp=again.pc.localDescription.sdp), PeerClose(peer="first", epoch=1)
+    )
+    again.say("k", A, 1)
+    await again.sees("red")
+    assert ("first", 1) not in lab.answers
+    assert lab.state("first", 2) == "connected"
+
+
+async def test_a_viewer_that_goes_without_a_word_is_noticed(lab: StreamLab, viewer: Viewer) -> None:
+    viewer.say("k", A, 1)
+    await lab.feels("press 61")
+    await viewer.close()
+    await lab.until(lambda: lab.state("first", 1) in ("closed", "failed"))
+    await lab.feels("release 61")
+
+
+async def test_an_offer_that_cannot_be_answered_fails_alone(lab: StreamLab, viewer: Viewer) -> None:
+    for name, sdp in (("junk", "v=0\r\n"), ("vp8", viewer.pc.localDescription.sdp.replace("H264", "H263"))):
+        with pytest.raises(KeyError):
+            await lab.answer(name, 1, sdp)
+        assert lab.state(name, 1) == "failed"
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+
+
+async def test_garbage_closes_the_peer_that_sends_it_and_no_other(
+    lab: StreamLab, viewers: AsyncExitStack, viewer: Viewer
+) -> None:
+    other = await join(lab, viewers, "other")
+    for _ in range(100):
+        other.control.send("[nonsense")
+    await lab.until(lambda: lab.state("other", 1) == "failed")
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+
+
+async def test_a_peer_lives_on_while_the_link_is_redialled(lab: StreamLab, viewer: Viewer) -> None:
+    links = lab.links
+    lab.hang_up()
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+    await lab.until(lambda: lab.links > links)
+    assert lab.state("first", 1) == "connected"
+
+
+async def test_a_killed_server_comes_back_and_takes_the_next_epoch(
+    lab: StreamLab, viewers: AsyncExitStack, viewer: Viewer
+) -> None:
+    links = lab.links
+    os.kill(lab.guest_pid(), signal.SIGKILL)
+    await lab.until(lambda: lab.links > links)
+    again = await join(lab, viewers, "first", epoch=2)
+    again.say("k", A, 1)
+    await again.sees("red")
+
+
+async def test_fifty_connects_in_a_row_leave_the_descriptors_flat(
+    lab: StreamLab, viewers: AsyncExitStack
+) -> None:
+    counts: list[int] = []
+    for epoch in range(1, 51):
+        async with AsyncExitStack() as one:
+            await join(lab, one, "again", epoch)
+            await lab.say(PeerClose(peer="again", epoch=epoch))
+        await lab.until(lambda epoch=epoch: lab.state("again", epoch) in ("closed", "failed"))
+        counts.append(lab.descriptors())
+    assert max(counts[40:]) <= max(counts[5:15]) + 3, counts

@@ -1,0 +1,49 @@
+"""An X client for stream tests; runs in the machine. Red while a key is down, black while none is.
+
+It says on standard output what it felt: `press KEYSYM`, `release KEYSYM` (hexadecimal), `button N`,
+`drop N`, `at X Y`, and `ready` at first.
+"""
+
+from Xlib import X, display
+
+RED, BLACK = 0xFF0000, 0x000000
+held: dict[int, int] = {}
+
+
+def main() -> None:
+    connection = display.Display()
+    screen = connection.screen()
+    mask = X.KeyPressMask | X.KeyReleaseMask | X.ButtonPressMask | X.ButtonReleaseMask | X.PointerMotionMask
+    window = screen.root.create_window(
+        0, 0, 400, 300, 0, screen.root_depth, background_pixel=BLACK, override_redirect=1, event_mask=mask
+    )
+    window.map()
+    connection.sync()
+    window.set_input_focus(X.RevertToParent, X.CurrentTime)
+    connection.sync()
+    print("ready", flush=True)
+    while True:
+        feel(connection, window, connection.next_event())
+
+
+def feel(connection, window, event) -> None:
+    if event.type in (X.KeyPress, X.KeyRelease):
+        down = event.type == X.KeyPress
+        index = bool(event.state & X.ShiftMask) + 4 * bool(event.state & X.Mod5Mask)
+        keysym = connection.keycode_to_keysym(event.detail, index)
+        # a release is of what was pressed, whatever the modifiers are by then
+        keysym = held.setdefault(event.detail, keysym) if down else held.pop(event.detail, keysym)
+        print("press" if down else "release", f"{keysym:x}", flush=True)
+        window.change_attributes(background_pixel=RED if down else BLACK)
+        window.clear_area(0, 0, 400, 300)
+        connection.flush()
+    elif event.type in (X.ButtonPress, X.ButtonRelease):
+        print("button" if event.type == X.ButtonPress else "drop", event.detail, flush=True)
+    elif event.type == X.MotionNotify:
+        print("at", event.root_x, event.root_y, flush=True)
+    elif event.type == X.MappingNotify:
+        connection.refresh_keyboard_mapping(event)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""A viewer of the stream made of aiortc, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from typing import Any
+
+import aioice.ice
+import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
+
+from tests.support.stream_lab import DEADLINE, StreamLab
+from transom.stream.sdp import strip_candidates
+
+
+@pytest.fixture
+def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """aiortc leaves loopback out; the lab has nothing else."""
+    monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: ["127.0.0.1"])
+
+
+class Viewer:
+    """One peer connection with its two channels; keeps the newest frame and every message."""
+
+    def __init__(self, lab: StreamLab, name: str, epoch: int = 1) -> None:
+        self.lab, self.name, self.epoch = lab, name, epoch
+        self.pc = RTCPeerConnection()
+        self.pc.addTransceiver("video", "recvonly")
+        self.control = self.pc.createDataChannel("control")
+        self.motion = self.pc.createDataChannel("motion", ordered=False, maxRetransmits=0)
+        self.heard: list[Any] = []
+        self.frame: Any = None
+        self.frames = 0
+        self._seq = 0
+        self._news = asyncio.Condition()
+        self._opened = asyncio.Event()
+        self._reading: asyncio.Task[None] | None = None
+        self.control.on("open", self._opened.set)
+        self.control.on("message", self._hear)
+        self.pc.on("track", self._track)
+
+    async def connect(self) -> Viewer:
+        """Offer, take the answer, wait for the channel and the first frame."""
+        await self.pc.setLocalDescription(await self.pc.createOffer())
+        answer = await self.lab.answer(self.name, self.epoch, strip_candidates(self.pc.localDescription.sdp))
+        await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
+        async with asyncio.timeout(DEADLINE):
+            await self._opened.wait()
+        await self.until(lambda: self.frames > 0)
+        return self
+
+    def say(self, tag: str, *fields: Any) -> None:
+        """Send a message with the next sequence number."""
+        self._seq += 1
+        self.control.send(json.dumps([tag, self._seq, *fields]))
+
+    def tap(self, keysym: int) -> None:
+        """Press and release a key."""
+        self.say("k", keysym, 1)
+        self.say("k", keysym, 0)
+
+    async def until(self, holds: Any) -> None:
+        """Wait until `holds()`, asked after each frame and message."""
+        try:
+            async with asyncio.timeout(DEADLINE), self._news:
+                await self._news.wait_for(holds)
+        except TimeoutError:
+            raise AssertionError(f"never seen: {self.frames} frames, heard {self.heard[-5:]}") from None
+
+    async def sees(self, colour: str, x: int = 50, y: int = 50) -> None:
+        """Wait until the pixel has this colour: red or black."""
+        await self.until(lambda: self.frame is not None and name_of(pixel(self.frame, x, y)) == colour)
+
+    async def close(self) -> None:
+        await self.pc.close()
+        if self._reading is not None:
+            self._reading.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._reading
+
+    def _hear(self, text: str) -> None:
+        self.heard.append(json.loads(text))
+        self._tell = asyncio.ensure_future(self._notify())
+
+    def _track(self, track: Any) -> None:
+        self._reading = asyncio.ensure_future(self._read(track))
+
+    async def _read(self, track: Any) -> None:
+        with contextlib.suppress(Exception):
+            while True:
+                self.frame = await track.recv()
+                self.frames += 1
+                await self._notify()
+
+    async def _notify(self) -> None:
+        async with self._news:
+            self._news.notify_all()
+
+
+def pixel(frame: Any, x: int, y: int) -> tuple[int, int, int]:
+    """Red, green, blue of one pixel of an av.VideoFrame."""
+    plane = frame.reformat(format="rgb24").planes[0]
+    at = y * plane.line_size + 3 * x
+    red, green, blue = bytes(plane)[at : at + 3]
+    return red, green, blue
+
+
+def name_of(colour: tuple[int, int, int]) -> str:
+    """The name of a primary colour as video shows it."""
+    red, green, blue = colour
+    if max(green, blue) > 90:
+        return "other"
+    return "red" if red > 180 else "black" if red < 60 else "other"
