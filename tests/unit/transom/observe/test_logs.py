@@ -1,0 +1,70 @@
+"""No secret reaches a log, whatever carries it."""
+
+from __future__ import annotations
+
+import json
+import logging
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transom.observe.logs import HIDDEN, clean, configure, redact
+
+CANARY = "c4n4ry-Zq8wLm2pX7vT1sR5"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["key", "token", "password", "api_token", "Authorization", "cookie", "sdp", "kek", "client_secret"],
+)
+def test_secret_fields_are_hidden_whole(name: str) -> None:
+    assert redact(None, "info", {"event": "x", name: CANARY})[name] == HIDDEN
+    assert redact(None, "info", {"event": "x", "more": {name: [CANARY]}})["more"] == {name: HIDDEN}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Authorization: Bearer {CANARY}",
+        f"GET /?key={CANARY} failed",
+        f"https://issuer/callback?code={CANARY}&state={CANARY}",
+        f"postgresql://transom:{CANARY}@db/transom",
+        f"token sk-{CANARY}",
+        f"a=ice-pwd:{CANARY}",
+        f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIi{CANARY}.{CANARY}",
+    ],
+)
+def test_secrets_inside_a_text_are_cut_out(text: str) -> None:
+    assert CANARY not in clean(text)
+    assert HIDDEN in clean(text)
+    assert CANARY not in str(redact(None, "info", {"event": text, "list": [text], "error": ValueError(text)}))
+
+
+def test_what_is_no_secret_stays() -> None:
+    line = {"event": "session", "session": "ses_1", "count": 3, "ok": True, "none": None}
+    assert redact(None, "info", line) == line
+    assert redact(None, "info", {"blob": b"12345"})["blob"] == "5 bytes"
+
+
+@given(st.text())
+def test_a_line_is_one_line_of_bounded_length(text: str) -> None:
+    cleaned = clean(text)
+    assert len(cleaned) <= 4000 + len(HIDDEN)
+    assert not any(char < " " and char not in "\n\t" for char in cleaned)
+
+
+def test_json_lines_of_ours_and_of_libraries(capsys: pytest.CaptureFixture[str]) -> None:
+    before = logging.getLogger().handlers, logging.getLogger().level
+    try:
+        configure(form="json", level="info")
+        structlog.get_logger("transom.test").warning("ours", token=CANARY, session="ses_1")
+        logging.getLogger("library").warning("theirs ?key=%s", CANARY)
+        lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    finally:
+        structlog.reset_defaults()
+        logging.getLogger().handlers, logging.getLogger().level = before[0], before[1]
+    assert [line["event"].split()[0] for line in lines] == ["ours", "theirs"]
+    assert lines[0]["session"] == "ses_1"
+    assert CANARY not in json.dumps(lines)

@@ -1,0 +1,25 @@
+"""The last word of each viewer."""
+
+from __future__ import annotations
+
+from transom.stream.quality import FRESH_MS, VIEWERS_LIMIT, Quality, Report
+
+
+def test_the_last_word_counts_while_it_is_fresh() -> None:
+    quality = Quality()
+    quality.report("ses_1", "a", Report(0, "webrtc", {"fps": 30}))
+    quality.report("ses_1", "a", Report(1000, "vnc", {}))
+    quality.report("ses_2", "b", Report(1000, "vnc", {}))
+    quality.report("ses_2", "c", Report(1000, None, {}))
+    assert quality.rungs(1000) == {"vnc": 2}
+    assert quality.rungs(1000 + FRESH_MS + 1) == {}
+    assert quality.of("ses_1")["a"].rung == "vnc"
+    quality.forget("ses_2")
+    assert quality.rungs(1000) == {"vnc": 1}
+
+
+def test_memory_is_bounded() -> None:
+    quality = Quality()
+    for number in range(VIEWERS_LIMIT + 10):
+        quality.report("ses_1", f"p{number}", Report(0, "vnc", {}))
+    assert quality.rungs(0) == {"vnc": VIEWERS_LIMIT}
