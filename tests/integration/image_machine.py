@@ -157,6 +157,13 @@ def processes(pattern: str) -> dict[int, str]:
     return found
 
 
+async def only(pattern: str) -> int:
+    """The one process whose command line matches; waits until there is exactly one."""
+    while len(found := processes(pattern)) != 1:
+        await asyncio.sleep(0.05)
+    return next(iter(found))
+
+
 def renderers() -> list[dict[str, Any]]:
     found = []
     for pid in processes("chromium.*--type=renderer"):
@@ -186,7 +193,7 @@ async def walk(keeper: Keeper) -> dict[str, Any]:
         path: stat.S_IMODE(os.stat(path).st_mode)
         for path in ("/run/transom/vnc.sock", "/run/transom/link-token")
     }
-    seen["environment"] = environment_of("webrtc")
+    seen["environment"] = environment_of(await only("-m transom_guest.signin"))
 
     keeper.say(OpenUrl(url=page(SECOND)))
     seen["second"] = await screen.shows(SECOND)
@@ -212,10 +219,10 @@ async def walk(keeper: Keeper) -> dict[str, Any]:
 
 async def crashes(keeper: Keeper, screen: Screen, seen: dict[str, Any]) -> None:
     for name, module in (("webrtc", "transom_guest.stream"), ("signin", "transom_guest.signin")):
-        (pid,) = processes(f"-m {module}")
-        os.kill(pid, signal.SIGKILL)
+        os.kill(await only(f"-m {module}"), signal.SIGKILL)
         await keeper.until(f"service_state {name} died")
         await keeper.until(f"service_state {name} started", 2)
+    await saved(THIRD)
     for pid in processes("/usr/lib/chromium/chromium"):
         try:
             os.kill(pid, signal.SIGKILL)
@@ -226,9 +233,14 @@ async def crashes(keeper: Keeper, screen: Screen, seen: dict[str, Any]) -> None:
     seen["windows_restored"] = screen.viewable()
 
 
-def environment_of(service: str) -> dict[str, str]:
-    module = {"webrtc": "transom_guest.stream"}[service]
-    (pid,) = processes(f"-m {module}")
+async def saved(colour: str) -> None:
+    """Chromium writes its open tabs down every few seconds: wait until `colour`'s page is among them."""
+    folder = Path("/home/user/.config/chromium/Default/Sessions")
+    while not any(colour[1:].encode() in path.read_bytes() for path in folder.glob("Session_*")):
+        await asyncio.sleep(0.1)
+
+
+def environment_of(pid: int) -> dict[str, str]:
     pairs = Path(f"/proc/{pid}/environ").read_text().split("\0")
     return dict(pair.split("=", 1) for pair in pairs if pair)
 
