@@ -35,7 +35,9 @@ describe("scale", () => {
 
   test("wanted sizes are even and in range", () => {
     assert.deepEqual(wantedSize({ width: 1281.7, height: 721 }), { width: 1280, height: 720 });
-    assert.deepEqual(wantedSize({ width: 20, height: 20 }), { width: 320, height: 200 });
+    assert.deepEqual(wantedSize({ width: 20, height: 20 }), { width: 640, height: 640 });
+    assert.deepEqual(wantedSize({ width: 390, height: 523 }), { width: 640, height: 858 }, "a phone's shape is kept");
+    assert.deepEqual(wantedSize({ width: 5, height: 5000 }), { width: 640, height: 7680 });
     assert.deepEqual(wantedSize({ width: 99_999, height: 99_999 }), { width: 7680, height: 7680 });
     assert.equal(wantedSize({ width: 0, height: 500 }), null);
     assert.equal(wantedSize({ width: NaN, height: 500 }), null);

@@ -1,7 +1,8 @@
 /** @import { Point, Size } from "../../types/model" */
 
-/** What the guest takes; the lower limits keep a tiny window from making a desktop nobody can use. */
-const LEAST = Object.freeze({ width: 320, height: 200 });
+/** Browsers make their windows no smaller than about 500 pixels: a phone shows a larger desktop, scaled down. */
+const LEAST = Object.freeze({ width: 640, height: 400 });
+/** What the guest takes. */
 const MOST = 7680;
 
 /**
@@ -33,13 +34,14 @@ export function toDesktop(point, box, desktop) {
 }
 
 /**
- * The desktop size that fills a box of CSS pixels: even numbers, within what the guest takes.
+ * The desktop size that fills a box of CSS pixels: its shape, even numbers, within what is useful and allowed.
  * @param {Size} box
  * @returns {Size | null} null for a box that is not laid out
  */
 export function wantedSize(box) {
   if (!(box.width > 0) || !(box.height > 0)) return null;
-  return { width: even(box.width, LEAST.width), height: even(box.height, LEAST.height) };
+  const enlarge = Math.max(1, LEAST.width / box.width, LEAST.height / box.height);
+  return { width: even(box.width * enlarge), height: even(box.height * enlarge) };
 }
 
 /** @param {number} value @param {number} most */
@@ -47,7 +49,7 @@ function clamp(value, most) {
   return Math.min(Math.max(value, 0), Math.max(most, 0));
 }
 
-/** @param {number} value @param {number} least */
-function even(value, least) {
-  return Math.floor(Math.min(Math.max(value, least), MOST) / 2) * 2;
+/** @param {number} value */
+function even(value) {
+  return Math.floor(Math.min(value, MOST) / 2) * 2;
 }

@@ -149,12 +149,9 @@ async function endSession() {
 }
 
 async function paste() {
-  try {
-    viewer.type(await navigator.clipboard.readText());
-  } catch {
-    setText(pasteButton, "Press Ctrl+V on the page first");
-    setTimeout(() => setText(pasteButton, "Paste"), 2500);
-  }
+  // Without the permission, or on plain HTTP, the text is asked for instead.
+  const text = await Promise.resolve(navigator.clipboard?.readText()).catch(() => null);
+  viewer.type(text ?? window.prompt("Text to type on the desktop:") ?? "");
   viewer.focus();
 }
 

@@ -56,7 +56,9 @@ export function readReport(report) {
     jitterMs: video?.["jitter"] === undefined ? null : video["jitter"] * 1000,
     lost: video?.["packetsLost"] ?? null,
     received: video?.["packetsReceived"] ?? null,
-    relay: local?.["candidateType"] === "relay",
+    // The door rewrites nothing, so the guest names its own inner socket as the address it sees: such a pair shows
+    // as peer-reflexive even behind a TURN server, and only `relayProtocol` tells that there is one.
+    relay: local?.["candidateType"] === "relay" || typeof local?.["relayProtocol"] === "string",
   };
 }
 

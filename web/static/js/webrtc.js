@@ -90,7 +90,8 @@ export class WebRtc {
 
   /** @returns {Promise<Sample>} */
   async sample() {
-    const { bytes, rttMs, jitterMs, lost, received } = await this.#peer.report();
+    const { bytes, rttMs, jitterMs, lost, received, relay } = await this.#peer.report();
+    this.#relayed(relay);
     const size = this.#picture?.size() ?? { width: 0, height: 0 };
     return { at: performance.now(), frames: this.#frames, ...size, bytes, rttMs, jitterMs, lost, received };
   }
@@ -104,9 +105,13 @@ export class WebRtc {
   /** @param {RTCPeerConnectionState} state */
   async #changed(state) {
     this.#on.connection(state);
-    if (state !== "connected") return;
-    this.#relay = (await this.#peer.report()).relay;
-    this.#on.relay(this.#relay);
+    if (state === "connected") this.#relayed((await this.#peer.report()).relay);
+  }
+
+  /** @param {boolean} relay which pair is selected is known a little after `connected`, and may change */
+  #relayed(relay) {
+    if (relay !== this.#relay) this.#on.relay(relay);
+    this.#relay = relay;
   }
 
   /** @param {MediaStream} stream */
