@@ -13,7 +13,6 @@ from transom.cli.client import connect
 from transom.cli.failure import Failure
 from transom.cli.options import AsJson, State
 from transom.cli.output import show_json, show_rows
-from transom.cli.unpack import write_files
 
 app = typer.Typer(help="What sign-ins left in the vault; yours alone.", no_args_is_help=True)
 COLUMNS = ("provider", "names", "generation", "created_at", "expires_at")
@@ -36,6 +35,8 @@ def pull(
     as_json: AsJson = False,
 ) -> None:
     """Write a credential's files into a folder, readable by you alone."""
+    from transom.cli.unpack import write_files
+
     answer = connect(state).post("credentials", provider, "pull")
     done = write_files(to, _files(answer), force=force)
     if as_json:
