@@ -116,13 +116,12 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
     log.start(Path(LOG))
     output = log.GuestOutput(log.BoundedFile(Path(GUEST_LOG)))
     tag = tag_of(folder)
-    groups = cgroups.make(f"{config.machine}-{tag}", config.limits, cgroups.own_bases())
-    for warning in groups.warnings:
-        logger.warning("%s", warning)
+    control = bind(SOCKET)
+    public = bind_door(config.door_address, config.door_port_low, config.door_port_high)
     place = Place(
-        control=bind(SOCKET),
-        public=bind_door(config.door_address, config.door_port_low, config.door_port_high),
-        groups=groups,
+        control=control,
+        public=public,
+        groups=_make_groups(config, tag),
         allowed_uids=frozenset({0, starter, starter if config.uid is None else config.uid}),
         folder=folder,
         tag=tag,
@@ -133,6 +132,13 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
         for name in (".", LOG, GUEST_LOG):
             os.chown(name, config.uid, config.uid, follow_symlinks=False)
     return place
+
+
+def _make_groups(config: KeeperConfig, tag: str) -> cgroups.Groups:
+    groups = cgroups.make(f"{config.machine}-{tag}", config.limits, cgroups.own_bases())
+    for warning in groups.warnings:
+        logger.warning("%s", warning)
+    return groups
 
 
 def _claim(folder: Path) -> None:
@@ -217,6 +223,8 @@ def main(machine: str, folder: str) -> None:
     signal.alarm(0)
     if (config.machine, config.folder) != (machine, folder):
         raise StartError("the configuration is of another machine")
+    if config.uid == 0 or (config.uid is None and os.geteuid() == 0):
+        raise StartError("a machine never runs as root: the keeper was told no user to become")
     starter = os.getuid()
     report = daemonize()
     for ignored in (signal.SIGINT, signal.SIGHUP, signal.SIGPIPE):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from textwrap import dedent
@@ -13,6 +14,7 @@ import pytest
 
 from tests.support.image import GoldenImage
 from tests.support.machine_lab import Lab, Machine, state_folder
+from transom_wire.control import RegisterPeer
 
 pytestmark = pytest.mark.machine
 
@@ -274,13 +276,37 @@ async def test_processes_are_bounded_where_the_host_can(machine: Machine) -> Non
     assert 0 < await tell(machine, code) < 256  # type: ignore[operator]
 
 
-async def test_no_module_was_wanted_after_the_rights_were_gone(machine: Machine) -> None:
-    """What a keeper imports late it may not be able to read; every part was used by the tests above it."""
-    await machine.inside("print('x')")
+async def test_no_module_is_wanted_after_the_rights_are_gone(lab: Lab) -> None:
+    """What a keeper imports late it may not be able to read: each of its parts is made to work once."""
+    ask = """
+    import urllib.request, urllib.error
+    def ask(url):
+        try: return urllib.request.urlopen(url, timeout=10).status
+        except urllib.error.HTTPError as error: return error.code
+        except OSError as error: return str(error)
+    urls = ["http://127.0.0.1:9/", "http://localhost.invalid/", "https://nowhere.invalid/"]
+    os.environ["no_proxy"] = os.environ["NO_PROXY"] = ""
+    print(json.dumps([ask(url) for url in urls]))
+    """
+    async with lab.machine(lab.spec(exit="direct")) as machine:
+        answers = await tell(machine, ask)
+        assert all(isinstance(each, str) or each >= 400 for each in answers)  # type: ignore[attr-defined]
+        for _ in range(2):
+            _, writer = await lab.driver.open_stream(machine.id, "vnc")
+            writer.close()
+        await knock(machine)
+        log = (lab.folder / machine.id / "keeper.log").read_text()
+        assert "late import" not in log, log
+        assert "Traceback" not in log, log
+
+
+async def knock(machine: Machine) -> None:
+    """A registered peer's door, and a stranger's datagram at it."""
+    register = RegisterPeer("per_x", "gfrag", "p" * 24, "vfrag", 5000)
+    await machine.channel.send(register)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger:
+        snapshot = machine.channel.snapshot
+        for datagram in (b"x", b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12), b""):
+            stranger.sendto(datagram, (snapshot.door_address, snapshot.door_port))
     await machine.reattach()
-    streams = [await machine.lab.driver.open_stream(machine.id, "vnc") for _ in range(2)]
-    for _, writer in streams:
-        writer.close()
-    log = (machine.lab.folder / machine.id / "keeper.log").read_text()
-    assert "late import" not in log
-    assert "Traceback" not in log
+    assert machine.channel.snapshot.peers == ("per_x",)

@@ -59,7 +59,9 @@ class Lab:
         """A driver that knows nothing but the folder."""
         return NamespaceDriver(self.folder, self.image, guest or self.guest, "127.0.0.1", (42000, 42999))
 
-    def spec(self, machine: str = "", *, seconds: float = 300.0, slot: int | None = None) -> MachineSpec:
+    def spec(
+        self, machine: str = "", *, seconds: float = 300.0, slot: int | None = None, exit: str = "none"
+    ) -> MachineSpec:
         machine = machine or new_id("mch")
         self.made.append(machine)
         return MachineSpec(
@@ -70,7 +72,7 @@ class Lab:
             width=640,
             height=480,
             start_url="about:blank",
-            exit="none",
+            exit=exit,
             deadline=now_ms() + int(seconds * 1000),
             limits=Limits(memory_bytes=2**30, cpu_millis=2000, pids=256),
         )
