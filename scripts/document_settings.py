@@ -1,0 +1,61 @@
+"""Write docs/reference/settings.md from the settings' own docstrings."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import sys
+from pathlib import Path
+
+from pydantic_core import PydanticUndefined
+
+from transom.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAD = """# Settings
+
+Environment variables; the command line's options win over them. Made by `python scripts/document_settings.py`.
+
+| variable | default | meaning |
+|---|---|---|
+"""
+
+
+def sentences() -> dict[str, str]:
+    """Field name -> the docstring below it."""
+    tree = ast.parse((ROOT / "src/transom/settings.py").read_text())
+    (body,) = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings"]
+    found = {}
+    for field, text in itertools.pairwise(body):
+        if (
+            isinstance(field, ast.AnnAssign)
+            and isinstance(field.target, ast.Name)
+            and isinstance(text, ast.Expr)
+        ):
+            found[field.target.id] = " ".join(ast.literal_eval(text.value).split())
+    return found
+
+
+def default(name: str) -> str:
+    """The default as a reader would type it; folders that depend on who runs it are described instead."""
+    field = Settings.model_fields[name]
+    value = field.default
+    if value is PydanticUndefined or isinstance(value, Path):
+        return "see text"
+    if value in (None, ()):
+        return "unset"
+    return f"`{value}`"
+
+
+def main() -> int:
+    """Write the page."""
+    texts = sentences()
+    rows = [
+        f"| `TRANSOM_{name.upper()}` | {default(name)} | {texts[name]} |" for name in Settings.model_fields
+    ]
+    (ROOT / "docs/reference/settings.md").write_text(HEAD + "\n".join(rows) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
