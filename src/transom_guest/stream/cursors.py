@@ -39,7 +39,7 @@ class Cursors:
         serial, hot_x, hot_y = self._current
         if serial == 0:
             return HIDDEN
-        seen &= self._pictures.keys()
+        seen.intersection_update(self._pictures)
         picture = "" if serial in seen else self._pictures[serial]
         seen.add(serial)
         return json.dumps(["cursor", serial, hot_x, hot_y, picture])

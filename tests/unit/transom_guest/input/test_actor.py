@@ -1,0 +1,121 @@
+import asyncio
+
+import pytest
+
+from tests.unit.transom_guest.input.desk import A_CODE, RETURN_CODE, SHIFT_CODE, Desk
+from transom_guest.input import actor as module
+from transom_guest.input import keyboard as keyboard_module
+from transom_guest.input.actor import MAX_WAITING, Actor
+from transom_guest.input.held import SILENCE
+from transom_guest.input.message import Button, Key, Move, ReleaseAll, Text, Wheel
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def desk(monkeypatch) -> Desk:
+    made = Desk()
+    monkeypatch.setattr(keyboard_module, "Keymap", lambda _display: made)
+    monkeypatch.setattr(keyboard_module, "MAP_SETTLES", 0)
+    monkeypatch.setattr(module, "FakeInput", lambda _display: made)
+    monkeypatch.setattr(module, "CHECK_LOST", 0.01)
+    return made
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def actor(desk, clock):
+    made = Actor(desk, clock)
+    running = asyncio.create_task(made.run())
+    await asyncio.sleep(0)
+    yield made
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def until(holds):
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.001)
+
+
+async def test_input_is_acted_out_at_once_and_in_order(desk, actor):
+    actor.take("v", Move(1, 10, 20))
+    actor.take("v", Button(2, 11, 21, 1, True))
+    actor.take("v", Key(3, 0x61, True))
+    assert desk.done == [
+        ("move", 10, 20),
+        ("move", 11, 21),
+        ("button", 1, True),
+        ("key", A_CODE, True),
+    ]
+    actor.take("v", ReleaseAll(4))
+    assert desk.down() == set()
+
+
+async def test_the_wheel_is_buttons_4_to_7(desk, actor):
+    actor.take("v", Wheel(1, 0, 0, 1, -2))
+    pressed = [button for kind, button, *down in desk.done if kind == "button" and down == [True]]
+    assert pressed == [4, 4, 7]
+    assert desk.down() == set()
+
+
+async def test_keys_wait_behind_text_and_are_not_lost(desk, actor):
+    actor.take("v", Text(1, "a2東"))
+    actor.take("v", Key(2, 0xFF0D, True))
+    actor.take("v", Key(3, 0xFF0D, False))
+    assert ("key", RETURN_CODE, True) not in desk.done
+    await until(lambda: ("key", RETURN_CODE, False) in desk.done)
+    assert desk.typed() == "a2東\n"
+
+
+async def test_after_the_text_input_is_immediate_again(desk, actor):
+    actor.take("v", Text(1, "a"))
+    await until(lambda: desk.typed() == "a")
+    await asyncio.sleep(0.01)
+    actor.take("v", Key(2, 0x32, True))
+    assert desk.typed() == "a2"
+
+
+async def test_a_flood_behind_text_is_bounded_and_drops_no_release(desk, actor):
+    actor.take("v", Text(1, "a"))
+    actor.take("v", Key(2, 0xFFE1, True))
+    for seq in range(3, MAX_WAITING + 500):
+        actor.take("v", Move(seq, 1, 1))
+    actor.take("v", Key(9999, 0xFFE1, False))
+    assert actor.dropped > 400
+    await until(lambda: ("key", SHIFT_CODE, False) in desk.done)
+    assert desk.down() == set()
+
+
+async def test_what_a_viewer_held_is_released_when_it_leaves(desk, actor):
+    actor.take("v", Key(1, 0x61, True))
+    actor.take("v", Button(2, 0, 0, 3, True))
+    actor.leave("v")
+    assert desk.down() == set()
+    actor.leave("v")
+
+
+async def test_a_silent_viewers_keys_are_released(desk, actor, clock):
+    actor.take("v", Key(1, 0x61, True))
+    clock.now = SILENCE
+    await until(lambda: desk.down() == set())
+
+
+async def test_events_of_the_keyboard_map_are_followed(desk, actor):
+    seen = []
+    actor._keyboard.handle = seen.append
+    desk.pending = ["event"]
+    desk.server.send(b"x")
+    await until(lambda: seen == ["event"])
+    desk.ours.recv(1)

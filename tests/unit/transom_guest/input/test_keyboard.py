@@ -1,0 +1,153 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.transom_guest.input.desk import (
+    A_CODE,
+    LEVEL3_CODE,
+    SHIFT_CODE,
+    SPARES,
+    TAB_CODE,
+    TWO_CODE,
+    Desk,
+)
+from transom_guest.input import keyboard as module
+from transom_guest.input.keyboard import LOCK_MASK, Keyboard
+from transom_guest.x11.xlib import MAPPING_NOTIFY, XEvent
+
+SHIFT_L, LEVEL3_SHIFT, CAPS_LOCK, TAB, GRIN = 0xFFE1, 0xFE03, 0xFFE5, 0xFF09, 0x0101F600
+
+
+def keyboard_on(desk: Desk, patch: pytest.MonkeyPatch) -> Keyboard:
+    patch.setattr(module, "Keymap", lambda _display: desk)
+    patch.setattr(module, "MAP_SETTLES", 0)
+    return Keyboard(desk, desk)
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+@pytest.fixture
+def keyboard(desk, monkeypatch) -> Keyboard:
+    return keyboard_on(desk, monkeypatch)
+
+
+def test_caps_lock_is_off_at_first_and_never_pressed(desk, keyboard):
+    keyboard.press(CAPS_LOCK)
+    keyboard.release(CAPS_LOCK)
+    assert desk.unlocked == LOCK_MASK
+    assert desk.done == []
+
+
+def test_a_shifted_character_without_shift_has_it_faked_around_the_press(desk, keyboard):
+    keyboard.press(0x41)
+    keyboard.release(0x41)
+    assert desk.done == [
+        ("key", SHIFT_CODE, True),
+        ("key", A_CODE, True),
+        ("key", SHIFT_CODE, False),
+        ("key", A_CODE, False),
+    ]
+
+
+def test_a_plain_character_under_shift_lifts_it_for_a_moment(desk, keyboard):
+    keyboard.press(SHIFT_L)
+    keyboard.press(0x32)
+    assert desk.done[1:] == [
+        ("key", SHIFT_CODE, False),
+        ("key", TWO_CODE, True),
+        ("key", SHIFT_CODE, True),
+    ]
+
+
+def test_altgr_that_the_layout_does_not_need_is_harmless(desk, keyboard):
+    keyboard.press(LEVEL3_SHIFT)
+    keyboard.press(0x40)
+    assert desk.typed().endswith("@")
+    assert ("key", LEVEL3_CODE) in desk.down()
+
+
+def test_shift_tab_stays_shifted(desk, keyboard):
+    keyboard.press(SHIFT_L)
+    keyboard.press(TAB)
+    assert desk.done == [("key", SHIFT_CODE, True), ("key", TAB_CODE, True)]
+
+
+def test_a_repeat_presses_the_same_key_again(desk, keyboard):
+    keyboard.press(0x61)
+    keyboard.press(0x61, again=True)
+    assert desk.done == [("key", A_CODE, True)] * 2
+
+
+def test_two_characters_of_one_key_do_not_leave_it_down(desk, keyboard):
+    keyboard.press(0x61)
+    keyboard.press(0x41)
+    keyboard.release(0x61)
+    keyboard.release(0x41)
+    assert desk.down() == set()
+
+
+def test_a_character_the_layout_lacks_is_bound_once(desk, keyboard):
+    for _ in range(2):
+        keyboard.press(GRIN)
+        keyboard.release(GRIN)
+    assert [act for act in desk.done if act[0] == "bind"] == [("bind", {SPARES[0]: GRIN})]
+    assert desk.typed() == chr(GRIN & 0xFFFFFF) * 2
+    assert desk.down() == set()
+
+
+def test_a_modifier_the_layout_lacks_is_no_reason_for_a_spare(desk, keyboard):
+    keyboard.press(0xFFED)
+    assert desk.done == []
+
+
+def mapping_event(first: int, count: int) -> XEvent:
+    event = XEvent()
+    event.type = MAPPING_NOTIFY
+    event.mapping.first_keycode, event.mapping.count = first, count
+    return event
+
+
+def test_a_map_changed_by_another_is_read_again(desk, keyboard):
+    desk.map[A_CODE] = (0x71, 0x51, 0x71, 0x51)
+    keyboard.handle(mapping_event(8, 248))
+    keyboard.press(0x71)
+    assert desk.done == [("key", A_CODE, True)]
+
+
+def test_our_own_change_of_the_map_is_not_read_again(desk, keyboard):
+    keyboard.press(GRIN)
+    desk.map[A_CODE] = (0x71, 0x51, 0x71, 0x51)
+    keyboard.handle(mapping_event(SPARES[0], 1))
+    keyboard.press(0x61)
+    assert desk.done[-1] == ("key", A_CODE, True)
+
+
+def test_other_events_are_ignored(desk, keyboard):
+    keyboard.handle(XEvent())
+    assert desk.done == []
+
+
+async def test_text_is_typed_with_the_shift_that_is_held_lifted(desk, keyboard):
+    keyboard.press(SHIFT_L)
+    await keyboard.type("a2A\n")
+    assert desk.typed() == "a2A\n"
+    assert desk.down() == {("key", SHIFT_CODE)}
+
+
+@given(st.text(st.sampled_from("a2A@\näß→東京😀éабвгд"), max_size=60))
+async def test_any_text_is_typed_whatever_the_layout(text):
+    with pytest.MonkeyPatch.context() as patch:
+        desk = Desk()
+        await keyboard_on(desk, patch).type(text)
+    assert desk.typed() == text
+    assert desk.down() == set()
+
+
+async def test_text_does_not_touch_a_key_that_is_held(desk, keyboard):
+    keyboard.press(0x61)
+    await keyboard.type("2a2")
+    keyboard.release(0x61)
+    assert desk.down() == set()

@@ -1,0 +1,173 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transom_guest.stream.pacing import (
+    KEY_EVERY,
+    REFINE_AFTER,
+    REFINE_EVERY,
+    REFINEMENTS,
+    REPEAT_EVERY,
+    STUCK,
+    Grab,
+    Pacer,
+    Rows,
+    Wait,
+)
+
+FRAME = 1 / 60
+
+
+def grab(pacer: Pacer, now: float) -> bool:
+    """Grab at `now`, which the pacer must want; True for a key frame."""
+    decision = pacer.decide(now)
+    assert isinstance(decision, Grab)
+    pacer.grabbed(now, key=decision.key)
+    return decision.key
+
+
+def started(at: float = 0.0) -> Pacer:
+    pacer = Pacer()
+    assert grab(pacer, at)
+    pacer.frame_out()
+    return pacer
+
+
+def test_the_first_frame_is_a_key_frame_at_once():
+    assert Pacer().decide(0.0) == Grab(key=True)
+
+
+def test_a_change_is_grabbed_at_once_when_the_screen_was_still():
+    pacer = started()
+    pacer.damaged()
+    assert pacer.decide(0.05) == Grab(key=False)
+
+
+def test_the_cap_holds_before_the_grab():
+    pacer = started()
+    pacer.damaged()
+    assert pacer.decide(0.001) == Wait(pytest.approx(FRAME))
+    assert pacer.decide(FRAME) == Grab(key=False)
+
+
+def test_never_two_frames_in_the_encoder():
+    pacer = Pacer()
+    grab(pacer, 0.0)
+    pacer.damaged()
+    assert pacer.decide(0.5) == Wait(STUCK)
+    pacer.frame_out()
+    assert pacer.decide(0.5) == Grab(key=False)
+
+
+def test_a_frame_that_never_leaves_the_encoder_is_given_up():
+    pacer = Pacer()
+    grab(pacer, 0.0)
+    assert isinstance(pacer.decide(STUCK), Grab)
+
+
+def test_a_still_picture_is_refined_and_then_repeated():
+    pacer, times, now = started(), [], 0.0
+    while len(times) < REFINEMENTS + 3:
+        decision = pacer.decide(now)
+        if isinstance(decision, Wait):
+            now = decision.until
+            continue
+        assert not grab(pacer, now)
+        pacer.frame_out()
+        times.append(now)
+    gaps = [later - sooner for sooner, later in zip([0.0, *times], times, strict=False)]
+    assert gaps[0] == pytest.approx(REFINE_AFTER)
+    assert gaps[1:REFINEMENTS] == pytest.approx([REFINE_EVERY] * (REFINEMENTS - 1))
+    assert gaps[REFINEMENTS:] == pytest.approx([REPEAT_EVERY] * 3)
+
+
+def test_a_change_begins_the_refinement_anew():
+    pacer = started()
+    pacer.damaged()
+    grab(pacer, 10.0)
+    pacer.frame_out()
+    assert pacer.decide(10.01) == Wait(pytest.approx(10.0 + REFINE_AFTER))
+
+
+def test_a_wanted_key_frame_wakes_a_still_screen():
+    pacer = started()
+    pacer.key_wanted()
+    assert pacer.decide(1.0) == Grab(key=True)
+
+
+def test_many_wishes_for_a_key_frame_are_answered_by_one():
+    pacer = started()
+    pacer.key_wanted()
+    pacer.key_wanted()
+    assert pacer.decide(0.05) == Wait(pytest.approx(KEY_EVERY - 0.0, abs=KEY_EVERY - REFINE_AFTER))
+    assert grab(pacer, KEY_EVERY)
+    pacer.frame_out()
+    assert pacer.decide(KEY_EVERY + 0.1) != Grab(key=True)
+
+
+def test_a_change_does_not_wait_for_the_key_frame_that_must_wait():
+    pacer = started()
+    pacer.key_wanted()
+    pacer.damaged()
+    assert pacer.decide(0.05) == Grab(key=False)
+    grab(pacer, 0.05)
+    pacer.frame_out()
+    assert grab(pacer, KEY_EVERY)
+
+
+def test_a_failed_grab_is_tried_again_after_an_interval():
+    pacer = started()
+    pacer.damaged()
+    pacer.failed(1.0)
+    assert pacer.decide(1.0) == Wait(pytest.approx(1.0 + FRAME))
+    assert isinstance(pacer.decide(1.0 + FRAME), Grab)
+
+
+@given(st.lists(st.tuples(st.sampled_from(["damage", "key", "out", "tick"]), st.floats(0, 0.3)), max_size=80))
+def test_whatever_happens_frames_keep_their_distance_and_a_wait_is_in_the_future(script):
+    pacer, now, last, last_key = Pacer(), 0.0, -1.0, -1.0
+    busy = False
+    for what, passed in script:
+        now += passed
+        if what == "damage":
+            pacer.damaged()
+        elif what == "key":
+            pacer.key_wanted()
+        elif what == "out":
+            pacer.frame_out()
+            busy = False
+        decision = pacer.decide(now)
+        if isinstance(decision, Wait):
+            assert decision.until > now
+            assert decision.until <= now + REPEAT_EVERY + STUCK
+            continue
+        assert now - last >= FRAME - 1e-9
+        assert not busy or now - last >= STUCK
+        if decision.key:
+            assert now - last_key >= KEY_EVERY - 1e-9
+            last_key = now
+        pacer.grabbed(now, key=decision.key)
+        last, busy = now, True
+
+
+def test_rows_begin_with_the_whole_screen():
+    rows = Rows(720)
+    assert rows.take() == (0, 720)
+    assert rows.take() is None
+
+
+def test_rows_grow_to_one_span_and_are_clipped():
+    rows = Rows(720)
+    rows.take()
+    assert rows.add([(10, 20), (15, 40)])
+    assert rows.add([(-5, 12), (700, 900)])
+    assert rows.take() == (0, 720)
+    assert rows.add([(30, 31)])
+    assert rows.take() == (30, 31)
+
+
+def test_damage_off_the_screen_is_none():
+    rows = Rows(720)
+    rows.take()
+    assert not rows.add([(720, 800), (-9, 0), (5, 5)])
+    assert rows.take() is None
