@@ -22,6 +22,7 @@ from transom.api.build import build
 from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
+from transom.app import SHIPPED_PROVIDERS
 from transom.auth.service import AuthService
 from transom.guests.guests import Guests
 from transom.model.clock import now_ms
@@ -90,7 +91,7 @@ class Api:
             users=self.store,
             credentials=self.store,
             vault=self.vault,
-            catalog=Catalog.load(self.settings.providers_dirs),
+            catalog=Catalog.load((SHIPPED_PROVIDERS,)),
             driver=self.driver,
             metrics=self.metrics,
             limits=Limits(),

@@ -88,6 +88,10 @@ class FakeSessions:
         self.rows[session.id] = session
         return session
 
+    async def session_by_key(self, user: str, idempotency_key: str) -> Session | None:
+        self._check()
+        return self.rows.get(self.keys.get((user, idempotency_key), ""))
+
     async def get_session(self, session: str) -> Session | None:
         self._check()
         return self.rows.get(session)

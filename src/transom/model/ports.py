@@ -62,6 +62,9 @@ class SessionStore(Protocol):
     async def add_session(self, session: Session, idempotency_key: str | None) -> Session:
         """Write the intent; a known (user, idempotency key) returns the session that was written then."""
 
+    async def session_by_key(self, user: str, idempotency_key: str) -> Session | None:
+        """The session that this user's key wrote."""
+
     async def get_session(self, session: str) -> Session | None: ...
 
     async def list_sessions(self, *, user: str | None = None, living: bool = False) -> Sequence[Session]: ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -19,8 +18,6 @@ from transom.sessions.plan import decide, mark
 from transom.sessions.wish import Wish
 from transom_wire.link import SetScreen
 
-KEYS_REMEMBERED = 4096
-"""Idempotency keys held in memory, so that a repeated request at the quota gets its session and no 429."""
 MAY_WAIT_MS = 3_600_000
 """Earlier than this before now a viewer's own clock is not believed."""
 
@@ -53,20 +50,18 @@ class SessionService:
         self._store, self._ledger, self._desk, self._guests = store, ledger, desk, guests
         self._image, self._terms, self._clock = image, terms, clock
         self._door = asyncio.Lock()
-        self._keys: OrderedDict[tuple[str, str], str] = OrderedDict()
 
     async def create(self, user: User, wish: Wish, key: str | None) -> Session:
         """Write the intent. Raises TooMany, NotFound for a provider, Unavailable, Conflict for a reused key."""
         async with self._door:
-            if key is not None and (known := self._keys.get((user.id, key))):
-                return self._same(await self._ledger.get(known), wish)
+            if key is not None and (known := await self._store.session_by_key(user.id, key)):
+                return self._same(known, wish)
             if wish.provider is not None and not self._desk.knows(wish.provider):
                 raise NotFound("no such provider")
             living = await self._store.list_sessions(living=True)
             quota.check(living, user.id, per_user=self._terms.per_user, in_all=self._terms.in_all)
             session = self._new(user, wish, quota.free_slot(living))
             written = await self._store.add_session(session, key)
-            self._remember(user, key, written)
         if written.id == session.id:
             self._ledger.tell(written)
             return written
@@ -102,13 +97,6 @@ class SessionService:
         if (session.provider, session.start_url) != (wish.provider, wish.start_url):
             raise Conflict("that Idempotency-Key was used for another request", code="key_reused")
         return session
-
-    def _remember(self, user: User, key: str | None, session: Session) -> None:
-        if key is None:
-            return
-        self._keys[(user.id, key)] = session.id
-        while len(self._keys) > KEYS_REMEMBERED:
-            self._keys.popitem(last=False)
 
     async def visible(self, session: str, principal: Principal) -> Session:
         """The row, for its owner or an administrator. Raises NotFound alike for unknown and forbidden."""

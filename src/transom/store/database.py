@@ -71,6 +71,9 @@ class Store:
     async def add_session(self, session: Session, idempotency_key: str | None) -> Session:
         return await self._db.write(sessions.add_session, session, idempotency_key)
 
+    async def session_by_key(self, user: str, idempotency_key: str) -> Session | None:
+        return await self._db.read(sessions.session_by_key, user, idempotency_key)
+
     async def get_session(self, session: str) -> Session | None:
         return await self._db.read(sessions.get_session, session)
 

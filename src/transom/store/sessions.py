@@ -21,16 +21,25 @@ FIELDS = tuple(field.name for field in fields(Session))
 
 def add_session(connection: Connection, session: Session, idempotency_key: str | None) -> Session:
     """Write the intent, or return what this user's key wrote before. Raises Conflict `slot_taken`."""
-    if (known := _by_key(connection, session.user, idempotency_key)) is not None:
+    if (known := session_by_key(connection, session.user, idempotency_key)) is not None:
         return known
     if _insert(connection, {**_row(session), "idempotency_key": idempotency_key}):
         return session
     # On PostgreSQL another transaction may have come between the look and the insert.
-    if (known := _by_key(connection, session.user, idempotency_key)) is not None:
+    if (known := session_by_key(connection, session.user, idempotency_key)) is not None:
         return known
     if get_session(connection, session.id) is not None:
         raise Conflict("this session exists already", code="session_exists")
     raise Conflict("another living session has this slot", code="slot_taken")
+
+
+def session_by_key(connection: Connection, user: str, key: str | None) -> Session | None:
+    """The session that this user's key wrote, or None."""
+    if key is None:
+        return None
+    query = select(sessions).where(sessions.c.user_id == user, sessions.c.idempotency_key == key)
+    row = connection.execute(query).one_or_none()
+    return None if row is None else _session(row)
 
 
 def get_session(connection: Connection, session: str) -> Session | None:
@@ -107,14 +116,6 @@ def _insert(connection: Connection, row: dict[str, Any]) -> bool:
 
 def _later(at: int) -> Any:
     return case((sessions.c.last_seen_at > at, sessions.c.last_seen_at), else_=at)
-
-
-def _by_key(connection: Connection, user: str, key: str | None) -> Session | None:
-    if key is None:
-        return None
-    query = select(sessions).where(sessions.c.user_id == user, sessions.c.idempotency_key == key)
-    row = connection.execute(query).one_or_none()
-    return None if row is None else _session(row)
 
 
 def _row(session: Session) -> dict[str, Any]:

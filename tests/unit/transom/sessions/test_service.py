@@ -44,7 +44,9 @@ async def test_the_same_key_is_the_same_session(controller: Controller) -> None:
 
 async def test_the_same_key_is_the_same_session_after_a_restart_too(controller: Controller) -> None:
     first = await controller.service.create(USER, WISH, "click-1")
-    again = controller.again()
+    again = Controller(store=controller.store, driver=controller.driver, per_user=1)
+    with pytest.raises(TooMany):
+        await again.service.create(USER, WISH, "click-2")
     assert (await again.service.create(USER, WISH, "click-1")).id == first.id
     await again.kill()
 
