@@ -47,6 +47,7 @@ def options(
     """A desktop with a browser for each user, in a machine of its own, streamed to a web page."""
 
 
-def main() -> None:
-    """Run the command line; ends the process with its exit code."""
+def main() -> int:
+    """Run the command line. Every end but a plain one leaves by SystemExit with its own code."""
     app()
+    return 0

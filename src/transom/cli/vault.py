@@ -1,16 +1,23 @@
-"""transom vault: the key that protects every credential. Works on the state folder, without the server."""
+"""transom vault: the key that protects every credential. Works on the state folder, while no server does."""
 
 from __future__ import annotations
 
 import asyncio
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from transom.cli.failure import NOT_FOUND, Failure
 from transom.cli.options import AsJson, State
 from transom.cli.output import show_json
 from transom.cli.serve import read_settings
+
+if TYPE_CHECKING:
+    from transom.settings import Settings
 
 app = typer.Typer(help="The key that protects every credential.", no_args_is_help=True)
 
@@ -25,7 +32,9 @@ def rewrap(
     """Put the vault under a new key-encryption key; then set TRANSOM_KEK_FILE or TRANSOM_KEK_COMMAND to it."""
     if (new_file is None) == (new_command is None):
         raise typer.BadParameter("give --new-file or --new-command")
-    count = asyncio.run(_rewrap(state, new_file or Path(), new_command))
+    settings = read_settings(state=state)
+    with _no_server(settings.state):
+        count = asyncio.run(_rewrap(settings, new_file or Path(), new_command))
     if as_json:
         show_json({"vault_keys": count})
     else:
@@ -34,13 +43,25 @@ def rewrap(
         )
 
 
-async def _rewrap(state: Path | None, new_file: Path, new_command: str | None) -> int:
+@contextmanager
+def _no_server(state: Path) -> Iterator[None]:
+    # A server that runs would go on with the old key, and open nothing.
+    try:
+        with (state / "controller.lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            yield
+    except BlockingIOError:
+        raise Failure(f"a server runs on {state}", mend="stop it, then try again") from None
+    except FileNotFoundError:
+        raise Failure(f"there is no server's state in {state}", exit_code=NOT_FOUND) from None
+
+
+async def _rewrap(settings: Settings, new_file: Path, new_command: str | None) -> int:
     from transom.model.clock import now_ms
     from transom.store.database import Store
     from transom.vault.keys import key_source
     from transom.vault.rotate import rewrap as exchange
 
-    settings = read_settings(state=state)
     old = key_source(settings.kek, settings.kek_command)
     store = Store(settings.database_url)
     await store.open()
