@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from tests.unit.transom.cli.conftest import Run
 
+REFERENCE = Path(__file__).resolve().parents[4] / "docs/reference/cli.md"
 COMMANDS = {
     "serve": (),
     "doctor": (),
@@ -29,6 +31,11 @@ def test_every_command_explains_itself_and_speaks_json(transom: Run, words: tupl
     assert shown.exit_code == 0
     assert "--json" in shown.stdout
     assert "--state" in shown.stdout
+
+
+@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+def test_every_command_is_in_the_reference(words: tuple[str, ...]) -> None:
+    assert f"`transom {' '.join(words)}" in REFERENCE.read_text()
 
 
 def test_help_imports_nothing_heavy() -> None:
