@@ -98,8 +98,8 @@ class Actor:
 
     def _act(self, act: Act) -> None:
         match act:
-            case PressKey(keysym, again):
-                self._keyboard.press(keysym, again=again)
+            case PressKey(keysym):
+                self._keyboard.press(keysym)
             case ReleaseKey(keysym):
                 self._keyboard.release(keysym)
             case MoveTo(x, y):

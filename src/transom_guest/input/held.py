@@ -20,16 +20,13 @@ from transom_guest.input.message import (
     Wheel,
 )
 
-SILENCE = 5.0
-"""Seconds. A viewer says `h` each second while it holds a key; one silent for five is lost."""
+SILENCE = 3.0
+"""Seconds. A viewer says `h` each second while it holds a key; one that missed three is lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class PressKey:
-    """Press a key; `again` when it is down already and repeats."""
-
     keysym: int
-    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +120,12 @@ class Hands:
         return any(hand.keys for hand in self._hands.values())
 
     def _press_key(self, hand: _Hand, keysym: int) -> list[Act]:
-        if keysym in hand.keys:
-            return [PressKey(keysym, again=True)]
-        if len(hand.keys) >= MAX_HELD:
+        """A key that is down stays down: the X server repeats it by itself."""
+        if keysym in hand.keys or len(hand.keys) >= MAX_HELD:
             return []
         held = self._holds_key(keysym)
         hand.keys[keysym] = None
-        return [PressKey(keysym, again=held)]
+        return [] if held else [PressKey(keysym)]
 
     def _release_key(self, hand: _Hand, keysym: int) -> list[Act]:
         if keysym not in hand.keys:

@@ -45,13 +45,9 @@ class Keyboard:
         self._stale = False
         self._keymap.unlock(LOCK_MASK)
 
-    def press(self, keysym: int, *, again: bool = False) -> None:
+    def press(self, keysym: int) -> None:
         """Press the key that makes `keysym`, faking Shift and AltGr as it needs; locks are ignored."""
-        if keysym in LOCKS:
-            return
-        keycode = self._down.get(keysym)
-        if keycode is not None and (again or is_modifier(keysym)):
-            self._fake.key(keycode, True)
+        if keysym in LOCKS or keysym in self._down:
             return
         stroke = self._stroke(keysym)
         if stroke is None:

@@ -61,7 +61,7 @@ class Wheel:
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key went down (again, when it repeats) or up."""
+    """A key went down or up."""
 
     seq: int
     keysym: int

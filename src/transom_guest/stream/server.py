@@ -127,7 +127,7 @@ class StreamServer:
         """A viewer's control channel opened: it learns the desktop's size and the pointer's shape."""
         if self._lives(peer):
             peer.say(json.dumps(["size", *self._capture.size]))
-            peer.say(self._cursors.message(peer.seen_cursors))
+            self._show_cursor(peer)
 
     def peer_key_wanted(self, peer: Peer) -> None:
         """A viewer lost its picture."""
@@ -172,7 +172,12 @@ class StreamServer:
         """The pointer has another shape."""
         self._cursors.show(image)
         for peer in self._peers.values():
-            peer.say(self._cursors.message(peer.seen_cursors))
+            self._show_cursor(peer)
+
+    def _show_cursor(self, peer: Peer) -> None:
+        seen = set(peer.seen_cursors)
+        if peer.say(self._cursors.message(seen)):
+            peer.seen_cursors = seen
 
     def _encoded(self, unit: AccessUnit) -> None:
         """In the encoder's thread: straight on to the viewers, no event loop between."""
