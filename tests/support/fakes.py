@@ -169,6 +169,8 @@ class FakeKeeper:
         self._channel = FakeChannel(self)
         for message in self.waiting:
             self._channel.put(message)
+        if self._channel.snapshot.state == "exited":
+            self._channel.put(MachineExited(self.exit_reason))
         return self._channel
 
     def say(self, role: str, message: GuestMessage, at: int = START) -> None:

@@ -66,6 +66,14 @@ class Guest:
                 self._inbox.unreachable(self.session)
                 await asyncio.sleep(RECONNECT_S[0])
 
+    async def hear_out(self) -> None:
+        """Attach once, and read until the keeper has told everything and that the machine exited."""
+        try:
+            channel = await self._driver.attach(self.machine)
+        except (TransomError, OSError, WireError):
+            return
+        await self._attached(channel)
+
     async def tell(self, message: ControllerMessage) -> bool:
         """Send to the keeper; False when it cannot be reached now."""
         channel = self._channel
@@ -88,8 +96,6 @@ class Guest:
         log.info("keeper attached", session=self.session, roles=sorted(self.roles))
         try:
             await lane.put(lambda: self._inbox.attached(self.session, snapshot))
-            if snapshot.state == "exited":
-                await self._exit(snapshot.exit_reason)
             await self._read(channel, lane, committed)
             await lane.drain()
         finally:
@@ -99,8 +105,6 @@ class Guest:
             await channel.close()
 
     async def _read(self, channel: KeeperChannel, lane: Lane, committed: Committed) -> None:
-        if self.exited:
-            return
         try:
             async for message in channel.messages():
                 await self._take(message, lane, committed)
@@ -119,6 +123,7 @@ class Guest:
             case GuestMisbehaved(role=role, reason=reason):
                 self._inbox.misbehaved(self.session, role, reason)
             case MachineExited(reason=reason):
+                await lane.drain()  # its last words came before, a sealed credential perhaps
                 await self._exit(reason)
 
     async def _role(self, role: str, connected: bool, lane: Lane) -> None:

@@ -14,6 +14,8 @@ from transom_wire.control import ControllerMessage, ToGuest
 from transom_wire.link import ToGuestMessage
 
 log = structlog.get_logger(__name__)
+LAST_WORDS_S = 5.0
+"""Seconds for a keeper to hand over what its machine said last; a sealed credential is committed in far less."""
 
 
 class Guests:
@@ -44,6 +46,19 @@ class Guests:
         if held is not None:
             held[1].cancel()
             await asyncio.gather(held[1], return_exceptions=True)
+
+    async def last_words(self, session: str, machine: str) -> None:
+        """Take in what the keeper of a machine that is gone still holds, if it answers at all."""
+        held = self._guests.get(session)
+        try:
+            async with asyncio.timeout(LAST_WORDS_S):
+                if held is None:
+                    assert self._inbox is not None, "deliver_to comes first"
+                    await Guest(session, machine, self._driver, self._inbox).hear_out()
+                elif held[0].connected or held[0].exited:
+                    await asyncio.wait({held[1]})
+        except TimeoutError:
+            log.warning("a keeper did not finish", session=session)
 
     async def close(self) -> None:
         """Let go of all."""

@@ -13,7 +13,7 @@ from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import machine_id
 from transom.model.machine import MachineSpec
 from transom.model.ports import Driver, SigninDesk
-from transom.model.session import Session
+from transom.model.session import EndReason, Session
 from transom.sessions.ledger import Ledger
 from transom.sessions.plan import after, keeper_deadline
 from transom.sessions.steps import (
@@ -47,6 +47,9 @@ class GuestHold(Protocol):
 
     async def release(self, session: str) -> None:
         """Let go. Idempotent."""
+
+    async def last_words(self, session: str, machine: str) -> None:
+        """Take in what the keeper of a machine that is gone still holds."""
 
     async def tell(self, session: str, message: ControllerMessage) -> bool:
         """Send to the keeper; False when it cannot be reached now."""
@@ -137,6 +140,8 @@ class Runner:
             case StartSignin():
                 await self._sign_in(session)
             case DestroyMachine(keep_folder=keep):
+                if session.wanted_end is EndReason.MACHINE_GONE:
+                    await self._guests.last_words(session.id, machine)
                 await self._guests.release(session.id)
                 await self._driver.destroy(machine, keep_folder=keep)
                 self._world.forget(machine)

@@ -191,13 +191,33 @@ async def test_a_machine_that_exits_is_let_go(bench: Bench) -> None:
     assert bench.inbox.heard[-1] == "exited: killed"
 
 
-async def test_a_machine_that_had_exited_is_known_from_the_snapshot(bench: Bench) -> None:
+async def test_a_machine_that_had_exited_is_heard_out(bench: Bench) -> None:
     bench.keeper.exit_reason = "before"
     snapshot = bench.keeper.snapshot
     bench.keeper.snapshot = lambda: _exited(snapshot())  # type: ignore[method-assign]
+    last = SigninState("flw_1", "done")
+    bench.keeper.say("signin", last)
     bench.guests.hold(SESSION, MACHINE)
     await until(lambda: not bench.guests.holding(SESSION))
-    assert "exited: before" in bench.inbox.heard
+    assert bench.inbox.heard == ["attached", last, "exited: before"]
+    assert acknowledged(bench.keeper) == [1]
+
+
+async def test_last_words_are_taken_in_before_a_machine_is_removed(bench: Bench) -> None:
+    bench.keeper.exit_reason = "before"
+    snapshot = bench.keeper.snapshot
+    bench.keeper.snapshot = lambda: _exited(snapshot())  # type: ignore[method-assign]
+    last = SigninState("flw_1", "done")
+    bench.keeper.say("signin", last)
+    await bench.guests.last_words(SESSION, MACHINE)
+    assert last in bench.inbox.heard
+    assert not bench.guests.holding(SESSION)
+
+
+async def test_a_keeper_that_is_gone_has_no_last_words(bench: Bench) -> None:
+    bench.keeper.alive = False
+    await bench.guests.last_words(SESSION, MACHINE)
+    assert bench.inbox.heard == []
 
 
 def _exited(snapshot: Snapshot) -> Snapshot:
