@@ -31,9 +31,9 @@ test:
 image:
 	@scripts/setup run
 
+# Needs a running server: TRANSOM_TOKEN=... make pictures URL=http://127.0.0.1:4000
 pictures:
-	@scripts/setup test
-	$(bin)/python scripts/screenshots.py
+	$(bin)/python scripts/screenshots.py --url $(or $(URL),http://127.0.0.1:4000)
 
 lock:
 	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 pyproject.toml -o requirements.lock
