@@ -8,7 +8,7 @@ registered pair of ufrags and proves the guest's password; every other stranger 
 |---|---|
 | an unknown source, registration fresh | a path of its own, `sources_per_peer` at most |
 | an unknown source, and the path that carries media is silent | it takes that path over: the agent follows no other |
-| a known source that nominates, and the path that carries media is dead | the same |
+| a known source, and the path that carries media is dead, or silent since that source came | the same |
 | a known source, with another peer's ufrags | it leaves its path and becomes a source of that peer |
 """
 
@@ -44,8 +44,8 @@ class DoorLimits:
     takeover_silence_s: float = 1.0
     """A media path silent for longer is taken over by a new source: the viewer changed its address."""
     move_silence_s: float = 3.0
-    """A media path silent for longer is taken over by another *known* source that nominates. Browsers
-    check the pair they use at least each 2.5 s, so this is never a live one."""
+    """A media path silent for longer is taken over by any other source of the peer that still checks.
+    Browsers check the pair they use at least each 2.5 s, so this is never a live one."""
     source_idle_s: float = 60.0
     """A source silent for longer is forgotten. Browsers check their spare pairs each 25 s."""
     packets_per_s: int = 8_000
@@ -85,6 +85,7 @@ class _Path:
     inner: int
     source: Source
     peer: _Peer
+    since: float
     heard: float
     media: float = 0.0
     """When the guest last sent something other than STUN this way; 0 for never."""
@@ -221,20 +222,18 @@ class DoorTable:
         carrier = max(peer.paths, key=lambda each: each.media, default=None)
         carrier = carrier if carrier is not None and carrier.media else None
         if path is not None and path.peer is peer:
-            if request.use_candidate and carrier and self._silent(carrier, now, self.limits.move_silence_s):
-                return self._take_over(carrier, source)
-            return []
+            return self._take_over(carrier, source, now) if carrier and self._left(carrier, path, now) else []
         if request.transaction in self._seen:
             return "replayed"
         if carrier and self._silent(carrier, now, self.limits.takeover_silence_s):
-            return self._take_over(carrier, source)
+            return self._take_over(carrier, source, now)
         silent = [each for each in peer.paths if self._silent(each, now, self.limits.takeover_silence_s)]
         quietest = min(silent, key=lambda each: each.heard, default=None)
         fresh = now - peer.since <= self.limits.registration_s
         if fresh and len(peer.paths) < self.limits.sources_per_peer and (self._free or path is not None):
             return self._open(source, peer, now)
         if quietest is not None:
-            return self._take_over(quietest, source)
+            return self._take_over(quietest, source, now)
         if not fresh:
             return "late"
         return "sources" if self._free else "full"
@@ -243,19 +242,19 @@ class DoorTable:
         former = self._by_source.get(source)
         commands: list[Command] = [self._close(former)] if former is not None else []
         inner = self._free.pop(0)
-        path = _Path(inner, source, peer, now)
+        path = _Path(inner, source, peer, now, now)
         self._by_inner[inner] = self._by_source[source] = path
         peer.paths.append(path)
         return [*commands, Connect(inner, peer.pair.agent_port)]
 
-    def _take_over(self, path: _Path, source: Source) -> list[Command]:
+    def _take_over(self, path: _Path, source: Source, now: float) -> list[Command]:
         """Give `path` to `source`: the agent inside sees the same address and port as before."""
         former = self._by_source.get(source)
         if former is path:
             return []
         commands: list[Command] = [self._close(former)] if former is not None else []
         del self._by_source[path.source]
-        path.source = source
+        path.source, path.since = source, now
         self._by_source[source] = path
         self.takeovers += 1
         return commands
@@ -266,6 +265,14 @@ class DoorTable:
         self._by_inner[path.inner] = None
         self._free.append(path.inner)
         return Park(path.inner)
+
+    def _left(self, carrier: _Path, path: _Path, now: float) -> bool:
+        """True when the viewer is no longer at the carrier's source but at that of `path`."""
+        since_it_came = carrier.heard <= path.since
+        limits = self.limits
+        return self._silent(
+            carrier, now, limits.takeover_silence_s if since_it_came else limits.move_silence_s
+        )
 
     def _silent(self, path: _Path, now: float, longer_than: float) -> bool:
         return now - path.heard > longer_than

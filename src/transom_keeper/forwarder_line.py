@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from typing import Any
 
 import h11
@@ -44,14 +43,17 @@ class Line:
 
     async def close(self, *, flush_s: float = 0.0, linger: bool = False) -> None:
         """Close; what was written still goes out for `flush_s`. With `linger`, its reader may finish first."""
-        with contextlib.suppress(OSError, TimeoutError):
+        try:
             if linger:
                 await self._linger()
             if flush_s:
                 self.writer.close()
                 async with asyncio.timeout(flush_s):
                     await self.writer.wait_closed()
-        self.writer.transport.abort()
+        except (OSError, TimeoutError):
+            pass
+        finally:
+            self.writer.transport.abort()
 
     async def _linger(self) -> None:
         async with asyncio.timeout(LINGER_S):

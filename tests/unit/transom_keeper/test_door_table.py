@@ -218,26 +218,34 @@ def test_the_path_with_the_picture_is_the_one_that_is_taken_over() -> None:
     assert set(door.source_of("ada")) == {WIFI, PHONE}
 
 
-def test_a_spare_that_nominates_takes_a_dead_picture_over() -> None:
+def test_a_spare_that_still_checks_takes_a_dead_picture_over() -> None:
     door = table()
     door.register(ADA, 0)
     spare = admitted(door, ADA, WIFI, 0.5)
     inner = with_media(door, ADA, HOME, 1)
-    assert door.check(WIFI, check(ADA), 6) == [Relay(spare)]
-    assert door.check(WIFI, check(ADA, nominate=True), 3.9) == [Relay(spare)]
-    assert door.check(WIFI, check(ADA, nominate=True), 4.1) == [Park(spare), Relay(inner)]
+    assert door.check(WIFI, check(ADA), 3.9) == [Relay(spare)]
+    assert door.check(WIFI, check(ADA), 4.1) == [Park(spare), Relay(inner)]
     assert door.answered(inner, MEDIA, 4.2) == WIFI
     assert door.source_of("ada") == (WIFI,)
 
 
-def test_nominating_again_and_again_moves_nothing_while_both_live() -> None:
+def test_a_viewer_whose_first_check_came_too_early_to_take_over_does_so_with_its_next() -> None:
+    door = table()
+    door.register(ADA, 0)
+    inner = with_media(door, ADA, HOME, 1)
+    assert door.check(PHONE, check(ADA), 1.5) == [Connect(1, ADA.agent_port), Relay(1)]
+    assert door.check(PHONE, check(ADA), 2.1) == [Park(1), Relay(inner)]
+    assert door.answered(inner, MEDIA, 2.2) == PHONE
+
+
+def test_a_spare_moves_nothing_while_the_picture_is_heard_of_now_and_then() -> None:
     door = table()
     door.register(ADA, 0)
     spare, inner = admitted(door, ADA, WIFI, 0.5), with_media(door, ADA, HOME, 1)
-    for tick in range(100):
-        now = 1 + tick * 0.4
+    for tick in range(1, 100):
+        now = 1 + tick * 2.4
         assert door.check(WIFI, check(ADA, nominate=True), now) == [Relay(spare)]
-        assert door.check(HOME, check(ADA, nominate=True), now) == [Relay(inner)]
+        assert door.check(HOME, check(ADA), now + 0.1) == [Relay(inner)]
     assert door.takeovers == 0
 
 
