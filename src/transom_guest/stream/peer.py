@@ -74,7 +74,11 @@ class Peer:
         self._queued = 0
         self._gathered = asyncio.Event()
         self._codec = codec
-        self._build(codec)
+        try:
+            self._build(codec)
+        except GstError:
+            self._pipeline.set_state(Gst.State.NULL)
+            raise
 
     @property
     def key(self) -> str:
