@@ -21,7 +21,8 @@ GUEST_ADDRESS = "127.0.0.1"
 HOST_PRIORITY = 2130706431
 """RFC 8445 5.1.2: a host candidate with the highest local preference, component 1."""
 
-_LINE = re.compile(r"[a-z]=[^\x00-\x08\x0a-\x1f\x7f]*")
+_LINE = re.compile(r"(?:[b-z]=|a=[A-Za-z0-9!#$%&'*+.^_`{|}~-]+(?::|$))[^\x00-\x08\x0a-\x1f\x7f]*")
+"""An attribute's name follows at once: Firefox skips blanks and colons before it."""
 _UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
 _PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
 _FINGERPRINT = re.compile(r"sha-256 [0-9A-F]{2}(?::[0-9A-F]{2}){31}", re.IGNORECASE)
@@ -70,7 +71,7 @@ class _Description:
 
 def strip_candidates(sdp: str) -> str:
     """Return `sdp` without candidates, and without the addresses that other lines repeat. Raises SdpError."""
-    return _join(_neutral(line) for line in _lines(sdp) if not line.startswith(_DROPPED))
+    return _join(_neutral(line) for line in _lines(sdp) if not line.lower().startswith(_DROPPED))
 
 
 def viewer_ufrag(sdp: str) -> str:
@@ -186,7 +187,7 @@ def _port(description: _Description, address: str) -> int:
     ports: set[int] = set()
     for section in (description.session, *description.media):
         for line in section.lines:
-            if line.startswith("a=candidate"):
+            if line.lower().startswith("a=candidate"):
                 match = _CANDIDATE.fullmatch(line)
                 if match is None or match[1] != address or not 1 <= int(match[2]) <= 65535:
                     raise SdpError("a candidate that is not the agent's")

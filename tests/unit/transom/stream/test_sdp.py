@@ -252,6 +252,24 @@ def test_a_lying_or_broken_answer_is_refused(old, new):
         read_transport(GUEST.replace(old, new))
 
 
+LURE = "1 1 udp 2130706431 203.0.113.9 53 typ host"
+
+
+@pytest.mark.parametrize("name", ["CANDIDATE", "Candidate", "cAndidate"])
+def test_a_candidate_in_another_case_reaches_no_viewer(name):
+    lured = crlf(GUEST.replace("a=end-of-candidates", f"a={name}:{LURE}"))
+    with pytest.raises(SdpError):
+        read_transport(lured)
+    assert "203.0.113.9" not in with_candidate(lured, "198.51.100.7", 40001)
+
+
+@pytest.mark.parametrize("hidden", [" candidate", "\tcandidate", ":candidate", "", "x candidate"])
+def test_an_attribute_whose_name_a_browser_would_have_to_look_for_is_refused(hidden):
+    for call in (read_transport, strip_candidates):
+        with pytest.raises(SdpError):
+            call(GUEST.replace("a=end-of-candidates", f"a={hidden}:{LURE}" if hidden else "a="))
+
+
 def test_an_answer_that_rejects_everything_is_refused():
     with pytest.raises(SdpError, match="rejected"):
         read_transport(GUEST.replace("m=video 9", "m=video 0").replace("m=application 9", "m=application 0"))
