@@ -266,6 +266,17 @@ async def test_metrics_are_for_this_host_and_not_for_whom_it_proxies(api: Api, p
         await client.aclose()
 
 
+async def test_metrics_are_not_for_a_name_that_was_made_to_point_here(api: Api, people: People) -> None:
+    nobody, admin = await api.client(), await api.client(people.admin)
+    for host in ("attacker.example:4000", "127.0.0.1.attacker.example", "localhost.attacker.example"):
+        assert (await nobody.get("/metrics", headers={"Host": host})).status_code == 403
+        assert (await admin.get("/metrics", headers={"Host": host})).status_code == 200
+    for host in ("localhost:4000", "127.0.0.1:4000", "[::1]:4000"):
+        assert (await nobody.get("/metrics", headers={"Host": host})).status_code == 200
+    for client in (nobody, admin):
+        await client.aclose()
+
+
 async def test_an_administrator_has_nobody_elses_credentials(api: Api, people: People) -> None:
     admin = await api.client(people.admin)
     assert (await admin.get("/api/credentials")).json() == []

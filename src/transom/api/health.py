@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from transom.api.access import P, principal_of
+from transom.auth.origin import loopback
 from transom.model.errors import Refused
 from transom.observe.metrics import CONTENT_TYPE
 
@@ -34,8 +35,11 @@ async def get_metrics(request: Request, parts: P) -> Response:
 
 
 def _from_this_host(request: Request) -> bool:
-    """A request that a proxy on this host passed on is not from this host."""
+    """Not one that a proxy on this host passed on, nor one that a page of another name made its browser send:
+    that name may have been made to point here."""
     if request.client is None or any(name in request.headers for name in FORWARDED):
+        return False
+    if not loopback(request.headers.get("host", "")):
         return False
     try:
         return ipaddress.ip_address(request.client.host).is_loopback
