@@ -176,12 +176,21 @@ def _write_private(path: Path, content: dict[str, str]) -> None:
         ) from None
 
 
+def open_lock(state: Path) -> IO[str]:
+    """The file whose lock the one controller holds. Other users may not open it: who can, can hold the lock.
+    Raises OSError."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    descriptor = os.open(state / "controller.lock", flags, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "w")
+
+
 @contextmanager
 def _alone(settings: Settings) -> Iterator[None]:
     """One controller for each state folder. Raises CannotServe."""
     try:
         settings.state.mkdir(mode=0o711, parents=True, exist_ok=True)
-        file: IO[str] = (settings.state / "controller.lock").open("w")
+        file = open_lock(settings.state)
     except OSError as error:
         raise CannotServe(f"{settings.state}: {error.strerror}; choose another with --state") from None
     with file:

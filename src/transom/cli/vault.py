@@ -46,8 +46,10 @@ def rewrap(
 @contextmanager
 def _no_server(state: Path) -> Iterator[None]:
     # A server that runs would go on with the old key, and open nothing.
+    from transom.serve import open_lock
+
     try:
-        with (state / "controller.lock").open("a") as lock:
+        with open_lock(state) as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             yield
     except BlockingIOError:
