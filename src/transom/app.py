@@ -13,6 +13,7 @@ from transom.api.build import build as build_api
 from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
+from transom.auth.limits import RateLimiter
 from transom.auth.service import AuthService
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.namespace.stage import stage
@@ -30,7 +31,7 @@ from transom.sessions.steps import Policy
 from transom.sessions.wire import wire
 from transom.settings import REPOSITORY, Settings
 from transom.signin.catalog import Catalog
-from transom.signin.service import SigninService
+from transom.signin.service import SEALED_COUNT, SEALED_S, SigninService
 from transom.store.database import Store
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
@@ -67,7 +68,8 @@ class Composition:
         self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
-        desk = SigninService(catalog, self.vault, self.guests, now_ms)
+        wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
+        desk = SigninService(catalog, self.vault, self.guests, now_ms, wait=wait)
         self.sessions = wire(
             store=self.store,
             driver=self.driver,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import structlog
@@ -20,14 +21,27 @@ from transom_wire.sealing import identity
 ROLE = "signin"
 TEMPORARY = VaultError.code
 """The code of a vault that cannot work now; every other code is about this message and final."""
+SEALED_COUNT, SEALED_S = 20, 600.0
+"""Sealed credentials that one session may bring at once, and in so many seconds: each is rows that stay.
+An honest guest offers one again after 5 s at first, then each minute."""
 log = structlog.get_logger("transom.signin")
 
 
 class SigninService:
     """Implements SigninDesk of `model/ports.py`."""
 
-    def __init__(self, catalog: Catalog, vault: Vault, guest: GuestSender, clock: Clock) -> None:
+    def __init__(
+        self,
+        catalog: Catalog,
+        vault: Vault,
+        guest: GuestSender,
+        clock: Clock,
+        *,
+        wait: Callable[[str], int] = lambda _: 0,
+    ) -> None:
+        """`wait` counts a credential that a session brings: how many seconds it is too early, 0 for none."""
         self._catalog, self._vault, self._guest, self._clock = catalog, vault, guest, clock
+        self._wait = wait
 
     def knows(self, provider: str) -> bool:
         """True for a provider in the catalog."""
@@ -86,6 +100,8 @@ class SigninService:
     async def _take(
         self, session: Session, signin: Signin | None, message: CredentialSealed
     ) -> Signin | None:
+        if self._wait(session.id):
+            return None  # not answered: a guest that has something to save offers it again
         provider = self._catalog.get(signin.provider) if signin else None
         refusal = _refusal(signin, provider, message)
         if refusal or signin is None or provider is None:

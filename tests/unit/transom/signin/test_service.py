@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from transom.auth.limits import RateLimiter
 from transom.model.credential import Credential, CredentialFileContent
 from transom.model.errors import Invalid, Unavailable, VaultError
 from transom.model.session import Session, SessionState, Signin, SigninStage
 from transom.signin.catalog import Catalog
-from transom.signin.service import SigninService
+from transom.signin.service import SEALED_COUNT, SEALED_S, SigninService
 from transom_wire.link import (
     CredentialSealed,
     CredentialStored,
@@ -87,7 +88,9 @@ class Desk:
     def __init__(self) -> None:
         self.guest, self.vault = Guest(), Vault()
         catalog = Catalog.load([ROOT / "providers"])
-        self.service = SigninService(catalog, self.vault, self.guest, lambda: 0)
+        wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S, clock=lambda: self.now).allow
+        self.now = 0
+        self.service = SigninService(catalog, self.vault, self.guest, lambda: 0, wait=wait)
         self.session = Session(
             "ses_1", "usr_1", SessionState.READY, "namespace", "digest", 0, 0, 10**9, 60, 0, 1280, 720,
             "about:blank", 1, provider="demo", signin=self.service.new_flow("demo"),
@@ -179,6 +182,16 @@ async def test_a_refresh_after_done_is_committed_too(desk: Desk) -> None:
     assert done is not None
     assert (done.stage, done.saved_expires_at) == (S.DONE, 99)
     assert desk.stored() == [(2, True)]
+
+
+async def test_a_flood_of_credentials_fills_no_disk(desk: Desk) -> None:
+    """Each commit is a row and a line of the audit trail, both of which stay; so is each refusal."""
+    desk.at(S.DONE)
+    for serial in range(1, 200):
+        await desk.service.received(desk.session, desk.sealed(serial))
+    assert len(desk.vault.kept) == len(desk.stored()) == SEALED_COUNT
+    desk.now = int(SEALED_S * 1000 / SEALED_COUNT)
+    assert await desk.service.received(desk.session, desk.sealed(201)) is not None
 
 
 @pytest.mark.parametrize("stage", [S.FAILED, S.CANCELLED])
