@@ -130,13 +130,14 @@ async def _ask(
 
 
 async def _connect(folder: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """By the folder's descriptor: a socket's path may have 107 bytes, and a state folder may be deep."""
+    """By a descriptor: a socket's path may have 107 bytes, and a state folder may be deep. No link is followed:
+    the folder is its machine's user's, who could put one there to another machine's keeper."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     connection.setblocking(False)
     try:
-        place = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        place = os.open(folder / SOCKET, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            await asyncio.get_running_loop().sock_connect(connection, f"/proc/self/fd/{place}/{SOCKET}")
+            await asyncio.get_running_loop().sock_connect(connection, f"/proc/self/fd/{place}")
         finally:
             os.close(place)
         return await asyncio.open_unix_connection(sock=connection, limit=MAX_FRAME)

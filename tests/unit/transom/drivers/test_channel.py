@@ -202,6 +202,13 @@ async def test_no_folder_no_socket_and_a_dead_socket_are_unavailable(serve: Serv
             await channel.attach(folder, QUICK)
 
 
+async def test_a_link_to_another_machine_s_socket_is_not_followed(serve: Server, tmp_path: Path) -> None:
+    other = await serve(answer)
+    (tmp_path / "keeper.sock").symlink_to(other / "keeper.sock")
+    with pytest.raises(Unavailable):
+        await channel.attach(tmp_path, PATIENT)
+
+
 async def test_status_is_one_look(serve: Server) -> None:
     async def play(keeper: Keeper) -> None:
         attach = await keeper.hear()
