@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from textwrap import dedent
 
@@ -14,6 +15,8 @@ import pytest
 
 from tests.support.image import GoldenImage
 from tests.support.machine_lab import Lab, Machine, state_folder
+from transom.model.ids import new_id
+from transom_keeper.sandbox import argv0, tag_of
 from transom_wire.control import RegisterPeer
 
 pytestmark = pytest.mark.machine
@@ -238,6 +241,34 @@ async def test_two_machines_do_not_see_one_another(machine: Machine) -> None:
 def inside_pids(machine: Machine) -> list[int]:
     keeper = machine.lab.keeper(machine.id)
     return [pid for pid in machine.lab.processes(machine.id) if pid != keeper]
+
+
+async def test_a_guest_s_process_passes_for_no_other_machine(machine: Machine) -> None:
+    """Names are free to choose: a hundred keepers that are none would each be waited for as orphans."""
+    other, folder = new_id("mch"), machine.lab.folder
+    sleep = ("-c", "import time; time.sleep(600)")
+    keeper = ("python3", *sleep, "transom_keeper", "--machine", other, "--folder", str(folder / other))
+    names = [(argv0(other, tag_of(folder / other)), *sleep), keeper]
+    code = f"""
+    import subprocess
+    for words in {names!r}:
+        subprocess.Popen(words, executable="/usr/bin/python3", stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    print(json.dumps("started"))
+    """
+    assert await tell(machine, code) == "started"
+    assert sum(other in line for line in _command_lines()) == len(names)
+    assert set(await machine.lab.driver.observe()) == {machine.id}
+    assert len(machine.lab.processes(machine.id)) >= 2
+
+
+def _command_lines() -> list[str]:
+    """Of the processes there are now; one that ends meanwhile is left out."""
+    lines = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        with suppress(OSError):
+            lines.append(Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace"))
+    return lines
 
 
 async def test_memory_is_bounded_where_the_host_can(machine: Machine) -> None:

@@ -73,12 +73,24 @@ def _look_at(pid: int, folder: Path, tag: str) -> Found | None:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
         return None
-    if (machine := _keeper_of(words, folder)) is not None:
-        return Found(machine, pid, keeper=True)
+    found = None
     named = ARGV0.fullmatch(words[0])
-    if named and named["tag"] == tag:
-        return Found(named["machine"], pid, keeper=False)
-    return None
+    if (machine := _keeper_of(words, folder)) is not None:
+        found = Found(machine, pid, keeper=True)
+    elif named and named["tag"] == tag:
+        found = Found(named["machine"], pid, keeper=False)
+    return found if found is not None and _outer(pid, keeper=found.keeper) else None
+
+
+def _outer(pid: int, *, keeper: bool) -> bool:
+    """Not a guest's process that gave itself such a name. Keepers and sandboxes are of our own process namespace;
+    of those in a sandbox's, its first is the sandbox's too."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return False
+    numbers = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [str(pid)])
+    return len(numbers) == 1 or (not keeper and len(numbers) == 2 and numbers[1] == "1")
 
 
 def _keeper_of(words: list[str], folder: Path) -> str | None:
