@@ -17,6 +17,7 @@ TEST_PROVIDERS = Path(__file__).resolve().parents[1] / "support" / "providers"
 def server() -> Iterator[Server]:
     with running_server({"TRANSOM_PROVIDERS_DIRS": f'["{TEST_PROVIDERS}"]'}) as started:
         yield started
+        assert "Traceback" not in started.log(), started.log()[-6000:]
 
 
 @pytest.fixture(scope="module")

@@ -133,7 +133,7 @@ class Stream:
                 await self._socket.send_text(json.dumps(message, separators=(",", ":")))
         except TimeoutError as error:
             raise Closing(sockets.SILENT, "this page takes nothing") from error
-        except (RuntimeError, OSError) as error:
+        except sockets.GONE as error:
             raise WebSocketDisconnect(1006) from error
 
     async def _ping(self) -> None:

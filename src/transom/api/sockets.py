@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from fastapi import WebSocket
-from starlette.websockets import WebSocketState
+from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from transom.api.access import origin_allowed, principal_of
 from transom.api.parts import parts_of
@@ -25,6 +25,8 @@ TOO_MANY = 4429
 NO_DISPLAY = 4503
 TRY_AGAIN, OURS = 1013, 1011
 """Codes of RFC 6455's registry: "try again later", and "internal error"."""
+GONE = (RuntimeError, OSError, WebSocketDisconnect)
+"""What sending to a viewer raises who has gone already."""
 REASON_LIMIT = 120
 """Bytes of a close reason; the protocol carries 123."""
 
@@ -68,7 +70,7 @@ async def admit(socket: WebSocket, session: str, *, living: bool) -> Visitor:
 async def close(socket: WebSocket, closing: Closing) -> None:
     """Say goodbye with a code; a viewer that is gone already is nothing to worry about."""
     if socket.application_state is WebSocketState.CONNECTED:
-        with suppress(RuntimeError, OSError):
+        with suppress(*GONE):
             await socket.close(closing.code, closing.reason)
 
 

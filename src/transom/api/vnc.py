@@ -108,7 +108,7 @@ class Viewer:
         """Send a binary message; returns when there is room for more."""
         try:
             await self._socket.send_bytes(data)
-        except RuntimeError as error:
+        except sockets.GONE as error:
             raise ConnectionResetError("the viewer is gone") from error
 
     def active(self) -> None:

@@ -24,14 +24,18 @@ SECRET_TEXT = re.compile(
 )
 """Secrets inside a text: what is kept is the group before them."""
 HIDDEN = "[hidden]"
-TEXT_LIMIT = 4000
+TEXT_LIMIT = 6000
 """Characters of one value; a guest may send long reasons."""
+HEAD = 1000
+"""Of a text over the limit, its first characters and its last are kept: a traceback says the most at its end."""
 
 
 def clean(text: str) -> str:
-    """`text` without secrets and control characters, at most TEXT_LIMIT characters."""
+    """`text` without secrets and control characters, at most about TEXT_LIMIT characters."""
+    if len(text) > TEXT_LIMIT:
+        text = f"{text[:HEAD]}\n[...]\n{text[HEAD - TEXT_LIMIT :]}"
     kept = SECRET_TEXT.sub(lambda found: "".join(group or "" for group in found.groups()) + HIDDEN, text)
-    return "".join(char if char >= " " or char in "\n\t" else "�" for char in kept[:TEXT_LIMIT])
+    return "".join(char if char >= " " or char in "\n\t" else "�" for char in kept)
 
 
 def redact(_logger: object, _method: str, event: Mapping[str, Any]) -> Mapping[str, Any]:

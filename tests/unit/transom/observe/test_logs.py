@@ -68,3 +68,10 @@ def test_json_lines_of_ours_and_of_libraries(capsys: pytest.CaptureFixture[str])
     assert [line["event"].split()[0] for line in lines] == ["ours", "theirs"]
     assert lines[0]["session"] == "ses_1"
     assert CANARY not in json.dumps(lines)
+
+
+def test_a_long_text_keeps_its_head_and_its_end() -> None:
+    text = clean("begin " + "x" * 20_000 + " the cause")
+    assert text.startswith("begin")
+    assert text.endswith("the cause")
+    assert len(text) < 7000
