@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
 A, SHIFT_L, RETURN, EACUTE, AT = 0x61, 0xFFE1, 0xFF0D, 0xE9, 0x40
 GRIN = 0x01000000 + ord("😀")
+CONSENT = 60.0
+"""Seconds; ICE gives a silent viewer up after 30 (RFC 7675). A goodbye is quicker, but may be lost."""
 
 
 @pytest.fixture
@@ -182,12 +184,24 @@ async def test_a_new_epoch_replaces_the_peer_and_an_old_one_is_dropped(
     assert lab.state("first", 2) == "connected"
 
 
-async def test_a_viewer_that_goes_without_a_word_is_noticed(lab: StreamLab, viewer: Viewer) -> None:
+async def test_a_viewer_that_says_goodbye_is_ended(lab: StreamLab, viewer: Viewer) -> None:
     viewer.say("k", A, 1)
     await lab.feels("press 61")
     await viewer.close()
-    await lab.until(lambda: lab.state("first", 1) in ("closed", "failed"))
-    await lab.feels("release 61")
+    await lab.until(lambda: lab.state("first", 1) in ("closed", "failed"), CONSENT)
+    assert lab.felt[-1] == "release 61"
+
+
+async def test_a_viewer_that_vanishes_loses_its_keys_long_before_it_is_ended(
+    lab: StreamLab, viewer: Viewer
+) -> None:
+    viewer.say("k", A, 1)
+    await lab.feels("press 61")
+    viewer.vanish()
+    await lab.until(lambda: lab.state("first", 1) == "failed", CONSENT)
+    assert lab.felt[-1] == "release 61"
+    # a key held until the peer ended would have repeated some 700 times
+    assert lab.felt.count("press 61") < 350
 
 
 async def test_an_offer_that_cannot_be_answered_fails_alone(lab: StreamLab, viewer: Viewer) -> None:

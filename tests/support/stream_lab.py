@@ -19,12 +19,15 @@ from transom_wire.framing import FrameReader, pack
 from transom_wire.link import FROM_WEBRTC, Hello, PeerAnswer, PeerOffer, PeerState, Ping, Welcome
 
 ROOT = Path(__file__).resolve().parents[2]
+LOWEST_PORT = 1024
+"""A display of the same number as the link's port, less this: X's abstract socket is the network
+namespace's, which labs share with the host, so two labs on one display would type into each other."""
 UNPRIVILEGED = "64321"
 DEADLINE = 20.0
 BEGIN = """
-Xvnc :1 -geometry 1280x720 -depth 24 -rfbunixpath /tmp/vnc.sock -rfbport -1 -nolisten tcp \
+Xvnc $DISPLAY -geometry 1280x720 -depth 24 -rfbunixpath /tmp/vnc.sock -rfbport -1 -nolisten tcp \
   -SecurityTypes None -AlwaysShared -AcceptSetDesktopSize=0 -FrameRate 60 2>/dev/null &
-until [ -S /tmp/.X11-unix/X1 ]; do sleep 0.02; done
+until [ -S /tmp/.X11-unix/X${DISPLAY#:} ]; do sleep 0.02; done
 python3 /opt/transom/stream_client.py &
 while :; do python3 -m transom_guest.stream; sleep 0.1; done
 """
@@ -175,7 +178,7 @@ def _sandbox(root: Path, source: Path, port: int) -> list[str]:
     env = {
         "PYTHONPATH": "/opt/transom",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "DISPLAY": ":1",
+        "DISPLAY": f":{port - LOWEST_PORT}",
         "HOME": "/home/user",
         "LANG": "C.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin",

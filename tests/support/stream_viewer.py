@@ -73,6 +73,12 @@ class Viewer:
         """Wait until the pixel has this colour: red or black."""
         await self.until(lambda: self.frame is not None and name_of(pixel(self.frame, x, y)) == colour)
 
+    def vanish(self) -> None:
+        """Cut the wire: nothing more is said, no goodbye, and nothing is answered."""
+        for transport in self.pc._RTCPeerConnection__iceTransports:
+            for protocol in transport._connection._protocols:
+                protocol.transport.abort()
+
     async def close(self) -> None:
         await self.pc.close()
         if self._reading is not None:
