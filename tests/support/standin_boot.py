@@ -14,7 +14,7 @@ import threading
 
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import decode, encode
-from transom_wire.framing import FrameReader, pack
+from transom_wire.framing import HEADER, pack
 from transom_wire.link import TO_GUEST, Hello, OpenStream, PeerAnswer, PeerOffer, Progress, Ready, Welcome
 
 
@@ -24,7 +24,6 @@ class Connection:
     def __init__(self, role: str, token: str, stream: str | None = None) -> None:
         self.role = role
         self.socket = socket.create_connection(("127.0.0.1", 4001))
-        self._reader, self._frames = FrameReader(), []
         self.say(Hello(version=WIRE_VERSION, role=role, token=token, stream=stream))
         self.welcome = self.hear()
 
@@ -32,12 +31,18 @@ class Connection:
         self.socket.sendall(pack(encode(message)))
 
     def hear(self) -> object:
-        while not self._frames:
-            data = self.socket.recv(65536)
-            if not data:
+        """The next message, and not a byte beyond it: after its Welcome a stream is raw."""
+        (size,) = HEADER.unpack(self._read(HEADER.size))
+        return decode(self._read(size), TO_GUEST.get(self.role, (Welcome,)))
+
+    def _read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            more = self.socket.recv(size - len(data))
+            if not more:
                 raise EOFError
-            self._frames += self._reader.feed(data)
-        return decode(self._frames.pop(0), TO_GUEST.get(self.role, (Welcome,)))
+            data += more
+        return data
 
 
 def run(code: str, token: str) -> str:
