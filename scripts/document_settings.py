@@ -36,6 +36,13 @@ def sentences() -> dict[str, str]:
     return found
 
 
+def variable(name: str) -> str:
+    """The variable's name: an alias where the field has one."""
+    alias = Settings.model_fields[name].validation_alias
+    named = [str(each) for each in getattr(alias, "choices", ()) if str(each).isupper()]
+    return named[0] if named else f"TRANSOM_{name.upper()}"
+
+
 def default(name: str) -> str:
     """The default as a reader would type it; folders that depend on who runs it are described instead."""
     field = Settings.model_fields[name]
@@ -48,12 +55,14 @@ def default(name: str) -> str:
 
 
 def main() -> int:
-    """Write the page."""
+    """Write the page, or print it with `--print`."""
     texts = sentences()
-    rows = [
-        f"| `TRANSOM_{name.upper()}` | {default(name)} | {texts[name]} |" for name in Settings.model_fields
-    ]
-    (ROOT / "docs/reference/settings.md").write_text(HEAD + "\n".join(rows) + "\n")
+    rows = [f"| `{variable(name)}` | {default(name)} | {texts[name]} |" for name in Settings.model_fields]
+    page = HEAD + "\n".join(rows) + "\n"
+    if "--print" in sys.argv[1:]:
+        sys.stdout.write(page)
+    else:
+        (ROOT / "docs/reference/settings.md").write_text(page)
     return 0
 
 

@@ -40,7 +40,7 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TRANSOM_", extra="forbid", frozen=True)
 
     state: Path = Field(default_factory=default_state)
-    """Folder of everything that lasts. Unset: see `default_state`."""
+    """Folder of everything that lasts. Unset: `/var/lib/transom` for root, `~/.local/share/transom` for others."""
     host: str = "127.0.0.1"
     """Address to listen on. Unset: only this host reaches the pages."""
     port: int = Field(4000, ge=0, le=65535)
@@ -51,9 +51,9 @@ class Settings(BaseSettings):
     """SQLAlchemy URL. Unset: SQLite in the state folder."""
     images_dir: Path = Field(
         default_factory=default_images,
-        validation_alias=AliasChoices("images_dir", "TRANSOM_IMAGES", "TRANSOM_IMAGES_DIR"),
+        validation_alias=AliasChoices("images_dir", "TRANSOM_IMAGES"),
     )
-    """Golden images (`TRANSOM_IMAGES`). Unset: see `default_images`."""
+    """Folder of golden images. Unset: `/var/cache/transom/images` for root, `~/.cache/transom/images` for others."""
     providers_dirs: Paths = ()
     """Folders of provider files beside those shipped; a later one replaces a provider of the same id. Unset: none."""
     web_dir: Path = REPOSITORY / "web"
