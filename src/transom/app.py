@@ -52,6 +52,7 @@ class Composition:
         self.images = ImageStore(settings.images_dir)
         self.store = Store(settings.database_url)
         self.auth = AuthService(self.store, now_ms)
+        self.metrics = Metrics()
         self._tasks: list[asyncio.Task[None]] = []
         self._opened = False
 
@@ -62,7 +63,7 @@ class Composition:
         if (digest := self.images.current()) is not None:
             self.images.root(digest)
         await self.store.open()
-        self.metrics, self.quality = Metrics(), Quality()
+        self.quality = Quality()
         self.driver = self._driver()
         self.guests = Guests(self.driver)
         self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)

@@ -20,10 +20,12 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from transom.auth.limits import RateLimiter
 from transom.auth.service import AuthService
 from transom.model.errors import TransomError
 from transom.model.ports import Driver
 from transom.observe import logs
+from transom.observe.metrics import Metrics
 from transom.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -33,6 +35,8 @@ WS_MESSAGE_LIMIT = 2 * 2**20
 GRACE_S = 5
 """Seconds requests under way have at a stop."""
 PROBE_DEADLINE_S = 20.0
+LINES, LINES_S = 20, 600.0
+"""Log lines of one kind that a session may cause in so many seconds: its guest decides how many there are."""
 
 
 class CannotServe(Exception):
@@ -44,6 +48,7 @@ class Served(Protocol):
 
     auth: AuthService
     driver: Driver
+    metrics: Metrics
 
     async def open(self) -> Any: ...
     async def close(self) -> None: ...
@@ -51,7 +56,9 @@ class Served(Protocol):
 
 def serve(settings: Settings, served: Served, app: FastAPI, *, json_ready: bool) -> None:
     """Serve until told to stop. Raises SystemExit(1) after one line on standard error."""
-    logs.configure(form=settings.log_format, level=settings.log_level)
+    wait = RateLimiter(count=LINES, seconds=LINES_S).allow
+    seldom = logs.Seldom(wait, served.metrics.left_out)
+    logs.configure(form=settings.log_format, level=settings.log_level, seldom=seldom)
     try:
         with _alone(settings), _listen(settings) as listener:
             asyncio.run(_run(settings, served, app, listener, json_ready))

@@ -40,7 +40,7 @@ class LinkLimits:
     stream_seconds: float = 5.0
     ping_seconds: float = 10.0
     silence_seconds: float = 30.0
-    messages: float = 100.0
+    messages: float = 10.0
     messages_burst: float = 400.0
     bytes: float = 512 * 1024
     bytes_burst: float = 2 * 2**20

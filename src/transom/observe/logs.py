@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, MutableMapping
 from typing import Any
 
 import structlog
@@ -26,6 +26,8 @@ SECRET_TEXT = re.compile(
 HIDDEN = "[hidden]"
 TEXT_LIMIT = 6000
 """Characters of one value; a guest may send long reasons."""
+LEFT_OUT_KEYS = 10_000
+"""Lines whose omissions are remembered at once."""
 HEAD = 1000
 """Of a text over the limit, its first characters and its last are kept: a traceback says the most at its end."""
 
@@ -57,7 +59,34 @@ def _value(name: str, value: Any) -> Any:
     return clean(repr(value)) if not isinstance(value, bytes) else f"{len(value)} bytes"
 
 
-def configure(*, form: str, level: str) -> None:
+class Seldom:
+    """A structlog processor: what a session causes is written as often as `wait` allows, by session and line.
+
+    `wait` counts one line of a key and gives 0 when it may be written. The others are counted, by `count`,
+    and the next one that is written says how many of them there were.
+    """
+
+    def __init__(self, wait: Callable[[str], int], count: Callable[[], None]) -> None:
+        self._wait, self._count = wait, count
+        self._left_out: dict[str, int] = {}
+
+    def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> Mapping[str, Any]:
+        """The line. Raises structlog.DropEvent."""
+        if "session" not in event:
+            return event
+        key = f"{event['session']} {event.get('event')}"
+        if self._wait(key):
+            self._count()
+            if key in self._left_out or len(self._left_out) < LEFT_OUT_KEYS:
+                self._left_out[key] = self._left_out.get(key, 0) + 1
+            raise structlog.DropEvent
+        left_out = self._left_out.pop(key, 0)
+        if left_out:
+            event["left_out"] = left_out
+        return event
+
+
+def configure(*, form: str, level: str, seldom: Seldom | None = None) -> None:
     """Send every log, those of libraries too, to standard error as `json` or `console` lines."""
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
@@ -67,8 +96,9 @@ def configure(*, form: str, level: str) -> None:
         structlog.processors.format_exc_info,
         redact,
     ]
+    first: list[Any] = [structlog.stdlib.filter_by_level, *([seldom] if seldom else [])]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[*first, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

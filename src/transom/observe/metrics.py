@@ -39,6 +39,9 @@ class Metrics:
         self._errors = Counter(
             "transom_errors", "Answers that were no success.", ["code"], registry=self.registry
         )
+        self._left_out = Counter(
+            "transom_log_lines_left_out", "Lines that sessions caused too often.", registry=self.registry
+        )
         self._states: dict[str, SessionState] = {}
         self._marked: dict[str, frozenset[str]] = {}
 
@@ -69,6 +72,10 @@ class Metrics:
     def misbehaved(self, role: str) -> None:
         """A guest sent what it may not."""
         self._misbehaviour.labels(role).inc()
+
+    def left_out(self) -> None:
+        """A session's line was not written: there were too many like it."""
+        self._left_out.inc()
 
     def error(self, code: str) -> None:
         """An error was answered; `code` is one of ours."""

@@ -10,7 +10,8 @@ import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom.observe.logs import HIDDEN, clean, configure, redact
+from transom.auth.limits import RateLimiter
+from transom.observe.logs import HIDDEN, Seldom, clean, configure, redact
 
 CANARY = "c4n4ry-Zq8wLm2pX7vT1sR5"
 
@@ -75,3 +76,28 @@ def test_a_long_text_keeps_its_head_and_its_end() -> None:
     assert text.startswith("begin")
     assert text.endswith("the cause")
     assert len(text) < 7000
+
+
+def test_a_session_cannot_fill_the_log() -> None:
+    now, left_out = [0], []
+    limiter = RateLimiter(count=2, seconds=10, clock=lambda: now[0])
+    seldom = Seldom(limiter.allow, lambda: left_out.append(1))
+
+    def written(session: str, event: str) -> dict[str, object] | None:
+        try:
+            return dict(seldom(None, "info", {"event": event, "session": session}))
+        except structlog.DropEvent:
+            return None
+
+    assert [written("a", "guest service") is not None for _ in range(100)] == [True] * 2 + [False] * 98
+    assert len(left_out) == 98
+    assert written("b", "guest service") and written("a", "offer refused")
+    now[0] += 10_000
+    line = written("a", "guest service")
+    assert line is not None and line["left_out"] == 98
+    assert "left_out" not in (written("a", "guest service") or {})
+
+
+def test_a_line_of_no_session_is_always_written() -> None:
+    seldom = Seldom(lambda key: 1, lambda: None)
+    assert seldom(None, "info", {"event": "host"}) == {"event": "host"}
