@@ -17,7 +17,7 @@ from websockets.typing import Subprotocol
 from tests.support.api import Api, close_of, serving
 from tests.support.controller import until
 from tests.support.sdps import answer, offer
-from transom.api import events, vnc
+from transom.api import events, sockets, vnc
 from transom_wire.link import PeerAnswer
 
 
@@ -138,7 +138,7 @@ async def test_a_silent_page_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyP
 
 async def test_a_page_that_signs_out_is_let_go(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(events, "PING_S", 0.02)
-    monkeypatch.setattr(events, "RECHECK_S", 0.0)
+    monkeypatch.setattr(sockets, "RECHECK_S", 0.0)
     async with bench.events() as socket:
         await next_of(socket, "session")
         for token in (await bench.client.get("/api/tokens")).json():
@@ -191,6 +191,18 @@ async def test_the_end_of_a_session_ends_its_display(bench: Bench) -> None:
         assert await close_of(socket) == (4410, "stopped")
     async with bench.vnc() as socket:
         assert (await close_of(socket))[0] == 4410
+
+
+async def test_a_viewer_that_signs_out_loses_the_display(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sockets, "RECHECK_S", 0.02)
+    await serve_display(bench)
+    async with bench.vnc() as socket:
+        await socket.recv()
+        for token in (await bench.client.get("/api/tokens")).json():
+            await bench.client.delete(f"/api/tokens/{token['id']}")
+        assert await close_of(socket) == (4401, "sign in again")
 
 
 async def test_too_many_displays_and_too_large_a_message(bench: Bench) -> None:

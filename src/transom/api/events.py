@@ -12,7 +12,6 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 
 from transom.api import sockets
-from transom.api.access import principal_of
 from transom.api.bodies import Body, Description, Epoch, Heartbeat, PeerName
 from transom.api.parts import Parts, parts_of
 from transom.api.signalling import heard
@@ -29,8 +28,6 @@ PING_S = 10.0
 """Proxies cut what is silent for a minute."""
 SILENT_S = 30.0
 """A page that says nothing for this long, not even pong, is gone."""
-RECHECK_S = 30.0
-"""How soon a sign-out is noticed."""
 OUTBOX_LIMIT = 64
 """Messages that wait for a slow page, sessions aside: of those only the newest waits."""
 BURST, BURST_S = 120, 10.0
@@ -143,18 +140,10 @@ class Stream:
             await asyncio.sleep(PING_S)
             if loop.time() - self._heard_at > SILENT_S:
                 raise Closing(sockets.SILENT, "silent for too long")
-            if loop.time() - checked >= RECHECK_S:
-                await self._still_signed_in()
+            if loop.time() - checked >= sockets.RECHECK_S:
+                await sockets.still_signed_in(self._socket, self._principal)
                 checked = loop.time()
             self._put({"type": "ping"})
-
-    async def _still_signed_in(self) -> None:
-        try:
-            principal = await principal_of(self._socket)
-        except TransomError:
-            return
-        if principal is None or principal.user.id != self._principal.user.id:
-            raise Closing(sockets.SIGN_IN, "sign in again")
 
     async def _receive(self) -> None:
         loop = asyncio.get_running_loop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -25,6 +26,8 @@ TOO_MANY = 4429
 NO_DISPLAY = 4503
 TRY_AGAIN, OURS = 1013, 1011
 """Codes of RFC 6455's registry: "try again later", and "internal error"."""
+RECHECK_S = 30.0
+"""How soon a sign-out is noticed."""
 GONE = (RuntimeError, OSError, WebSocketDisconnect)
 """What sending to a viewer raises who has gone already."""
 REASON_LIMIT = 120
@@ -65,6 +68,23 @@ async def admit(socket: WebSocket, session: str, *, living: bool) -> Visitor:
     except (Unavailable, TransomError) as error:
         raise Closing(TRY_AGAIN, error.message) from error
     return Visitor(principal, found)
+
+
+async def still_signed_in(socket: WebSocket, principal: Principal) -> None:
+    """Raises Closing when what opened the socket signs `principal` in no more; a store that is away is no reason."""
+    try:
+        found = await principal_of(socket)
+    except TransomError:
+        return
+    if found is None or found.user.id != principal.user.id:
+        raise Closing(SIGN_IN, "sign in again")
+
+
+async def keep_signed_in(socket: WebSocket, principal: Principal) -> None:
+    """Look again and again. Raises Closing."""
+    while True:
+        await asyncio.sleep(RECHECK_S)
+        await still_signed_in(socket, principal)
 
 
 async def close(socket: WebSocket, closing: Closing) -> None:

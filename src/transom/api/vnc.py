@@ -60,13 +60,17 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor) -> None:
     with parts.ledger.watch(visitor.session.id, changed):
         joined = asyncio.create_task(pipe(viewer, reader, writer, viewer.active))
         watched = asyncio.create_task(ended.wait())
+        signed_in = asyncio.create_task(sockets.keep_signed_in(socket, visitor.principal))
+        tasks = (joined, watched, signed_in)
         try:
-            await asyncio.wait({joined, watched}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if signed_in.done() and not joined.done() and not watched.done():
+                await signed_in
             raise _goodbye(joined, over[0])
         finally:
-            joined.cancel()
-            watched.cancel()
-            await asyncio.gather(joined, watched, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _goodbye(joined: asyncio.Task[Ended], session: Session) -> Closing:
