@@ -7,11 +7,12 @@ import errno
 import fcntl
 import json
 import os
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import quote
@@ -32,6 +33,10 @@ log = structlog.get_logger(__name__)
 TOKEN_LABEL = "this host"  # noqa: S105 - a label
 WS_MESSAGE_LIMIT = 2 * 2**20
 """Bytes at which the server itself cuts a WebSocket message; the routes' own limits are lower."""
+CONNECTIONS = 2000
+"""Connections served at once; more are answered 503. A viewer holds up to three."""
+OPEN_FILES = 65_536
+"""Descriptors wanted at most: connections, a keeper's socket for each session, and the database."""
 GRACE_S = 5
 """Seconds requests under way have at a stop."""
 PROBE_DEADLINE_S = 20.0
@@ -59,6 +64,7 @@ def serve(settings: Settings, served: Served, app: FastAPI, *, json_ready: bool)
     wait = RateLimiter(count=LINES, seconds=LINES_S).allow
     seldom = logs.Seldom(wait, served.metrics.left_out)
     logs.configure(form=settings.log_format, level=settings.log_level, seldom=seldom)
+    raise_open_files()
     try:
         with _alone(settings), _listen(settings) as listener:
             asyncio.run(_run(settings, served, app, listener, json_ready))
@@ -89,6 +95,7 @@ async def _run(
         access_log=False,
         server_header=False,
         lifespan="on",
+        limit_concurrency=CONNECTIONS,
         ws_max_size=WS_MESSAGE_LIMIT,
         ws_per_message_deflate=False,
         proxy_headers=bool(settings.trusted_proxies),
@@ -123,6 +130,15 @@ class Server(uvicorn.Server):
         finally:
             for each in caught:
                 loop.remove_signal_handler(each)
+
+
+def raise_open_files() -> None:
+    """Take as many descriptors as the hard limit grants, up to OPEN_FILES: the soft one is often 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(hard, OPEN_FILES)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
 async def _check_host(driver: Driver) -> None:

@@ -16,6 +16,8 @@ BODY_LIMIT = 160 * 1024
 """Bytes: an SDP of 64 KiB as JSON, and room."""
 DRAIN_LIMIT, DRAIN_S = 4 * 2**20, 5.0
 """How many bytes over the limit, and for how many seconds, are still read so that the answer arrives."""
+READ_S = 20.0
+"""Seconds for a whole body to arrive: one that dribbles in holds a connection and memory."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 CONTENT_POLICY = "; ".join(
     (
@@ -83,7 +85,8 @@ class SecurityHeaders:
 
 
 class BodyLimit:
-    """Answers 413 to a body over the limit, announced or not; never holds more than the limit."""
+    """Answers 413 to a body over the limit, announced or not, and 408 to one that is too slow; never holds more
+    than the limit. A length said in two ways is 400: a proxy before this server may have believed the other."""
 
     def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
         self._app, self._limit = app, limit
@@ -92,9 +95,18 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        announced = Headers(scope=scope).get("content-length", "0")
+        headers = Headers(scope=scope)
+        if "transfer-encoding" in headers and "content-length" in headers:
+            await refuse(send, 400, "invalid", "a body has Content-Length or Transfer-Encoding, not both")
+            return
+        announced = headers.get("content-length", "0")
         fits = announced.isdigit() and int(announced[:20]) <= self._limit
-        messages = await self._read(receive) if fits else None
+        try:
+            async with asyncio.timeout(READ_S):
+                messages = await self._read(receive) if fits else None
+        except TimeoutError:
+            await refuse(send, 408, "too_slow", f"the body did not arrive within {READ_S:g} seconds")
+            return
         if messages is None:
             await self._drain(receive)
             await refuse(send, 413, "too_large", f"the body is over {self._limit} bytes")

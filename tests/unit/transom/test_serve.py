@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import json
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
-from transom.serve import open_lock
+from transom.serve import OPEN_FILES, open_lock
 
 
 def test_other_users_cannot_hold_the_controllers_lock(tmp_path: Path) -> None:
@@ -15,3 +18,20 @@ def test_other_users_cannot_hold_the_controllers_lock(tmp_path: Path) -> None:
     left.unlink()
     with open_lock(tmp_path):
         assert stat.S_IMODE(left.stat().st_mode) == 0o600
+
+
+def test_the_soft_limit_of_open_files_rises_to_the_hard_one() -> None:
+    code = """
+import json, resource
+from transom.serve import raise_open_files
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+raise_open_files()
+print(json.dumps([*resource.getrlimit(resource.RLIMIT_NOFILE), hard]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    soft, hard, before = json.loads(done.stdout)
+    assert soft == (OPEN_FILES if before < 0 else min(before, OPEN_FILES))
+    assert hard == before
