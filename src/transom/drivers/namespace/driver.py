@@ -24,6 +24,8 @@ from transom_wire.framing import pack
 
 UID_BASE = 1_900_000_000
 """Plus a session's slot: users of nobody, in a range that neither systemd nor subuid allocations hand out."""
+SLOTS = 2000
+"""Slots are below the greatest `sessions_max`: so many users may be a machine's."""
 REPORT_BYTES = 64 * 1024
 
 
@@ -67,6 +69,7 @@ class NamespaceDriver:
         self._images, self._guest_source = images, guest_source.absolute()
         self._door_address, self._door_ports = door_address, door_ports
         self._uid_base, self._python = uid_base, python
+        self._uids = range(uid_base, uid_base + SLOTS)
         self._deadlines = deadlines or NamespaceDeadlines()
         self._current_image = current_image
         self._locks: dict[str, asyncio.Lock] = {}
@@ -84,7 +87,7 @@ class NamespaceDriver:
         """Make the machine; return once its keeper answers. Raises DriverError."""
         folder = self._place(spec.machine)
         async with self._lock(spec.machine):
-            if await asyncio.to_thread(remains.starting, self._folder, spec.machine):
+            if await asyncio.to_thread(remains.starting, self._folder, spec.machine, self._uids):
                 await self._wait_for(spec.machine, folder)
                 return
             if (folder / remains.EXIT_NOTE).exists():
@@ -214,7 +217,7 @@ class NamespaceDriver:
         """A keeper lives here: another call made it, or is making it. Raises DriverError."""
         try:
             async with asyncio.timeout(self._deadlines.create):
-                while await asyncio.to_thread(remains.starting, self._folder, machine):
+                while await asyncio.to_thread(remains.starting, self._folder, machine, self._uids):
                     with suppress(Unavailable):
                         snapshot = await channel.status(folder, self._deadlines.channel)
                         if snapshot.state == "exited":
@@ -227,7 +230,7 @@ class NamespaceDriver:
 
     def _observe(self) -> dict[str, MachineState]:
         found = dict.fromkeys(remains.machines(self._folder), MachineState.GONE)
-        found |= {each.machine: MachineState.GONE for each in remains.processes(self._folder)}
+        found |= {each.machine: MachineState.GONE for each in remains.processes(self._folder, self._uids)}
         found |= {machine: MachineState.GONE for machine, _ in remains.groups(self._folder)}
         for machine in found:
             if remains.running(self._folder / machine):
@@ -239,7 +242,7 @@ class NamespaceDriver:
 
     def _remove_now(self, machine: str, keep_folder: bool) -> None:
         folder, deadlines = self._folder / machine, self._deadlines
-        if not remains.end_processes(self._folder, machine, deadlines.grace, deadlines.destroy):
+        if not remains.end_processes(self._folder, machine, deadlines.grace, deadlines.destroy, self._uids):
             raise DriverError("a process of the machine does not end", mend=f"ps ax | grep {machine}")
         if not remains.end_groups(self._folder, machine, deadlines.groups):
             raise DriverError("a control group of the machine does not go", mend=f"ps ax | grep {machine}")

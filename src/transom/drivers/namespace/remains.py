@@ -21,6 +21,8 @@ EXIT_NOTE, SOCKET = "exit.json", "keeper.sock"
 BASES_NOTE = ".cgroups"
 """Where groups were ever made for this state folder: a later controller may live in another group."""
 LOOK_SECONDS = 0.02
+ANY_UID = range(2**32)
+"""Of a looker who is not root: other users' processes are none it could end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,16 @@ def running(folder: Path) -> bool:
     return kept(folder) and not (folder / EXIT_NOTE).exists()
 
 
-def processes(folder: Path) -> Iterator[Found]:
-    """Keepers and sandboxes of the machines in `folder`, whatever else is left of those."""
+def processes(folder: Path, uids: range = ANY_UID) -> Iterator[Found]:
+    """Keepers and sandboxes of the machines in `folder`, whatever else is left of those. `uids` are those that
+    machines run as: when we are root, a process of any other user but ours only carries such a name."""
     tag = tag_of(folder / "any")
     for entry in os.scandir("/proc"):
-        if entry.name.isdigit() and (found := _look_at(int(entry.name), folder, tag)) is not None:
+        if entry.name.isdigit() and (found := _look_at(int(entry.name), folder, tag, uids)) is not None:
             yield found
 
 
-def _look_at(pid: int, folder: Path, tag: str) -> Found | None:
+def _look_at(pid: int, folder: Path, tag: str, uids: range) -> Found | None:
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0")
     except OSError:
@@ -79,18 +82,26 @@ def _look_at(pid: int, folder: Path, tag: str) -> Found | None:
         found = Found(machine, pid, keeper=True)
     elif named and named["tag"] == tag:
         found = Found(named["machine"], pid, keeper=False)
-    return found if found is not None and _outer(pid, keeper=found.keeper) else None
+    return found if found is not None and _outer(pid, uids, keeper=found.keeper) else None
 
 
-def _outer(pid: int, *, keeper: bool) -> bool:
-    """Not a guest's process that gave itself such a name. Keepers and sandboxes are of our own process namespace;
-    of those in a sandbox's, its first is the sandbox's too."""
+def _outer(pid: int, uids: range, *, keeper: bool) -> bool:
+    """Not a process of a guest, or of another user, that gave itself such a name. Keepers and sandboxes are of our
+    own process namespace; of those in a sandbox's, its first is the sandbox's too."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return False
+    if os.geteuid() == 0 and not any(_real_uid(line, uids) for line in lines):
+        return False
     numbers = next((line.split()[1:] for line in lines if line.startswith("NSpid:")), [str(pid)])
     return len(numbers) == 1 or (not keeper and len(numbers) == 2 and numbers[1] == "1")
+
+
+def _real_uid(line: str, uids: range) -> bool:
+    """Whether this line of a process's status says that its real user is root, or one of `uids`."""
+    words = line.split()
+    return words[:1] == ["Uid:"] and (int(words[1]) == 0 or int(words[1]) in uids)
 
 
 def _keeper_of(words: list[str], folder: Path) -> str | None:
@@ -129,37 +140,37 @@ def _bases(folder: Path) -> list[Path]:
     return [Path(line) for line in dict.fromkeys(lines) if line.startswith("/")]
 
 
-def starting(folder: Path, machine: str) -> bool:
+def starting(folder: Path, machine: str, uids: range = ANY_UID) -> bool:
     """True while a process of the machine's keeper is there, with its lock or before it."""
-    return any(each.keeper for each in _of(folder, machine))
+    return any(each.keeper for each in _of(folder, machine, uids))
 
 
-def end_processes(folder: Path, machine: str, grace: float, seconds: float) -> bool:
+def end_processes(folder: Path, machine: str, grace: float, seconds: float, uids: range = ANY_UID) -> bool:
     """SIGTERM to the keeper, which ends its machine; after `grace` SIGKILL to all. True when none is left
     within `seconds`."""
     began = time.monotonic()
-    while left := _of(folder, machine):
+    while left := _of(folder, machine, uids):
         passed = time.monotonic() - began
         if passed > seconds:
             return False
         patient = passed <= grace and any(each.keeper for each in left)
         for each in left:
             if each.keeper or not patient:
-                _signal(folder, each, signal.SIGTERM if patient else signal.SIGKILL)
+                _signal(folder, each, signal.SIGTERM if patient else signal.SIGKILL, uids)
         time.sleep(LOOK_SECONDS)
     return True
 
 
-def _of(folder: Path, machine: str) -> list[Found]:
-    return [each for each in processes(folder) if each.machine == machine]
+def _of(folder: Path, machine: str, uids: range) -> list[Found]:
+    return [each for each in processes(folder, uids) if each.machine == machine]
 
 
-def _signal(folder: Path, found: Found, number: int) -> None:
+def _signal(folder: Path, found: Found, number: int, uids: range) -> None:
     """Through a pidfd, and after another look: the number may belong to another process by now."""
     with contextlib.suppress(OSError):
         descriptor = os.pidfd_open(found.pid)
         try:
-            if _look_at(found.pid, folder, tag_of(folder / "any")) == found:
+            if _look_at(found.pid, folder, tag_of(folder / "any"), uids) == found:
                 signal.pidfd_send_signal(descriptor, number)
         finally:
             os.close(descriptor)

@@ -40,11 +40,15 @@ class Actors:
         ]
         return self._start(words)
 
-    def sandbox(self, machine: str, tag: str) -> subprocess.Popen[bytes]:
-        return self._start([argv0(machine, tag), "-c", SLEEP])
+    def sandbox(self, machine: str, tag: str, user: int | None = None) -> subprocess.Popen[bytes]:
+        # Another user may not read this one's folders: a program of the system stands in.
+        words, program = ([], "/bin/sleep") if user is not None else (["-c", SLEEP], sys.executable)
+        return self._start([argv0(machine, tag), *(words or ["600"])], program, user)
 
-    def _start(self, words: list[str]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen(words, executable=sys.executable, stdout=subprocess.PIPE)
+    def _start(
+        self, words: list[str], program: str = sys.executable, user: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(words, executable=program, stdout=subprocess.PIPE, user=user, cwd="/")
         self._all.append(process)
         if DEAF in words:
             assert process.stdout is not None
@@ -106,6 +110,22 @@ def test_processes_are_ours_by_folder_and_tag(tmp_path: Path, actors: Actors) ->
     found = {(each.pid, each.machine, each.keeper) for each in remains.processes(tmp_path)}
     assert found == {(ours.pid, machine, True), (inside.pid, machine, False)}
     assert remains.starting(tmp_path, machine) and not remains.starting(tmp_path, other)
+
+
+def test_another_user_imitates_nothing(
+    tmp_path: Path, actors: Actors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What runs as neither root nor a machine's user only carries such a name. Without root nobody else can be
+    had here: the looker then takes itself for root, and its own user for a stranger."""
+    machine, tag = new_id("mch"), tag_of(tmp_path / "any")
+    stranger = 64_321 if os.geteuid() == 0 else os.getuid()
+    process = actors.sandbox(machine, tag, stranger if os.geteuid() == 0 else None)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    uids = range(stranger, stranger + 1)
+    assert [each.pid for each in remains.processes(tmp_path, uids)] == [process.pid]
+    assert list(remains.processes(tmp_path, range(stranger + 1, stranger + 9))) == []
+    assert remains.end_processes(tmp_path, machine, 1, 5, range(0))
+    assert process.poll() is None
 
 
 def reap(*processes: subprocess.Popen[bytes]) -> list[int]:
