@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from transom_wire import screen
 from transom_wire.control import Limits
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -102,9 +103,9 @@ class Settings(BaseSettings):
     """Processes and threads of one machine."""
     uid_base: int = Field(1_900_000_000, ge=1000, le=2**31)
     """First of the users that machines run as when the controller is root; slot N takes `uid_base + N`."""
-    width: int = Field(1280, ge=64, le=7680)
+    width: int = Field(1280, ge=screen.MIN_SIDE, le=screen.MAX_SIDE)
     """Desktop width in pixels when a request names none."""
-    height: int = Field(720, ge=64, le=7680)
+    height: int = Field(720, ge=screen.MIN_SIDE, le=screen.MAX_SIDE)
     """Desktop height in pixels when a request names none."""
 
     stun_urls: Words = ()
@@ -153,6 +154,8 @@ class Settings(BaseSettings):
             raise ValueError("fewer door ports than sessions_max: each session takes one")
         if self.turn_urls and not self.turn_secret_file:
             raise ValueError("turn_urls needs turn_secret_file")
+        if not screen.allowed(self.width, self.height):
+            raise ValueError(f"width times height is more than {screen.MAX_AREA} pixels")
         return self
 
     @property

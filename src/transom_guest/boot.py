@@ -67,6 +67,7 @@ class Boot:
     def __init__(self, link: Link, environment: dict[str, str]) -> None:
         self._link, self._environment = link, environment
         self._welcome = checked_welcome(link.welcome)
+        self._size = display.fitted(self._welcome.width or 0, self._welcome.height or 0)
         self._supervisor = Supervisor(PROGRAMS)
         self._children = Children(lambda name, how: self._on(Died(name, how)))
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -126,7 +127,7 @@ class Boot:
             self._browsing.set()
 
     def _argv(self, name: str) -> list[str]:
-        width, height = self._welcome.width or 0, self._welcome.height or 0
+        width, height = self._size
         match name:
             case "display":
                 socket = self._environment["TRANSOM_VNC_SOCKET"]

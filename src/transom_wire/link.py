@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from transom_wire.codec import Blob, Many, Range, Text
+from transom_wire.screen import MAX_SIDE, MIN_SIDE
 
 Token = Annotated[str, Text(128, r"[A-Za-z0-9_-]{16,128}")]
 Name = Annotated[str, Text(64, r"[a-z0-9][a-z0-9_.-]*")]
@@ -25,7 +26,7 @@ Id = Annotated[str, Text(64, r"[A-Za-z0-9_-]{1,64}")]
 Sdp = Annotated[str, Text(64 * 1024)]
 Line = Annotated[str, Text(500)]
 Url = Annotated[str, Text(8192)]
-Side = Annotated[int, Range(64, 7680)]
+Side = Annotated[int, Range(MIN_SIDE, MAX_SIDE)]
 Epoch = Annotated[int, Range(1, 2**31)]
 Milliseconds = Annotated[int, Range(0, 2**53)]
 

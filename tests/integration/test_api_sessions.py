@@ -82,6 +82,7 @@ async def test_too_many_sessions_is_429_with_a_time(bench: Bench) -> None:
         {"width": "1280"},
         {"width": 63},
         {"height": 7681},
+        {"width": 7680, "height": 4320},
         {"width": 1280.5},
         {"width": True},
         {"provider": "../../etc"},
@@ -98,6 +99,18 @@ async def test_what_a_session_cannot_be(bench: Bench, body: object) -> None:
     message = error_of(refused)["message"]
     assert "passwd" not in message
     assert (await bench.client.get("/api/sessions")).json() == []
+
+
+async def test_a_desktop_is_as_large_as_the_api_says(bench: Bench) -> None:
+    asked = await bench.client.post("/api/sessions", json={"width": 1281, "height": 721})
+    assert (asked.json()["width"], asked.json()["height"]) == (1280, 720)
+    session = await bench.ready()
+    route = f"/api/sessions/{session}/screen"
+    resized = (await bench.client.post(route, json={"width": 801, "height": 601})).json()
+    assert (resized["width"], resized["height"]) == (800, 600)
+    refused = await bench.client.post(route, json={"width": 7680, "height": 4320})
+    assert refused.status_code == 422
+    assert "9437184 pixels" in error_of(refused)["message"]
 
 
 async def test_bodies_that_are_no_json(bench: Bench) -> None:

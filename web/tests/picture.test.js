@@ -38,7 +38,9 @@ describe("scale", () => {
     assert.deepEqual(wantedSize({ width: 20, height: 20 }), { width: 640, height: 640 });
     assert.deepEqual(wantedSize({ width: 390, height: 523 }), { width: 640, height: 858 }, "a phone's shape is kept");
     assert.deepEqual(wantedSize({ width: 5, height: 5000 }), { width: 640, height: 7680 });
-    assert.deepEqual(wantedSize({ width: 99_999, height: 99_999 }), { width: 7680, height: 7680 });
+    assert.deepEqual(wantedSize({ width: 99_999, height: 99_999 }), { width: 3072, height: 3072 });
+    const { width, height } = wantedSize({ width: 7680, height: 4320 }) ?? HD;
+    assert.ok(width * height <= 4096 * 2304 && width >= 4094 && height >= 2302, "the shape is kept within the area");
     assert.equal(wantedSize({ width: 0, height: 500 }), null);
     assert.equal(wantedSize({ width: NaN, height: 500 }), null);
   });

@@ -6,9 +6,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from transom_wire.screen import MAX_SIDE, MIN_SIDE
+
 PeerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Epoch = Annotated[int, Field(ge=1, le=2**31)]
-Side = Annotated[int, Field(ge=64, le=7680)]
+Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
 Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
 Figure = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None

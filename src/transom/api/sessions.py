@@ -8,7 +8,7 @@ from fastapi import APIRouter, Header
 
 from transom.api.access import Owned, P, Visible, Who
 from transom.api.bodies import NewSession, Screen, SessionView, StartSignin
-from transom.sessions.wish import Wish, start_url
+from transom.sessions.wish import Wish, screen_size, start_url
 
 router = APIRouter(tags=["sessions"])
 IdempotencyKey = Annotated[str | None, Header(pattern=r"^[\x21-\x7e]{1,128}$")]
@@ -26,9 +26,11 @@ async def post_session(
 ) -> dict[str, Any]:
     """Ask for a session. It is answered at once; `state` tells how far it is."""
     parts.limits.creation(who.user.id)
+    settings = parts.settings
+    width, height = screen_size(wanted.width or settings.width, wanted.height or settings.height)
     wish = Wish(
-        width=wanted.width or parts.settings.width,
-        height=wanted.height or parts.settings.height,
+        width=width,
+        height=height,
         start_url=start_url(wanted.start_url, administrator=who.administrator),
         provider=wanted.provider,
     )
@@ -56,7 +58,8 @@ async def delete_session(visible: Visible, parts: P) -> dict[str, Any]:
 @router.post("/api/sessions/{session}/screen", status_code=202, response_model=SessionView)
 async def post_screen(owned: Owned, screen: Screen, parts: P) -> dict[str, Any]:
     """Another desktop size, for a viewer without data channels."""
-    return parts.views.session(await parts.sessions.resize(owned, screen.width, screen.height))
+    width, height = screen_size(screen.width, screen.height)
+    return parts.views.session(await parts.sessions.resize(owned, width, height))
 
 
 @router.post("/api/sessions/{session}/signin", status_code=202, response_model=SessionView)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from transom.model.errors import Invalid, Refused
+from transom_wire import screen
 
 URL_LIMIT = 2048
 DATA_URL_LIMIT = 8192
@@ -21,6 +22,16 @@ class Wish:
     height: int
     start_url: str = BLANK
     provider: str | None = None
+
+
+def screen_size(width: int, height: int) -> tuple[int, int]:
+    """The desktop's size in pixels, odd numbers rounded down as the desktop does. Raises Invalid."""
+    if not screen.allowed(width, height):
+        raise Invalid(
+            f"width and height must be from {screen.MIN_SIDE} to {screen.MAX_SIDE},"
+            f" and no more than {screen.MAX_AREA} pixels together"
+        )
+    return screen.even(width, height)
 
 
 def start_url(text: str | None, *, administrator: bool) -> str:

@@ -5,20 +5,22 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
+import logging
 import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-SIDE_LOW, SIDE_HIGH = 64, 7680
-"""Pixels; the wire's limits."""
+from transom_wire import screen
+
 FRAME_RATE = 60
 UP_DEADLINE = 15.0
 """Seconds from Xvnc's start to its first answer."""
 XRANDR_DEADLINE = 5.0
 LOCK_DEADLINE = 5.0
 OUTPUT = "VNC-0"
+log = logging.getLogger("transom.display")
 
 
 class DisplayError(RuntimeError):
@@ -57,11 +59,11 @@ async def wait_up(display: str) -> None:
 
 
 def fitted(width: int, height: int) -> tuple[int, int]:
-    """The nearest size the encoder and the display take: even, and within the wire's limits."""
-    return (
-        min(max(width, SIDE_LOW), SIDE_HIGH) & ~1,
-        min(max(height, SIDE_LOW), SIDE_HIGH) & ~1,
-    )
+    """The nearest size a desktop may have. Says so in the log when it is another than was wanted."""
+    fit = screen.fit(width, height)
+    if not screen.allowed(width, height):
+        log.info("a desktop of %dx%d is outside the limits: it takes %dx%d", width, height, *fit)
+    return fit
 
 
 async def set_size(width: int, height: int) -> tuple[int, int]:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
 
+from transom_wire.screen import MAX_SIDE, MIN_SIDE, even
+
 MAX_MESSAGE = 16 * 1024
 """Bytes of UTF-8."""
-MAX_SIDE = 7680
-MIN_SIDE = 64
 MAX_TEXT = 1000
 MAX_HELD = 64
 """Keys that one `h` may name: more than fingers, fewer than a flood."""
@@ -194,7 +194,7 @@ def _text(seq: object, text: object) -> Text:
 
 def _resize(seq: object, width: object, height: object) -> Resize:
     wide, high = (_whole(value, MIN_SIDE, MAX_SIDE) for value in (width, height))
-    return Resize(_seq(seq), wide & ~1, high & ~1)
+    return Resize(_seq(seq), *even(wide, high))
 
 
 def _ping(id: object) -> Ping:

@@ -44,6 +44,7 @@ def test_what_follows_from_the_state_folder() -> None:
         {"door_port_low": 50000, "door_port_high": 50001},
         {"turn_urls": ("turn:t.example",)},
         {"exit": "tor"},
+        {"width": 7680, "height": 4320},
         {"surprise": 1},
     ],
 )

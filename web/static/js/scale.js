@@ -4,6 +4,8 @@
 const LEAST = Object.freeze({ width: 640, height: 400 });
 /** What the guest takes. */
 const MOST = 7680;
+/** More pixels than this the guest scales down: each picture costs as much as it is large. */
+const MOST_AREA = 4096 * 2304;
 
 /**
  * Where a desktop lies in a box that shows it whole, in the box's pixels.
@@ -41,7 +43,10 @@ export function toDesktop(point, box, desktop) {
 export function wantedSize(box) {
   if (!(box.width > 0) || !(box.height > 0)) return null;
   const enlarge = Math.max(1, LEAST.width / box.width, LEAST.height / box.height);
-  return { width: even(box.width * enlarge), height: even(box.height * enlarge) };
+  const width = Math.min(box.width * enlarge, MOST);
+  const height = Math.min(box.height * enlarge, MOST);
+  const shrink = Math.min(1, Math.sqrt(MOST_AREA / (width * height)));
+  return { width: even(width * shrink), height: even(height * shrink) };
 }
 
 /** @param {number} value @param {number} most */
@@ -51,5 +56,5 @@ function clamp(value, most) {
 
 /** @param {number} value */
 function even(value) {
-  return Math.floor(Math.min(value, MOST) / 2) * 2;
+  return Math.floor(value / 2) * 2;
 }

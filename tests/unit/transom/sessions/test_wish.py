@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transom.model.errors import Invalid, Refused
-from transom.sessions.wish import BLANK, DATA_URL_LIMIT, URL_LIMIT, start_url
+from transom.sessions.wish import BLANK, DATA_URL_LIMIT, URL_LIMIT, screen_size, start_url
+
+
+def test_a_screen_is_even_and_within_its_area() -> None:
+    assert screen_size(1281, 721) == (1280, 720)
+    assert screen_size(4096, 2304) == (4096, 2304)
+    for size in ((7680, 4320), (63, 720), (7682, 64)):
+        with pytest.raises(Invalid, match="pixels"):
+            screen_size(*size)
 
 
 @pytest.mark.parametrize("text", ["https://example.org/", "http://127.0.0.1:8080/a?b=c#d", "https://[::1]/"])

@@ -31,12 +31,12 @@ def test_xvnc_listens_on_no_network() -> None:
         assert needed in line
 
 
-@given(st.integers(-(2**40), 2**40), st.integers(-(2**40), 2**40))
-def test_fitted_sizes_are_even_and_within_limits(width: int, height: int) -> None:
-    for side, wanted in zip(display.fitted(width, height), (width, height), strict=True):
-        assert 64 <= side <= 7680
-        assert side % 2 == 0
-        assert not 64 <= wanted <= 7680 or wanted - side in (0, 1)
+def test_a_size_beyond_the_limits_is_fitted_and_told(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert display.fitted(1281, 721) == (1280, 720)
+    assert not caplog.messages
+    assert display.fitted(7680, 4320) == (4096, 2304)
+    assert caplog.messages == ["a desktop of 7680x4320 is outside the limits: it takes 4096x2304"]
 
 
 @given(st.integers(32, 3840), st.integers(32, 3840))
@@ -66,6 +66,11 @@ async def test_a_new_size_gets_a_mode(xrandr: Path) -> None:
     asked = (xrandr / "asked").read_text().splitlines()
     assert asked[0].startswith("--newmode 1000x600 36.00 1000 1000 1000 1000 600")
     assert asked[1:] == ["--addmode VNC-0 1000x600", "--output VNC-0 --mode 1000x600"]
+
+
+async def test_an_area_beyond_the_limit_is_never_asked_for(xrandr: Path) -> None:
+    assert await display.set_size(7680, 4320) == (4096, 2304)
+    assert (xrandr / "asked").read_text().endswith("--output VNC-0 --mode 4096x2304\n")
 
 
 async def test_a_known_size_is_only_switched_to(xrandr: Path) -> None:
