@@ -1,4 +1,7 @@
-"""Every error as `{"error": {"code", "message"}}`; no body ever repeats what a request said."""
+"""Every error as `{"error": {"code", "message"}}`.
+
+No body ever repeats what a request said, but for the name of a field that nobody knows.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,8 @@ log = structlog.get_logger(__name__)
 CODES = {400: "bad_request", 401: "unauthenticated", 403: "refused", 404: "not_found", 405: "no_such_method"}
 RETRY_AFTER_S = 5
 """Seconds, where an error that asks for patience names none."""
+NAME_LIMIT = 64
+"""Characters of a field's name."""
 
 
 def install(app: FastAPI) -> None:
@@ -60,13 +65,17 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 def _fault(fault: Mapping[str, Any]) -> str:
-    where = ".".join(str(part)[:64] for part in fault["loc"] if part != "body")
-    known = fault["type"] not in ("extra_forbidden",)
-    return f"{where if known else 'unknown field'}: {_plain(str(fault['msg']))}"
+    if fault["type"] == "json_invalid":
+        return "body: not JSON"
+    where = _printable(".".join(str(part)[:NAME_LIMIT] for part in fault["loc"] if part != "body"))
+    if fault["type"] == "extra_forbidden":
+        return f"unknown field: {where}"
+    return f"{where or 'body'}: {str(fault['msg'])[:200]}"
 
 
-def _plain(message: str) -> str:
-    return "is not allowed" if message.startswith("Extra inputs") else message[:200]
+def _printable(name: str) -> str:
+    """A field's name as a log or a terminal can show it."""
+    return "".join(char if char.isprintable() else "?" for char in name)[:NAME_LIMIT]
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
