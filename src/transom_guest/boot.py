@@ -21,7 +21,7 @@ from transom_guest.desktop import browser, display, session
 from transom_guest.desktop.urls import UrlRefused
 from transom_guest.environment import desktop_environment
 from transom_guest.link import Link, LinkError
-from transom_guest.processes import Children
+from transom_guest.processes import Children, no_noise
 from transom_guest.supervise import (
     Begin,
     Command,
@@ -118,7 +118,9 @@ class Boot:
     async def _start(self, name: str) -> None:
         if name == "browser":
             browser.prepare(browser.profile(self._environment))
-        if not await self._children.start(name, self._argv(name), self._environment, quiet=name in QUIET):
+        noise = display.is_chatter if name == "display" else no_noise
+        argv, quiet = self._argv(name), name in QUIET
+        if not await self._children.start(name, argv, self._environment, quiet=quiet, noise=noise):
             return
         self._on(Started(name))
         if name == "display":

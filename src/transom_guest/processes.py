@@ -18,6 +18,16 @@ EOF_DEADLINE = 0.2
 """Seconds to wait for the rest of a dead program's output."""
 STOP_DEADLINE = 1.0
 """Seconds between asking a child to end and ending it."""
+SUDDEN = (signal.SIGKILL, signal.SIGTERM)
+"""Signals from outside: what a program said before has nothing to do with its death."""
+
+Noise = Callable[[str], bool]
+"""True for a line that says nothing about a death."""
+
+
+def no_noise(_line: str) -> bool:
+    """Every line counts."""
+    return False
 
 
 class Children:
@@ -28,12 +38,20 @@ class Children:
         self._running: dict[str, asyncio.subprocess.Process] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def start(self, name: str, argv: Sequence[str], env: Mapping[str, str], *, quiet: bool) -> bool:
+    async def start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        env: Mapping[str, str],
+        *,
+        quiet: bool,
+        noise: Noise = no_noise,
+    ) -> bool:
         """Start `argv`; False (and `died` is called) when it cannot be.
 
-        `quiet` swallows its output but for the last lines, which are told with its death.
+        `quiet` swallows its output but for the last lines that are no `noise`, which are told with its death.
         """
-        output, writing = await _listen() if quiet else (None, None)
+        output, writing = await _listen(noise) if quiet else (None, None)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
@@ -83,17 +101,17 @@ class Children:
             if output:
                 await output.end()
         self._running.pop(name, None)
-        self._died(name, "; ".join([_how(code), *(output.words if output else ())]))
+        self._died(name, "; ".join([_how(code), *(output.words if output and -code not in SUDDEN else ())]))
 
 
-async def _listen() -> tuple[_LastWords, int]:
+async def _listen(noise: Noise) -> tuple[_LastWords, int]:
     """A pipe and what keeps its last lines; the program gets the returned descriptor.
 
     Not the subprocess module's own pipe: a grandchild that holds that one open holds up `wait` too.
     """
     reading, writing = os.pipe()
     _, output = await asyncio.get_running_loop().connect_read_pipe(
-        _LastWords, os.fdopen(reading, "rb", buffering=0)
+        lambda: _LastWords(noise), os.fdopen(reading, "rb", buffering=0)
     )
     return output, writing
 
@@ -101,8 +119,9 @@ async def _listen() -> tuple[_LastWords, int]:
 class _LastWords(asyncio.Protocol):
     """Keeps the last lines of a stream, and of a line no more than it shows."""
 
-    def __init__(self) -> None:
+    def __init__(self, noise: Noise) -> None:
         self.words: deque[str] = deque(maxlen=LAST_WORDS)
+        self._noise = noise
         self._rest = b""
         self._transport: asyncio.BaseTransport | None = None
         self._ended = asyncio.Event()
@@ -121,20 +140,25 @@ class _LastWords(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         *lines, self._rest = (self._rest + data).split(b"\n")
         self._rest = self._rest[:LINE_LIMIT]
-        self.words.extend(_clean(line) for line in lines[-LAST_WORDS:] if line.strip())
+        for line in lines:
+            self._keep(line)
 
     def eof_received(self) -> None:
-        if self._rest.strip():
-            self.words.append(_clean(self._rest))
+        self._keep(self._rest)
         self._rest = b""
         self._ended.set()
+
+    def _keep(self, line: bytes) -> None:
+        text = _clean(line)
+        if text.strip() and not self._noise(text):
+            self.words.append(text)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended.set()
 
 
 def _clean(line: bytes) -> str:
-    text = line.decode(errors="replace")
+    text = line[: 4 * LINE_LIMIT].decode(errors="replace")
     return "".join(char for char in text if char.isprintable())[:LINE_LIMIT]
 
 

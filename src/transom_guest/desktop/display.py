@@ -20,6 +20,13 @@ UP_DEADLINE = 15.0
 XRANDR_DEADLINE = 5.0
 LOCK_DEADLINE = 5.0
 OUTPUT = "VNC-0"
+CHATTER = re.compile(
+    r"\s*(ComparingUpdateTracker|EncodeManager|VNCSConnST|VNCServerST|Connections|SConnection|Input):"
+    r"|\s{8,}"
+    r"|(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\s*$"
+    r"|Xvnc TigerVNC |Copyright \(C\) |See https?://|Underlying X server release"
+)
+"""What Xvnc writes when all is well: its greeting, and times and figures of each connection."""
 log = logging.getLogger("transom.display")
 
 
@@ -37,6 +44,11 @@ def command(display: str, width: int, height: int, vnc_socket: str) -> list[str]
         *("-FrameRate", str(FRAME_RATE), "-geometry", f"{width}x{height}", "-depth", "24"),
         *("-desktop", "transom", "-noreset", "-br"),
     ]
+
+
+def is_chatter(line: str) -> bool:
+    """Whether a line of Xvnc's log says nothing about why it ended."""
+    return CHATTER.match(line) is not None
 
 
 def x_socket(display: str) -> Path:

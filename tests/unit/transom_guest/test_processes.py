@@ -3,8 +3,10 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from transom_guest.desktop.display import is_chatter
 from transom_guest.processes import LINE_LIMIT, Children
 
 Deaths = asyncio.Queue[tuple[str, str]]
@@ -15,9 +17,12 @@ def children() -> tuple[Children, Deaths]:
     return Children(lambda name, how: deaths.put_nowait((name, how))), deaths
 
 
-async def run(script: str, *, quiet: bool = True) -> tuple[str, str]:
+async def run(
+    script: str, *, quiet: bool = True, noise: Callable[[str], bool] = lambda line: False
+) -> tuple[str, str]:
     running, deaths = children()
-    assert await running.start("x", ["/bin/sh", "-c", script], {"PATH": "/bin:/usr/bin"}, quiet=quiet)
+    argv, env = ["/bin/sh", "-c", script], {"PATH": "/bin:/usr/bin"}
+    assert await running.start("x", argv, env, quiet=quiet, noise=noise)
     async with asyncio.timeout(10):
         return await deaths.get()
 
@@ -33,6 +38,17 @@ async def test_only_the_last_words_are_kept() -> None:
 
 async def test_a_signal_has_its_name() -> None:
     assert (await run("kill -SEGV $$"))[1] == "signal SIGSEGV"
+
+
+async def test_who_is_ended_from_outside_has_no_last_words() -> None:
+    for name in ("SIGKILL", "SIGTERM"):
+        assert await run(f"echo figures; kill -{name[3:]} $$") == ("x", f"signal {name}")
+
+
+async def test_chatter_does_not_crowd_out_the_reason() -> None:
+    statistics = "echo ' ComparingUpdateTracker: 0 pixels in / 0 pixels out';"
+    _, how = await run(f"echo '(EE) no memory'; {statistics * 5} exit 1", noise=is_chatter)
+    assert how == "exit 1; (EE) no memory"
 
 
 async def test_unprintable_and_endless_lines_are_tamed() -> None:

@@ -31,6 +31,26 @@ def test_xvnc_listens_on_no_network() -> None:
         assert needed in line
 
 
+@pytest.mark.parametrize(
+    ("line", "chatter"),
+    [
+        (" ComparingUpdateTracker: 30.5 Mpixels in / 12 Mpixels out", True),
+        (" ComparingUpdateTracker: (1:2.54 ratio)", True),
+        (" EncodeManager:   Tight: 12 rects, 1.4 Mpixels", True),
+        (" VNCSConnST:  closing : Clean disconnection", True),
+        ("              a line that goes on", True),
+        ("Wed Nov  5 10:01:02 2025", True),
+        ("Underlying X server release 12101016", True),
+        ("(EE) Server is already active for display 1", False),
+        ("Fatal server error:", False),
+        (" vncext:      failed to initialise: bind: Address already in use", False),
+        ("Xvnc: error while loading shared libraries: libX11.so.6", False),
+    ],
+)
+def test_what_xvnc_says_without_need(line: str, chatter: bool) -> None:
+    assert display.is_chatter(line) is chatter
+
+
 def test_a_size_beyond_the_limits_is_fitted_and_told(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     assert display.fitted(1281, 721) == (1280, 720)
