@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { Cursors, pngSize } from "../static/js/cursor.js";
-import { anyLit } from "../static/js/pixels.js";
+import { anyLit, firstLit } from "../static/js/pixels.js";
 import { Road } from "../static/js/road.js";
 import { roomOfSession } from "../static/js/room.js";
 import { fit, toDesktop, wantedSize } from "../static/js/scale.js";
@@ -133,6 +133,19 @@ describe("black", () => {
     assert.equal(anyLit(picture([0, 0, 0, 255], [9, 8, 12, 255])), false);
     assert.equal(anyLit(picture([200, 200, 200, 0])), false);
     assert.equal(anyLit(picture()), false);
+  });
+  /** What a look at each picture says: `[ms, is it lit]`. */
+  const looks = (pictures) => {
+    let now = 0;
+    const lit = firstLit({ isLit: (picture) => /** @type {any} */ (picture) }, () => now);
+    return pictures.map(([ms, isLit]) => ((now = ms), lit(isLit)));
+  };
+  test("a lit picture counts at once, and all after it", () => {
+    assert.deepEqual(looks([[900, false], [950, true], [960, false]]), [false, true, true]);
+  });
+  test("black counts when pictures have come for 3 s, and not sooner", () => {
+    assert.deepEqual(looks([[5000, false], [7999, false], [8000, false]]), [false, false, true]);
+    assert.deepEqual(looks([[90_000, false]]), [false], "the time before the first picture is none");
   });
   test("one dark grey pixel is enough", () => {
     assert.equal(anyLit(picture([0, 0, 0, 255], [18, 18, 18, 255])), true);

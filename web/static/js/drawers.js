@@ -1,10 +1,10 @@
-import { Probe } from "./pixels.js";
+import { firstLit } from "./pixels.js";
 
 /** @import { Size } from "../../types/model" */
 
 /**
  * What brings a stream to the screen. `frame` is called for each picture that was really drawn, `lit` being
- * true from the first one that was not black on; `costMs` is what painting took, where we paint.
+ * true from the first one that counts on (`firstLit`); `costMs` is what painting took, where we paint.
  * @typedef {{ element: HTMLCanvasElement | HTMLVideoElement, size: () => Size, stop: () => void }} Drawer
  * @typedef {(costMs: number | null, lit: boolean) => void} OnFrame
  */
@@ -70,15 +70,5 @@ export function drawByCanvas(stream, frame) {
     element: canvas,
     size: () => ({ width: canvas.width, height: canvas.height }),
     stop: () => void reader.cancel().catch(() => {}),
-  };
-}
-
-/** Looks at pictures until one is lit, then believes. */
-export function firstLit() {
-  /** @type {Probe | null} */
-  let probe = new Probe();
-  return (/** @type {HTMLCanvasElement | HTMLVideoElement} */ picture) => {
-    if (probe?.isLit(picture)) probe = null;
-    return probe === null;
   };
 }

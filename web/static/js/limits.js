@@ -12,6 +12,8 @@ export const LIMITS = Object.freeze({
   vncTryMs: 8000,
   /** A peer that broke sooner than this after its start counts as a failed try: no quick loop of rebuilds. */
   steadyMs: 10_000,
+  /** Pictures that stay black for this long count all the same: the desktop may be black. */
+  blackMs: 3000,
   /** Ticks further apart than this mean that the computer slept. */
   jumpMs: 6000,
   climb: Object.freeze({ firstMs: 2000, mostMs: 60_000 }),

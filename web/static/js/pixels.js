@@ -1,3 +1,5 @@
+import { LIMITS } from "./limits.js";
+
 /** A video encoder's black is a little off zero; a dark grey desktop is well above. 0..255. */
 const BLACK = 12;
 
@@ -33,4 +35,21 @@ export class Probe {
     context.drawImage(picture, 0, 0, PROBE.width, PROBE.height);
     return anyLit(context.getImageData(0, 0, PROBE.width, PROBE.height).data);
   }
+}
+
+/**
+ * Looks at each picture that was drawn until one counts, then believes: one that is lit counts at once, a black
+ * one when pictures have come for `blackMs`.
+ * @param {{ isLit: (picture: CanvasImageSource) => boolean }} [probe]
+ * @param {() => number} [now] milliseconds of a steady clock
+ */
+export function firstLit(probe = new Probe(), now = () => performance.now()) {
+  let counts = false;
+  /** @type {number | null} */
+  let since = null;
+  return (/** @type {CanvasImageSource} */ picture) => {
+    since ??= now();
+    counts ||= now() - since >= LIMITS.blackMs || probe.isLit(picture);
+    return counts;
+  };
 }

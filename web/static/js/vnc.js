@@ -1,6 +1,7 @@
 import RFB from "/static/novnc/core/rfb.js";
-import { firstLit } from "./drawers.js";
 import { keysymsOf } from "./keysyms.js";
+import { LIMITS } from "./limits.js";
+import { firstLit } from "./pixels.js";
 
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size } from "../../types/model" */
@@ -19,7 +20,7 @@ export class Vnc {
    * @param {HTMLElement} layer
    * @param {WebSocket} socket
    * @param {{ picture: () => void, closed: () => void, resize: (size: Size) => void }} on `picture`: something
-   *   that is not black was drawn; `resize` asks for another desktop size, which RFB is not allowed to
+   *   that counts was drawn; `resize` asks for another desktop size, which RFB is not allowed to
    */
   constructor(layer, socket, on) {
     this.#layer = layer;
@@ -84,13 +85,17 @@ export class Vnc {
     const lit = firstLit();
     const draw = context.drawImage;
     let seen = false;
+    const look = () => {
+      if (seen || this.#closed || !lit(this.#canvas)) return;
+      seen = true;
+      picture();
+    };
     context.drawImage = (/** @type {unknown[]} */ ...what) => {
       draw.apply(context, what);
       this.#frames += 1;
-      if (!seen && lit(this.#canvas)) {
-        seen = true;
-        picture();
-      }
+      // A black desktop that stands still is drawn once only.
+      if (this.#frames === 1) setTimeout(look, LIMITS.blackMs + 1);
+      look();
     };
   }
 }

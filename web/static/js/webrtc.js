@@ -13,7 +13,7 @@ const MOST_PX = 7680;
  * @typedef {object} WebRtcEvents
  * @property {(sdp: string) => void} offer
  * @property {(state: RTCPeerConnectionState) => void} connection
- * @property {(relay: boolean) => void} picture the first that is not black was drawn
+ * @property {(relay: boolean) => void} picture the first that counts was drawn
  * @property {() => void} frame a picture was drawn
  * @property {(relay: boolean) => void} relay known once connected
  * @property {() => void} swapped another element shows the picture
