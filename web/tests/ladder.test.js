@@ -212,6 +212,21 @@ describe("losing a live picture", () => {
     assert.deepEqual(trace.until(7500).filter((one) => one.startsWith("open-peer")), ["open-peer 3"]);
   });
 
+  test("a stream server that died is met by a new peer at once, however young the old one was", () => {
+    trace.live();
+    const died = { epoch: 1, code: "stream_server_died" };
+    assert.deepEqual(trace.at(400).say("refused", died), ["open-peer 2"]);
+    assert.equal(trace.ladder.lost, true);
+    assert.deepEqual(trace.say("refused", died), [], "said twice, meant once");
+    assert.deepEqual(trace.at(900).say("picture", { epoch: 2, relay: false }), ["show-peer 2", "close-peer 1"]);
+  });
+
+  test("a stream server that dies before there is a picture is a failed try", () => {
+    trace.say("ready");
+    const died = { epoch: 1, code: "stream_server_died" };
+    assert.deepEqual(trace.at(400).say("refused", died), ["close-peer 1", "open-vnc 1"]);
+  });
+
   test("disconnected alone is no loss: frames decide", () => {
     trace.live();
     assert.deepEqual(trace.say("connection", { epoch: 1, state: "disconnected" }), []);

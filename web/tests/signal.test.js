@@ -130,6 +130,22 @@ describe("the WebSocket", () => {
     assert.deepEqual(told, [{ type: "refused", epoch: 1, code: "unavailable", message: "later" }]);
   });
 
+  test("after the answer only the stream server's death is told", async () => {
+    await connected();
+    signal.offer(1, "OFFER");
+    sockets[0].says({ type: "answer", peer: "me", epoch: 1, sdp: "ANSWER" });
+    told.length = 0;
+    const says = (more) => sockets[0].says({ type: "refused", peer: "me", epoch: 1, message: "m", ...more });
+    for (const more of [{ code: "no_answer" }, {}]) says(more);
+    for (const more of [{ peer: "other" }, { epoch: "1" }, { epoch: null }]) says({ code: "stream_server_died", ...more });
+    assert.deepEqual(told, []);
+    signal.offer(2, "NEXT");
+    says({ code: "stream_server_died" });
+    assert.deepEqual(told, [{ type: "refused", epoch: 1, code: "stream_server_died", message: "m" }]);
+    sockets[0].says({ type: "answer", peer: "me", epoch: 2, sdp: "B" });
+    assert.deepEqual(told.at(-1), { type: "answer", epoch: 2, sdp: "B" }, "the offer that waits still waits");
+  });
+
   test("a ping is answered", async () => {
     await connected();
     sockets[0].says({ type: "ping" });

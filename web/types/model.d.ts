@@ -130,7 +130,7 @@ export type LadderEvent = { now: number } & (
   | { type: "over" }
   | { type: "choose"; rung: "webrtc" | "vnc" }
   | { type: "signal"; up: boolean }
-  | { type: "refused"; epoch: number }
+  | { type: "refused"; epoch: number; code?: string }
   | { type: "connection"; epoch: number; state: RTCPeerConnectionState }
   | { type: "picture"; epoch: number; relay: boolean }
   | { type: "frame"; epoch: number }

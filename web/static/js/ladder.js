@@ -1,5 +1,6 @@
 import { backoff } from "./backoff.js";
 import { LIMITS } from "./limits.js";
+import { SERVER_DIED } from "./signal.js";
 
 /** @import { LadderCommand, LadderEvent, Rung } from "../../types/model" */
 
@@ -143,9 +144,19 @@ export class Ladder {
     if (!peer) return false;
     if (event.type === "picture") Object.assign(peer, { picture: true, relay: event.relay, frameAt: event.now });
     else if (event.type === "relay") peer.relay = event.relay;
-    else if (event.type === "refused") peer.dead = true;
+    else if (event.type === "refused") this.#refused(peer, event.code);
     else if (event.type === "connection") peer.dead ||= event.state === "failed" || event.state === "closed";
     return true;
+  }
+
+  /**
+   * A peer on the screen whose server died is no failed try, however young.
+   * @param {Peer} peer
+   * @param {string} [code]
+   */
+  #refused(peer, code) {
+    peer.dead = true;
+    if (code === SERVER_DIED && peer === this.#peer) peer.counted = true;
   }
 
   /** @param {number} epoch @param {number} now */

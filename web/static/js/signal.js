@@ -20,6 +20,9 @@ export const WAITS = Object.freeze({
 /** An unknown session is believed only when the server says so this often in a row. */
 const MISSING_TIMES = 2;
 
+/** Why every peer of the machine is dead: its stream server is. */
+export const SERVER_DIED = "stream_server_died";
+
 const OPEN = 1;
 
 /**
@@ -221,8 +224,10 @@ export class Signal {
 
   /** @param {unknown} epoch @param {{ code?: string, message?: string }} why */
   #refused(epoch, { code = "", message = "" }) {
-    if (this.#offer?.epoch !== epoch) return;
-    this.#offer = null;
+    const waits = this.#offer?.epoch === epoch;
+    // The one refusal that comes after an answer, to a peer that may be on the screen.
+    if (!waits && !(code === SERVER_DIED && Number.isInteger(epoch))) return;
+    if (waits) this.#offer = null;
     this.#tell({ type: "refused", epoch: Number(epoch), code, message });
   }
 

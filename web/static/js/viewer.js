@@ -156,7 +156,7 @@ export class Viewer {
   #heard(event) {
     if (event.type === "session") return this.#gotSession(event.session);
     if (event.type === "answer") return void this.#gotAnswer(event.epoch, event.sdp);
-    if (event.type === "refused") return this.#happen({ type: "refused", epoch: event.epoch });
+    if (event.type === "refused") return this.#happen({ type: "refused", epoch: event.epoch, code: event.code });
     if (event.type === "reachable") {
       this.#reachable = event.up;
       this.#on.changed();
