@@ -40,6 +40,9 @@ from transom.vault.service import VaultService
 
 log = structlog.get_logger(__name__)
 SHIPPED_PROVIDERS = REPOSITORY / "providers"
+DAY_MS = 86_400_000
+PRUNE_S = 3600.0
+"""Seconds between two removals of old lines from the audit trail."""
 VAULT_DEADLINE_S = 15.0
 """Seconds for the vault to make or prove its key at the start."""
 
@@ -62,6 +65,8 @@ class Composition:
         prepare(settings)
         if (digest := self.images.current()) is not None:
             self.images.root(digest)
+        else:
+            log.warning("there is no image: no session can start", mend="transom image build")
         await self.store.open()
         self.quality = Quality()
         self.driver = self._driver()
@@ -136,6 +141,7 @@ class Composition:
             self._tasks = [
                 asyncio.create_task(self.sessions.adopter.keep_looking(), name="adopt"),
                 asyncio.create_task(self._prove_vault(), name="vault"),
+                asyncio.create_task(self._prune_audit(), name="audit"),
             ]
 
     async def _prove_vault(self) -> None:
@@ -144,6 +150,14 @@ class Composition:
                 await self.vault.public_key()
         except (TransomError, TimeoutError) as error:
             log.error("the vault cannot take credentials", reason=str(error) or "it took too long")
+
+    async def _prune_audit(self) -> None:
+        while True:
+            try:
+                await self.store.prune_audit(before=now_ms() - self.settings.audit_days * DAY_MS)
+            except TransomError as error:
+                log.warning("old lines of the audit trail stay", reason=error.message)
+            await asyncio.sleep(PRUNE_S)
 
     async def close(self) -> None:
         """Let go of everything in reverse; keepers and machines live on."""

@@ -92,6 +92,8 @@ class Settings(BaseSettings):
     """A failed machine's folder with its logs is kept this long for inspection."""
     forget_seconds: int = Field(7 * 86400, ge=60, le=365 * 86400)
     """Rows of sessions that are over are kept this long."""
+    audit_days: int = Field(365, ge=1, le=36500)
+    """Lines of the audit trail are kept this long."""
     tick_seconds: float = Field(5.0, ge=0.05, le=60)
     """How often the reconcile loop looks by itself, events aside."""
 

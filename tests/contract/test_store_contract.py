@@ -24,7 +24,7 @@ from transom.model.errors import Conflict, NotFound, Unavailable
 from transom.model.ids import new_id
 from transom.model.session import EndReason, Session, SessionState, Signin, SigninStage
 from transom.model.user import Role, User
-from transom.store.credentials import KEPT_GENERATIONS
+from transom.store.credentials import KEPT_GENERATIONS, KEPT_LINES
 from transom.store.database import Store
 from transom.store.engine import read_url
 from transom.store.tables import metadata
@@ -402,6 +402,16 @@ async def test_old_generations_lose_their_bytes(store: Store) -> None:
     assert await store.delete_credentials(user, "demo") == count
 
 
+async def test_the_lines_of_generations_long_gone_go_too(store: Store) -> None:
+    user = await with_key(store)
+    await store.add_credential(a_credential(user, 1, provider="codex"))
+    for n in range(1, KEPT_LINES + 4):
+        await store.add_credential(a_credential(user, n))
+    assert [each.generation for each in await store.list_credentials(user)] == [1, KEPT_LINES + 3]
+    assert await store.delete_credentials(user, "demo") == KEPT_LINES
+    assert await store.delete_credentials(user, "codex") == 1
+
+
 async def test_a_credential_belongs_to_a_user_and_a_key(store: Store) -> None:
     user = await with_key(store)
     with pytest.raises(NotFound):
@@ -427,8 +437,8 @@ async def test_the_trail_is_newest_first_and_by_user(store: Store) -> None:
         await store.add_audit(at=n, user=user, **line)  # type: ignore[arg-type]
     assert [line["at"] for line in await store.list_audit(user=None, limit=10)] == [2, 1, 0]
     assert [line["at"] for line in await store.list_audit(user="usr_a", limit=1)] == [2]
-    (line,) = await store.list_audit(user="usr_b", limit=10)
-    assert line == {
+    (found,) = await store.list_audit(user="usr_b", limit=10)
+    assert found == {
         "at": 1,
         "user": "usr_b",
         "action": "credential.open",
@@ -436,6 +446,14 @@ async def test_the_trail_is_newest_first_and_by_user(store: Store) -> None:
         "outcome": "done",
         "detail": {"n": "1"},
     }
+
+
+async def test_old_lines_of_the_trail_go(store: Store) -> None:
+    for at in (1, 2, 3):
+        await store.add_audit(at=at, user="usr_a", action="x", subject="", outcome="done", detail={})
+    assert await store.prune_audit(before=3) == 2
+    assert [line["at"] for line in await store.list_audit(user=None, limit=10)] == [3]
+    assert await store.prune_audit(before=3) == 0
 
 
 # Life of the database

@@ -16,6 +16,8 @@ from transom_wire.sealing import Sealed
 
 KEPT_GENERATIONS = 3
 """Generations of a credential that keep their sealed bytes; of older ones only the line stays."""
+KEPT_LINES = 50
+"""Generations of which at least the line stays: a guest that seals anew for ever fills no disk."""
 AUDIT_LIMIT = 1000
 
 
@@ -122,6 +124,11 @@ def list_audit(connection: Connection, user: str | None, limit: int) -> Sequence
     ]
 
 
+def prune_audit(connection: Connection, before: int) -> int:
+    """Remove the lines older than `before` (Unix ms); returns how many there were."""
+    return connection.execute(delete(audit).where(audit.c.at < before)).rowcount
+
+
 def _one_at_a_time(connection: Connection, user: str) -> None:
     # SQLite's write transaction is alone already; PostgreSQL takes the user's row as the lock.
     if connection.dialect.name == "postgresql":
@@ -148,6 +155,13 @@ def _erase_old(connection: Connection, saved: Credential) -> None:
             text("NOT erased"),
         )
         .values(wrapped_key=b"", nonce=b"", ciphertext=b"", erased=True)
+    )
+    connection.execute(
+        delete(credentials).where(
+            credentials.c.user_id == saved.user,
+            credentials.c.provider == saved.provider,
+            credentials.c.generation <= saved.generation - KEPT_LINES,
+        )
     )
 
 

@@ -182,3 +182,7 @@ class Store:
 
     async def list_audit(self, *, user: str | None, limit: int) -> Sequence[Mapping[str, object]]:
         return await self._db.read(credentials.list_audit, user, limit)
+
+    async def prune_audit(self, *, before: int) -> int:
+        """Remove the lines older than `before` (Unix ms); returns how many there were."""
+        return await self._db.write(credentials.prune_audit, before)
