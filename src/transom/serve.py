@@ -45,7 +45,11 @@ LINES, LINES_S = 20, 600.0
 
 
 class CannotServe(Exception):
-    """One line for the operator, mend included."""
+    """What is wrong, and what mends it, each in a few words for the operator."""
+
+    def __init__(self, message: str, mend: str = "", code: str = "cannot_start") -> None:
+        super().__init__(f"{message}: {mend}" if mend else message)
+        self.message, self.mend, self.code = message, mend, code
 
 
 class Served(Protocol):
@@ -69,7 +73,7 @@ def serve(settings: Settings, served: Served, app: FastAPI, *, json_ready: bool)
         with _alone(settings), _listen(settings) as listener:
             asyncio.run(_run(settings, served, app, listener, json_ready))
     except CannotServe as error:
-        print(f"transom cannot start: {error}", file=sys.stderr)  # noqa: T201
+        print(_complaint(error, as_json=json_ready), file=sys.stderr)  # noqa: T201
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         return
@@ -84,8 +88,7 @@ async def _run(
         ready = await _ready(settings, served.auth, listener)
     except TransomError as error:
         await served.close()
-        mend = getattr(error, "mend", "")
-        raise CannotServe(f"{error.message}: {mend}" if mend else error.message) from None
+        raise CannotServe(error.message, str(getattr(error, "mend", "")), error.code) from None
     except BaseException:
         await served.close()
         raise
@@ -152,7 +155,9 @@ async def _check_host(driver: Driver) -> None:
         log.warning("host", what=warning.what, mend=warning.mend)
     if not probe.usable:
         problem = probe.problems[0] if probe.problems else None
-        raise CannotServe(f"{problem.what}: {problem.mend}" if problem else "this host cannot run machines")
+        if problem is None:
+            raise CannotServe("this host cannot run machines", "transom doctor")
+        raise CannotServe(problem.what, problem.mend)
 
 
 async def _ready(settings: Settings, auth: AuthService, listener: socket.socket) -> dict[str, str]:
@@ -168,6 +173,13 @@ async def _ready(settings: Settings, auth: AuthService, listener: socket.socket)
 def _announce(ready: dict[str, str], json_ready: bool) -> None:
     line = json.dumps(ready) if json_ready else f"transom ready: {ready['key_url']}"
     print(line, flush=True)  # noqa: T201
+
+
+def _complaint(error: CannotServe, *, as_json: bool) -> str:
+    """One line for standard error, or the object that every command's errors are."""
+    if not as_json:
+        return f"transom cannot start: {error}"
+    return json.dumps({"error": {"code": error.code, "message": error.message, "mend": error.mend}})
 
 
 def _url(settings: Settings, listener: socket.socket) -> str:
@@ -195,7 +207,7 @@ def _write_private(path: Path, content: dict[str, str]) -> None:
         fresh.replace(path)
     except OSError as error:
         raise CannotServe(
-            f"{path} cannot be written ({error.strerror}): make room, or its owner you"
+            f"{path} cannot be written ({error.strerror})", "make room, or its owner you"
         ) from None
 
 
@@ -215,13 +227,13 @@ def _alone(settings: Settings) -> Iterator[None]:
         settings.state.mkdir(mode=0o711, parents=True, exist_ok=True)
         file = open_lock(settings.state)
     except OSError as error:
-        raise CannotServe(f"{settings.state}: {error.strerror}; choose another with --state") from None
+        raise CannotServe(f"{settings.state}: {error.strerror}", "choose another with --state") from None
     with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             raise CannotServe(
-                f"another transom serves {settings.state}: end it, or choose another --state"
+                f"another transom serves {settings.state}", "end it, or choose another --state"
             ) from None
         yield
 
@@ -238,15 +250,16 @@ def _listen(settings: Settings) -> Iterator[socket.socket]:
         listener.listen(256)
     except (OSError, OverflowError) as error:
         listener.close()
-        raise CannotServe(_why_not(settings, error)) from None
+        raise _why_not(settings, error) from None
     with listener:
         yield listener
 
 
-def _why_not(settings: Settings, error: Exception) -> str:
+def _why_not(settings: Settings, error: Exception) -> CannotServe:
     code = getattr(error, "errno", None)
     if code == errno.EADDRINUSE:
-        return f"port {settings.port} is in use: end what listens there, or choose another with --port"
+        mend = "end what listens there, or choose another with --port"
+        return CannotServe(f"port {settings.port} is in use", mend)
     if code == errno.EACCES:
-        return f"port {settings.port} needs privileges: choose one above 1023 with --port"
-    return f"{settings.host}:{settings.port} cannot be listened on: {error}"
+        return CannotServe(f"port {settings.port} needs privileges", "choose one above 1023 with --port")
+    return CannotServe(f"{settings.host}:{settings.port} cannot be listened on: {error}")

@@ -29,7 +29,7 @@ async def probe(self):
     return Probe({usable}, (Problem("bubblewrap is missing", "apt install bubblewrap"),))
 
 NamespaceDriver.probe = probe
-serve(Settings(state=Path({state!r}), port={port}, images_dir=Path({images!r})), True)
+serve(Settings(state=Path({state!r}), port={port}, images_dir=Path({images!r})), {as_json})
 """
 
 
@@ -39,15 +39,19 @@ def state() -> Iterator[Path]:
         yield Path(folder)
 
 
-def code(state: Path, port: int = 0, usable: bool = True, images: Path | None = None) -> list[str]:
+def code(
+    state: Path, port: int = 0, usable: bool = True, images: Path | None = None, as_json: bool = False
+) -> list[str]:
     images = images or state / "images"
-    text = SERVE.format(state=str(state), port=port, usable=usable, images=str(images))
+    text = SERVE.format(state=str(state), port=port, usable=usable, images=str(images), as_json=as_json)
     return [sys.executable, "-c", text]
 
 
 @contextmanager
 def served(state: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
-    process = subprocess.Popen(code(state), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        code(state, as_json=True), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout
         line = process.stdout.readline()
@@ -112,6 +116,29 @@ def test_a_port_in_use(state: Path) -> None:
 
 def test_a_host_that_cannot_says_what_mends_it(state: Path) -> None:
     assert refused(code(state, usable=False)).endswith("bubblewrap is missing: apt install bubblewrap")
+
+
+def test_for_programs_the_refusal_is_the_error_of_every_command(state: Path) -> None:
+    command = code(state, usable=False, as_json=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert json.loads(done.stderr.splitlines()[-1]) == {
+        "error": {
+            "code": "cannot_start",
+            "message": "bubblewrap is missing",
+            "mend": "apt install bubblewrap",
+        }
+    }
+
+
+def test_a_start_without_an_image_says_what_mends_it_once(state: Path) -> None:
+    with served(state) as (process, _):
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert process.stderr
+        said = process.stderr.read()
+    assert said.count("transom image build") == 1
+    assert "there is no image" in said
 
 
 def test_a_broken_image(state: Path) -> None:
