@@ -35,7 +35,7 @@ async def get_users(who: Administrator, parts: P) -> list[Me]:
 @router.post("/api/users", status_code=201)
 async def post_user(wanted: NewUser, who: Administrator, parts: P) -> Me:
     """A new user, who signs in with a key of `POST /api/users/{id}/key`."""
-    return Me(**me(await parts.auth.add_user(wanted.name, Role(wanted.role))))
+    return Me(**me(await parts.auth.add_user(wanted.name, Role(wanted.role), by=who.user.id)))
 
 
 @router.delete("/api/users/{user}", status_code=204)
@@ -45,7 +45,7 @@ async def delete_user(user: str, who: Administrator, parts: P) -> None:
         raise Conflict("you cannot remove yourself")
     known = await found(parts, user)
     await parts.sessions.stop_all_of(known.id)
-    await parts.auth.remove_user(known.id)
+    await parts.auth.remove_user(known.id, by=who.user.id)
 
 
 @router.post("/api/users/{user}/key", status_code=201)
@@ -53,6 +53,6 @@ async def post_key(user: str, who: Administrator, parts: P, request: Request) ->
     """A key that signs this user in once."""
     known = await found(parts, user)
     parts.limits.creation(who.user.id)
-    key = await parts.auth.issue_key(known.id)
+    key = await parts.auth.issue_key(known.id, by=who.user.id)
     home = parts.settings.public_url or str(request.base_url)
     return {"key": key, "url": f"{home.rstrip('/')}/?key={quote(key, safe='')}"}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Protocol
 
 from transom.auth.secret import digest_of, new_secret
 from transom.model.clock import Clock
@@ -20,12 +21,27 @@ TOKENS_PER_USER = 50
 FIRST_NAME = "admin"
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@+-]{0,63}")
 LABEL_LIMIT = 100
+SYSTEM = "system"
+"""The user of audit lines that no user caused."""
+
+
+class AccountStore(UserStore, Protocol):
+    """Users, and the trail of what changes them."""
+
+    async def add_audit(
+        self, *, at: int, user: str, action: str, subject: str, outcome: str, detail: Mapping[str, str]
+    ) -> None:
+        """One line of the trail. Never a secret."""
 
 
 class AuthService:
-    """Signs people and programs in. Raises Unavailable where the store does."""
+    """Signs people and programs in. Raises Unavailable where the store does.
 
-    def __init__(self, store: UserStore, clock: Clock) -> None:
+    What gives or takes a way in is a line of the audit trail; no key, cookie or token leaves without its line.
+    `by` is the user who does it; nobody's doing is the server's own.
+    """
+
+    def __init__(self, store: AccountStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
 
@@ -43,26 +59,29 @@ class AuthService:
         name = next(name for name in (FIRST_NAME, *numbered) if name not in taken)
         return await self.add_user(name, Role.ADMINISTRATOR)
 
-    async def add_user(self, name: str, role: Role) -> User:
+    async def add_user(self, name: str, role: Role, *, by: str = SYSTEM) -> User:
         """A new user, who has no way in yet. Raises Invalid for the name, Conflict when it is taken."""
         folded = name.strip().lower()
         if _NAME.fullmatch(folded) is None:
             raise Invalid("a name is 1 to 64 of a-z, 0-9 and . _ @ + -, and begins with a letter or digit")
         user = User(new_id("usr"), folded, role, self._clock())
         await self._store.add_user(user)
+        await self._note(by, "user_add", user.id, name=user.name, role=user.role.value)
         return user
 
-    async def remove_user(self, user_id: str) -> None:
+    async def remove_user(self, user_id: str, *, by: str = SYSTEM) -> None:
         """Remove a user, their secrets and credentials. Raises NotFound, Conflict for the last administrator."""
         user = await self._known(user_id)
         if user.role is Role.ADMINISTRATOR and len(await self._store.list_users(Role.ADMINISTRATOR)) == 1:
             raise Conflict("this is the last administrator")
         await self._store.delete_user(user.id)
+        await self._note(by, "user_remove", user.id, name=user.name)
 
-    async def issue_key(self, user_id: str) -> str:
+    async def issue_key(self, user_id: str, *, by: str = SYSTEM) -> str:
         """A key that signs this user in once, within 24 hours. Raises NotFound."""
         await self._known(user_id)
         _, key = await self._issue("key", user_id, "", KEY_MS)
+        await self._note(by, "key_issue", user_id)
         return key
 
     async def sign_in(self, key: str) -> tuple[str, User]:
@@ -72,11 +91,14 @@ class AuthService:
             raise Unauthenticated("this key is wrong, used or expired: ask for a new one", code="bad_key")
         _, user = spent
         _, cookie = await self._issue("cookie", user.id, "", COOKIE_MS)
+        await self._note(user.id, "sign_in", user.id)
         return cookie, user
 
     async def sign_out(self, cookie: str) -> None:
         """End this cookie. Idempotent."""
-        await self._use("cookie", cookie, once=True)
+        ended = await self._use("cookie", cookie, once=True)
+        if ended is not None:
+            await self._note(ended[1].id, "sign_out", ended[1].id)
 
     async def by_cookie(self, cookie: str) -> Principal | None:
         """Whose browser this is, or None."""
@@ -96,7 +118,9 @@ class AuthService:
             raise Invalid(f"a label is at most {LABEL_LIMIT} printable characters")
         if len(await self.tokens(user_id)) >= TOKENS_PER_USER:
             raise Conflict(f"a user has at most {TOKENS_PER_USER} tokens: delete one", code="too_many_tokens")
-        return await self._issue("token", user_id, label, None)
+        id, token = await self._issue("token", user_id, label, None)
+        await self._note(user_id, "token_create", id)
+        return id, token
 
     async def keep_token(self, user_id: str, label: str, known: str | None) -> str:
         """`known` if it still signs this user in; or else a new token, in place of others of this label."""
@@ -116,7 +140,15 @@ class AuthService:
         """End one of this user's tokens; False when they have no such token."""
         if id not in {token["id"] for token in await self.tokens(user_id)}:
             return False
-        return await self._store.delete_secret(id=id, user=user_id)
+        removed = await self._store.delete_secret(id=id, user=user_id)
+        if removed:
+            await self._note(user_id, "token_remove", id)
+        return removed
+
+    async def _note(self, by: str, action: str, subject: str, **detail: str) -> None:
+        await self._store.add_audit(
+            at=self._clock(), user=by, action=action, subject=subject, outcome="done", detail=detail
+        )
 
     async def _known(self, user_id: str) -> User:
         user = await self._store.get_user(user_id)

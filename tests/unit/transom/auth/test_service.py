@@ -198,3 +198,30 @@ async def test_no_secret_is_in_the_database(tmp_path: Path, clock: Hand) -> None
         assert secret.encode() not in everything
     await store.close()
     assert sqlite3.connect(path).execute("SELECT count(*) FROM secrets").fetchone() == (3,)
+
+
+async def test_what_gives_or_takes_a_way_in_is_in_the_trail(
+    auth: AuthService, store: Store, clock: Hand
+) -> None:
+    root = await auth.administrator()
+    ada = await auth.add_user("ada", Role.USER, by=root.id)
+    key = await auth.issue_key(ada.id, by=root.id)
+    cookie, _ = await auth.sign_in(key)
+    id, token = await auth.issue_token(ada.id, "laptop")
+    assert await auth.delete_token(id, ada.id) and not await auth.delete_token(id, ada.id)
+    await auth.sign_out(cookie)
+    await auth.sign_out(cookie)
+    await auth.remove_user(ada.id, by=root.id)
+    lines = list(reversed(await store.list_audit(user=None, limit=100)))
+    assert [(line["user"], line["action"], line["subject"]) for line in lines] == [
+        ("system", "user_add", root.id),
+        (root.id, "user_add", ada.id),
+        (root.id, "key_issue", ada.id),
+        (ada.id, "sign_in", ada.id),
+        (ada.id, "token_create", id),
+        (ada.id, "token_remove", id),
+        (ada.id, "sign_out", ada.id),
+        (root.id, "user_remove", ada.id),
+    ]
+    assert {(line["at"], line["outcome"]) for line in lines} == {(clock.now, "done")}
+    assert not any(secret in str(lines) for secret in (key, cookie, token))
