@@ -108,7 +108,9 @@ def _deadline(session: Session, observed: Observed, policy: Policy) -> list[Step
     if not observed.held or observed.deadline is None:
         return []
     wanted = keeper_deadline(session, policy)
-    return [MoveDeadline(wanted)] if abs(wanted - observed.deadline) > policy.deadline_slack_ms else []
+    # Never more than half the grace: a keeper whose deadline lags by more would end a session that is watched.
+    slack = min(policy.deadline_slack_ms, policy.grace_ms // 2)
+    return [MoveDeadline(wanted)] if abs(wanted - observed.deadline) > slack else []
 
 
 def _signin(session: Session, observed: Observed) -> list[Step]:

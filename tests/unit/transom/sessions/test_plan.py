@@ -131,6 +131,13 @@ def test_the_keeper_is_told_of_a_deadline_only_when_it_is_far_off() -> None:
     assert plan(READY, replace(off, held=False), START, POLICY) == [HoldGuest()]
 
 
+def test_a_short_grace_never_lets_the_keeper_end_a_watched_session() -> None:
+    policy = replace(POLICY, grace_ms=10_000)
+    right = keeper_deadline(READY, policy)
+    assert plan(READY, replace(RUNNING, deadline=right - 5_000), START, policy) == []
+    assert plan(READY, replace(RUNNING, deadline=right - 5_001), START, policy) == [MoveDeadline(right)]
+
+
 def test_a_pending_sign_in_starts_once_its_agent_is_there() -> None:
     pending = replace(READY, signin=Signin("flw_1", "demo", SigninStage.PENDING))
     assert plan(pending, RUNNING, START, POLICY) == []
