@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from playwright.sync_api import BrowserContext, Page, sync_playwright
@@ -32,17 +33,24 @@ FLAGS = [
     "--no-first-run",
     *(["--no-sandbox"] if os.geteuid() == 0 else []),
 ]
+
+
+def page_of(markup: str) -> str:
+    """A `data:` URL of `markup`."""
+    return "data:text/html," + quote(markup)
+
+
 STYLE = "<style>body{margin:0;background:#c81e1e;font:20px monospace;color:#fff}</style>"
-FLIP = (
-    f"data:text/html,{STYLE}<body><script>let on=false;onkeydown=()=>{{on=!on;"
+FLIP = page_of(
+    f"{STYLE}<body><script>let on=false;onkeydown=()=>{{on=!on;"
     "document.body.style.background=on?'rgb(30,160,60)':'rgb(200,30,30)'}</script>"
-).replace("#", "%23")
-MOVING = (
-    f"data:text/html,{STYLE}<canvas id=c width=1200 height=560></canvas><script>const x=c.getContext('2d');let n=0;"
+)
+MOVING = page_of(
+    f"{STYLE}<canvas id=c width=1200 height=560></canvas><script>const x=c.getContext('2d');let n=0;"
     "function f(){x.fillStyle='white';x.fillRect(0,0,1200,560);x.fillStyle='black';"
     "for(let i=0;i<40;i++)x.fillText('line '+(n+i)+' the quick brown fox jumps over the lazy dog 0123456789',20,"
     "14*i-(n%14)+14);n+=2;requestAnimationFrame(f)}f()</script>"
-).replace("#", "%23")
+)
 # Watches one pixel of the picture at every drawn frame, and notes when it turns green or red.
 WATCH = """() => {
   const canvas = document.createElement('canvas'); canvas.width = canvas.height = 1;
@@ -210,6 +218,8 @@ class Bench:
 def measure(bench: Bench, counts: argparse.Namespace) -> dict[str, Any]:
     """All figures, as docs/measurements.md names them."""
     figures: dict[str, Any] = {"load_average": os.getloadavg()[0]}
+    with bench.session(MOVING) as session:
+        figures["full_motion"] = bench.flow(session, 10)
     figures["click_to_first_frame_ms"] = bench.fresh(counts.fresh)
     with bench.session(FLIP) as session:
         figures["connect_ms"] = bench.connects(session, counts.connects)
