@@ -189,7 +189,7 @@ async def test_a_viewer_that_says_goodbye_is_ended(lab: StreamLab, viewer: Viewe
     await lab.feels("press 61")
     await viewer.close()
     await lab.until(lambda: lab.state("first", 1) in ("closed", "failed"), CONSENT)
-    assert lab.felt[-1] == "release 61"
+    await lab.until(lambda: lab.felt[-1] == "release 61")
 
 
 async def test_a_viewer_that_vanishes_loses_its_keys_long_before_it_is_ended(
@@ -199,7 +199,7 @@ async def test_a_viewer_that_vanishes_loses_its_keys_long_before_it_is_ended(
     await lab.feels("press 61")
     viewer.vanish()
     await lab.until(lambda: lab.state("first", 1) == "failed", CONSENT)
-    assert lab.felt[-1] == "release 61"
+    await lab.until(lambda: lab.felt[-1] == "release 61")
     # a key held until the peer ended would have repeated some 700 times
     assert lab.felt.count("press 61") < 350
 
