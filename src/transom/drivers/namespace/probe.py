@@ -121,7 +121,9 @@ def _read(path: str) -> str | None:
 
 
 def _try(bwrap: str, uid: int | None) -> Trial:
-    told = [bwrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/", "--", "/bin/true"]
+    # With a /proc and /dev of its own, as a machine has: a container may allow namespaces and not these.
+    told = [bwrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"]
+    told += ["--proc", "/proc", "--dev", "/dev", "--", "/bin/true"]
     try:
         done = subprocess.run(
             told,
