@@ -50,6 +50,11 @@ class Actors:
     ) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(words, executable=program, stdout=subprocess.PIPE, user=user, cwd="/")
         self._all.append(process)
+        # exec closes its pipe to us a moment before the new command line can be read
+        end = time.monotonic() + 10
+        while not Path(f"/proc/{process.pid}/cmdline").read_bytes().startswith(words[0].encode()):
+            assert time.monotonic() < end
+            time.sleep(0.001)
         if DEAF in words:
             assert process.stdout is not None
             process.stdout.readline()
