@@ -37,6 +37,7 @@ from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.vault.keys import key_source
 from transom.vault.service import VaultService
+from transom_wire.exit import ExitRoute
 
 log = structlog.get_logger(__name__)
 SHIPPED_PROVIDERS = REPOSITORY / "providers"
@@ -84,7 +85,7 @@ class Composition:
             desk=desk,
             image=self.images.current,
             terms=terms(settings, self.driver.name),
-            making=Making(settings.exit, settings.limits),
+            making=Making(ExitRoute(kind=settings.exit), settings.limits),
             policy=policy(settings),
             clock=now_ms,
             tick_s=settings.tick_seconds,

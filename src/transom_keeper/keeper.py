@@ -135,7 +135,7 @@ class Keeper:
         )
         self._link = LinkRelay(sandbox.sockets.link, welcome, token, self)
         self._door = Door(self.place.public, sandbox.sockets.door, loop)
-        self._forwarder = Forwarder(sandbox.sockets.forwarder, self.config.exit)
+        self._forwarder = Forwarder(sandbox.sockets.forwarder, self.config.exit.kind)
         await self._link.start()
         await self._forwarder.start()
 
@@ -279,6 +279,7 @@ class Keeper:
             version=WIRE_VERSION,
             machine=self.config.machine,
             session=self.config.session,
+            exit=self.config.exit.exit,
             state="running" if self.exit_reason is None else "exited",
             exit_reason=self.exit_reason or "",
             started_at=self._started_at,

@@ -119,7 +119,11 @@ def arguments(
         *_namespaces(seccomp_fd, info_fd),
         *_file_system(config, facts, files),
         "--clearenv",
-        *(item for name, value in environment(config.session, init_fd).items() for item in _set(name, value)),
+        *(
+            item
+            for name, value in environment(config.session or "", init_fd).items()
+            for item in _set(name, value)
+        ),
         "--chdir",
         "/home/user",
     ]

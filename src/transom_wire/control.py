@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from transom_wire.codec import Blob, Many, Range, Text
+from transom_wire.exit import ExitName, ExitRoute
 from transom_wire.framing import MAX_FRAME
-from transom_wire.link import Id, Line, Milliseconds, Side, Url
+from transom_wire.link import Hostname, Id, Line, MachineId, Milliseconds, Side, Token, Url
+from transom_wire.vm import VmConfig
 
 Port = Annotated[int, Range(1, 65535)]
 Ufrag = Annotated[str, Text(256, r"[A-Za-z0-9+/]{4,256}")]
@@ -29,6 +31,8 @@ class Limits:
     cpu_millis: Annotated[int, Range(50, 10**6)]
     """Thousandths of a core."""
     pids: Annotated[int, Range(32, 10**6)]
+    disk_bytes: Annotated[int, Range(64 * 2**20, 2**50)] = 8 * 2**30
+    """What a machine may write over its read-only image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +41,13 @@ class KeeperConfig:
 
     TYPE: ClassVar[str] = "keeper_config"
     machine: Id
-    session: Id
+    session: Id | None
+    """None: a warm machine, which waits without identity for its Claim."""
     folder: Path
     """The machine's own folder: socket, log, exit note."""
-    driver: Annotated[str, Text(16, "namespace")]
+    driver: Annotated[str, Text(16, "namespace|qemu|firecracker")]
     image_root: Path
+    """The golden root as a folder; for a virtual machine the image's folder."""
     guest_source: Path
     """Folder that holds transom_guest and transom_wire; mounted read-only."""
     uid: Annotated[int, Range(0, 2**32 - 2)] | None
@@ -49,7 +55,7 @@ class KeeperConfig:
     width: Side
     height: Side
     start_url: Url
-    exit: Annotated[str, Text(16, "none|direct")]
+    exit: ExitRoute
     door_address: Address
     """Address of this host that viewers reach, told to them as the door's candidate and bound."""
     door_port_low: Port
@@ -57,6 +63,14 @@ class KeeperConfig:
     deadline: Milliseconds
     """Unix time in milliseconds after which the keeper ends the machine, controller or not."""
     limits: Limits
+    program: Annotated[str, Text(16, "browser|terminal")] = "browser"
+    """What the desktop starts with, and whose first window makes it ready."""
+    vm: VmConfig | None = None
+    """Set for the drivers that make virtual machines."""
+    helper: Path | None = None
+    """The root helper's socket; None where none is needed."""
+    boot_token: Token | None = None
+    """The one-use token that a restored snapshot's guest holds; None: the keeper makes one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +105,10 @@ class Snapshot:
     TYPE: ClassVar[str] = "snapshot"
     version: Annotated[int, Range(1, 1000)]
     machine: Id
-    session: Id
+    session: Id | None
+    """None while a warm machine waits."""
+    exit: ExitName | None
+    """The exit its forwarder leaves by; None for none and direct."""
     state: Annotated[str, Text(16, "starting|running|exited")]
     exit_reason: Line
     started_at: Milliseconds
@@ -159,6 +176,29 @@ class GuestMisbehaved:
 
 
 @dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """The guest has taken its identity, or why it has not: that machine is of no use then."""
+
+    TYPE: ClassVar[str] = "claim_answer"
+    session: Id
+    accepted: bool
+    reason: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What the machine uses now, each five seconds while a controller listens, and once before the end.
+
+    Decimal texts: memory_bytes, cpu_ms (since the start), pids, disk_bytes, and the counters of Snapshot
+    that begin with `exit_` (bytes_up, bytes_down, connections, failed_*), which only ever rise.
+    """
+
+    TYPE: ClassVar[str] = "usage"
+    at: Milliseconds
+    numbers: Annotated[dict[str, str], Many(64)]
+
+
+@dataclass(frozen=True, slots=True)
 class MachineExited:
     """The machine is gone."""
 
@@ -188,6 +228,32 @@ class ReleasePeer:
 
 
 @dataclass(frozen=True, slots=True)
+class SetExit:
+    """Leave by this route from now on. Tunnels of another exit end; the guest may dial again."""
+
+    TYPE: ClassVar[str] = "set_exit"
+    route: ExitRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Give a warm machine to a session: the guest gets an identity of its own, fresh random numbers and the
+    time, and starts its program afresh. Answered by ClaimAnswer. The same claim twice is answered twice; a
+    claim for another session is refused."""
+
+    TYPE: ClassVar[str] = "claim"
+    session: Id
+    width: Side
+    height: Side
+    start_url: Url
+    deadline: Milliseconds
+    machine_id: MachineId
+    hostname: Hostname
+    seed: Annotated[bytes, Blob(64)]
+    route: ExitRoute
+
+
+@dataclass(frozen=True, slots=True)
 class SetDeadline:
     """Move the deadline of last resort."""
 
@@ -210,11 +276,51 @@ class KeepAlive:
     TYPE: ClassVar[str] = "keep_alive"
 
 
-FROM_KEEPER = (Snapshot, Attached, Refused, FromGuest, RoleChanged, GuestMisbehaved, MachineExited, KeepAlive)
-TO_KEEPER = (Attach, Acknowledge, ToGuest, RegisterPeer, ReleasePeer, SetDeadline, StopMachine, KeepAlive)
+FROM_KEEPER = (
+    Snapshot,
+    Attached,
+    Refused,
+    FromGuest,
+    RoleChanged,
+    GuestMisbehaved,
+    ClaimAnswer,
+    Usage,
+    MachineExited,
+    KeepAlive,
+)
+TO_KEEPER = (
+    Attach,
+    Acknowledge,
+    ToGuest,
+    RegisterPeer,
+    ReleasePeer,
+    SetExit,
+    Claim,
+    SetDeadline,
+    StopMachine,
+    KeepAlive,
+)
 KeeperMessage = (
-    Snapshot | Attached | Refused | FromGuest | RoleChanged | GuestMisbehaved | MachineExited | KeepAlive
+    Snapshot
+    | Attached
+    | Refused
+    | FromGuest
+    | RoleChanged
+    | GuestMisbehaved
+    | ClaimAnswer
+    | Usage
+    | MachineExited
+    | KeepAlive
 )
 ControllerMessage = (
-    Attach | Acknowledge | ToGuest | RegisterPeer | ReleasePeer | SetDeadline | StopMachine | KeepAlive
+    Attach
+    | Acknowledge
+    | ToGuest
+    | RegisterPeer
+    | ReleasePeer
+    | SetExit
+    | Claim
+    | SetDeadline
+    | StopMachine
+    | KeepAlive
 )

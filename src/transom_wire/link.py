@@ -6,7 +6,8 @@ presents the link token that boot's Welcome carried.
 
 | role | who | carries |
 |---|---|---|
-| boot | the supervisor, once, for the machine's life | Progress, Ready, ServiceState, OpenStream, SetScreen, OpenUrl |
+| boot | the supervisor, for the machine's life | Progress, Ready, ServiceState, OpenStream, SetScreen, OpenUrl |
+| | and on a warm machine | Park, Identity -> Progress `parked`, `claimed` |
 | webrtc | the WebRTC server | PeerOffer, PeerClose -> PeerAnswer, PeerState |
 | signin | the sign-in agent | SigninStart, SigninCancel -> SigninState, CredentialSealed |
 | stream | one connection per OpenStream | after Welcome: raw bytes, no frames |
@@ -29,6 +30,9 @@ Url = Annotated[str, Text(8192)]
 Side = Annotated[int, Range(MIN_SIDE, MAX_SIDE)]
 Epoch = Annotated[int, Range(1, 2**31)]
 Milliseconds = Annotated[int, Range(0, 2**53)]
+MachineId = Annotated[str, Text(32, r"[0-9a-f]{32}")]
+"""What /etc/machine-id holds (machine-id(5))."""
+Hostname = Annotated[str, Text(63, r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")]
 
 ROLES = ("boot", "webrtc", "signin", "stream")
 
@@ -56,11 +60,14 @@ class Welcome:
     height: Side | None = None
     start_url: Url | None = None
     forwarder_port: Annotated[int, Range(1, 65535)] | None = None
+    warm: bool = False
+    """True: bring the desktop up and wait for Identity; `session` and `start_url` come with that."""
+    program: Annotated[str, Text(16, "browser|terminal")] = "browser"
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """A boot stage was reached: display, desktop, browser."""
+    """A boot stage was reached: display, desktop, browser; parked and claimed on a warm machine."""
 
     TYPE: ClassVar[str] = "progress"
     stage: Name
@@ -117,6 +124,32 @@ class OpenUrl:
 
     TYPE: ClassVar[str] = "open_url"
     url: Url
+
+
+@dataclass(frozen=True, slots=True)
+class Park:
+    """Asks a warm machine that is going to be saved to let go of the link: it closes it without a word and
+    dials again, with the same boot token, every 100 ms until a keeper answers. That may be another machine's:
+    the saved one runs on as many clones."""
+
+    TYPE: ClassVar[str] = "park"
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A warm machine becomes a session's. The guest mixes `seed` into the kernel's random numbers before
+    anything else, sets the clock, machine-id and host name, starts its program and services afresh, and
+    answers with Progress `claimed`."""
+
+    TYPE: ClassVar[str] = "identity"
+    session: Id
+    width: Side
+    height: Side
+    start_url: Url
+    machine_id: MachineId
+    hostname: Hostname
+    seed: Annotated[bytes, Blob(64)]
+    now: Milliseconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +298,7 @@ FROM_SIGNIN = (SigninState, CredentialSealed, Ping)
 FROM_GUEST = {"boot": FROM_BOOT, "webrtc": FROM_WEBRTC, "signin": FROM_SIGNIN}
 """What each role may send; anything else is garbage and closes that connection."""
 
-TO_BOOT = (Welcome, OpenStream, SetScreen, OpenUrl, Ping)
+TO_BOOT = (Welcome, OpenStream, SetScreen, OpenUrl, Park, Identity, Ping)
 TO_WEBRTC = (Welcome, PeerOffer, PeerClose, Ping)
 TO_SIGNIN = (Welcome, SigninStart, SigninCancel, CredentialStored, Ping)
 TO_GUEST = {"boot": TO_BOOT, "webrtc": TO_WEBRTC, "signin": TO_SIGNIN}
@@ -277,6 +310,8 @@ ToGuestMessage = (
     OpenStream
     | SetScreen
     | OpenUrl
+    | Park
+    | Identity
     | PeerOffer
     | PeerClose
     | SigninStart

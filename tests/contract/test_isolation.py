@@ -18,6 +18,7 @@ from tests.support.machine_lab import Lab, Machine, state_folder
 from transom.model.ids import new_id
 from transom_keeper.sandbox import argv0, tag_of
 from transom_wire.control import RegisterPeer
+from transom_wire.exit import DIRECT
 
 pytestmark = pytest.mark.machine
 
@@ -319,7 +320,7 @@ async def test_no_module_is_wanted_after_the_rights_are_gone(lab: Lab) -> None:
     os.environ["no_proxy"] = os.environ["NO_PROXY"] = ""
     print(json.dumps([ask(url) for url in urls]))
     """
-    async with lab.machine(lab.spec(exit="direct")) as machine:
+    async with lab.machine(lab.spec(exit=DIRECT)) as machine:
         answers = await tell(machine, ask)
         assert all(isinstance(each, str) or each >= 400 for each in answers)  # type: ignore[attr-defined]
         for _ in range(2):

@@ -38,6 +38,7 @@ from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.vault.keys import key_source
 from transom.vault.service import VaultService
+from transom_wire.exit import NO_ROUTE
 from transom_wire.link import PeerOffer, Progress, Ready
 
 KEEP_OPEN = 3_600_000
@@ -73,7 +74,7 @@ class Api:
             desk=self.desk,
             image=lambda: IMAGE,
             terms=terms,
-            making=Making("none", self.settings.limits),
+            making=Making(NO_ROUTE, self.settings.limits),
             policy=POLICY,
             clock=now_ms,
             tick_s=self.settings.tick_seconds,

@@ -17,6 +17,7 @@ from transom.sessions.steps import Policy
 from transom.sessions.wire import Sessions, wire
 from transom.stream.broker import Broker
 from transom_wire.control import Limits
+from transom_wire.exit import NO_ROUTE
 
 IMAGE = "sha256-" + "0" * 64
 POLICY = Policy(
@@ -64,7 +65,7 @@ class Controller:
             desk=self.desk,
             image=lambda: IMAGE,
             terms=Terms("fake", 8 * 3600, 1800, per_user, in_all),
-            making=Making("none", Limits(2**30, 1000, 512)),
+            making=Making(NO_ROUTE, Limits(2**30, 1000, 512)),
             policy=POLICY,
             clock=self.clock,
             tick_s=0.05,

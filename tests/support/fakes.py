@@ -11,6 +11,7 @@ from transom.model.errors import Conflict, DriverError, NotFound, Unavailable
 from transom.model.ids import new_id, session_id
 from transom.model.machine import MachineSpec, MachineState, Probe
 from transom.model.session import Session, SessionState, Signin, SigninStage
+from transom_wire import WIRE_VERSION
 from transom_wire.codec import encode
 from transom_wire.control import (
     Acknowledge,
@@ -145,9 +146,10 @@ class FakeKeeper:
 
     def snapshot(self) -> Snapshot:
         return Snapshot(
-            version=1,
+            version=WIRE_VERSION,
             machine=self.spec.machine,
             session=self.spec.session,
+            exit=None,
             state="running" if self.alive else "exited",
             exit_reason=self.exit_reason,
             started_at=START,

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from transom_wire.control import KeeperConfig, Limits
+from transom_wire.exit import NO_ROUTE
 
 _CONFIG = KeeperConfig(
     machine="mch_" + "a" * 20,
@@ -18,7 +19,7 @@ _CONFIG = KeeperConfig(
     width=1280,
     height=720,
     start_url="about:blank",
-    exit="none",
+    exit=NO_ROUTE,
     door_address="127.0.0.1",
     door_port_low=43000,
     door_port_high=43999,

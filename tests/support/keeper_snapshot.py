@@ -12,6 +12,7 @@ _SNAPSHOT = Snapshot(
     version=WIRE_VERSION,
     machine="mch_" + "a" * 20,
     session="ses_" + "a" * 20,
+    exit=None,
     state="running",
     exit_reason="",
     started_at=1,

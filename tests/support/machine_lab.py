@@ -21,6 +21,7 @@ from transom.model.machine import MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
 from transom_wire.codec import decode, encode
 from transom_wire.control import Acknowledge, FromGuest, KeeperMessage, Limits, ToGuest
+from transom_wire.exit import NO_ROUTE, ExitRoute
 from transom_wire.link import FROM_GUEST, PeerAnswer, PeerOffer
 
 PATIENCE = 30.0
@@ -60,7 +61,12 @@ class Lab:
         return NamespaceDriver(self.folder, self.image, guest or self.guest, "127.0.0.1", (42000, 42999))
 
     def spec(
-        self, machine: str = "", *, seconds: float = 300.0, slot: int | None = None, exit: str = "none"
+        self,
+        machine: str = "",
+        *,
+        seconds: float = 300.0,
+        slot: int | None = None,
+        exit: ExitRoute = NO_ROUTE,
     ) -> MachineSpec:
         machine = machine or new_id("mch")
         self.made.append(machine)

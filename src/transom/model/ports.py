@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Protocol
 
 from transom.model.credential import Credential, CredentialFileContent
-from transom.model.machine import MachineSpec, MachineState, Probe
+from transom.model.machine import DriverFlags, MachineSpec, MachineState, Probe
 from transom.model.session import Session, Signin
 from transom.model.user import Role, User
 from transom_wire.control import ControllerMessage, KeeperMessage, Snapshot
+from transom_wire.exit import ExitRoute
 from transom_wire.link import CredentialSealed, SigninState, ToGuestMessage
 
 
@@ -33,9 +34,14 @@ class Driver(Protocol):
     """How machines are made; `drivers/contract.py` says in prose what each call promises."""
 
     name: str
+    flags: DriverFlags
 
     async def probe(self) -> Probe:
         """Say whether this host can."""
+
+    async def prepare(self, image: str) -> None:
+        """Save what makes machines of `image` start faster (a snapshot). Idempotent; may take minutes; the rest
+        works without. Raises DriverError."""
 
     async def create(self, spec: MachineSpec) -> None:
         """Make the machine; return once its keeper answers. Idempotent. Raises DriverError."""
@@ -54,6 +60,14 @@ class Driver(Protocol):
 
     async def purge(self, machine: str) -> None:
         """Remove a kept folder. Idempotent."""
+
+
+class Egress(Protocol):
+    """How users leave for the internet."""
+
+    async def route(self, user: str) -> ExitRoute:
+        """The route for this user's machines now: their lease, made if they have none. Never raises: a user
+        for whom there is no exit gets kind `none` with the reason."""
 
 
 class SessionStore(Protocol):

@@ -31,6 +31,7 @@ from transom.sessions.steps import (
 )
 from transom.sessions.world import World
 from transom_wire.control import ControllerMessage, Limits, SetDeadline
+from transom_wire.exit import ExitRoute
 
 log = structlog.get_logger(__name__)
 SIGNIN_DEADLINE_S = 15.0
@@ -59,7 +60,7 @@ class GuestHold(Protocol):
 class Making:
     """What every machine of this controller has in common."""
 
-    exit: str
+    exit: ExitRoute
     limits: Limits
 
 

@@ -17,12 +17,13 @@ from transom.model.errors import Unavailable
 from transom.model.ids import machine_id
 from transom.model.machine import MachineSpec
 from transom_wire.control import Acknowledge, Limits, SetDeadline, Snapshot, ToGuest
+from transom_wire.exit import NO_ROUTE
 from transom_wire.link import PeerAnswer, PeerState, Ping, Progress, Ready, SetScreen, SigninState
 
 SESSION = a_session().id
 MACHINE = machine_id(SESSION)
 SPEC = MachineSpec(
-    MACHINE, SESSION, 0, "sha256-0", 1280, 720, "about:blank", "none", START, Limits(2**30, 1000, 512)
+    MACHINE, SESSION, 0, "sha256-0", 1280, 720, "about:blank", NO_ROUTE, START, Limits(2**30, 1000, 512)
 )
 
 

@@ -1,0 +1,1 @@
+"""Exits: pool, leases, health, and what a forwarder is told."""
