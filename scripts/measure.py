@@ -22,17 +22,9 @@ from urllib.parse import quote
 
 import httpx
 from playwright.sync_api import BrowserContext, Page, sync_playwright
+from viewer_browser import launch, signed_in
 
-FLAGS = [
-    "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-gpu",
-    "--no-first-run",
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-]
+SIZE = {"width": 1400, "height": 900}
 
 
 def page_of(markup: str) -> str:
@@ -110,10 +102,8 @@ def machine_cpu(session: str) -> float:
 class Bench:
     """One server, one browser, sessions made and ended as the figures need them."""
 
-    def __init__(self, url: str, token: str, context: BrowserContext) -> None:
-        self.url = url
-        self.context = context
-        self.http = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=30)
+    def __init__(self, url: str, api: httpx.Client, context: BrowserContext) -> None:
+        self.url, self.http, self.context = url, api, context
 
     def state(self, session: str) -> dict[str, Any]:
         found: dict[str, Any] = self.http.get(f"/api/sessions/{session}").raise_for_status().json()
@@ -251,16 +241,13 @@ def main() -> int:
     counts = parser.parse_args()
     token = counts.token_file.read_text().strip()
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-        context = browser.new_context(viewport={"width": 1400, "height": 900})
-        bench = Bench(counts.url, token, context)
-        me = bench.http.get("/api/me").json()["id"]
-        key = bench.http.post(f"/api/users/{me}/key").raise_for_status().json()["key"]
-        page = context.new_page()
-        page.goto(f"{counts.url}/?key={key}")
-        page.wait_for_url("**/dashboard/remote-cli")
-        page.close()
-        figures = measure(bench, counts)
+        browser = launch(playwright)
+        headers = {"Authorization": f"Bearer {token}"}
+        with (
+            httpx.Client(base_url=counts.url, headers=headers, timeout=30) as api,
+            signed_in(browser, api, viewport=SIZE) as context,
+        ):
+            figures = measure(Bench(counts.url, api, context), counts)
         browser.close()
     json.dump(figures, sys.stdout, indent=2)
     print()

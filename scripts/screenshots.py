@@ -11,41 +11,15 @@ from __future__ import annotations
 
 import argparse
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+from viewer_browser import launch, signed_in
 
-FLAGS = [
-    "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    "--disable-background-networking",
-    "--force-device-scale-factor=1",
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-]
 SIZE = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
 LIVE = "() => window.transom && window.transom.state === 'live'"
-
-
-@contextmanager
-def viewer(
-    browser: Browser, api: httpx.Client, scheme: str, size: dict[str, int]
-) -> Iterator[BrowserContext]:
-    """A signed-in context, by a one-use key of its own."""
-    me = api.get("/api/me").raise_for_status().json()["id"]
-    key = api.post(f"/api/users/{me}/key").raise_for_status().json()["key"]
-    context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
-    page = context.new_page()
-    page.goto(f"{api.base_url}?key={key}")
-    page.wait_for_url("**/dashboard/remote-cli")
-    page.close()
-    try:
-        yield context
-    finally:
-        context.close()
 
 
 def dashboard(context: BrowserContext, url: str, to: Path) -> None:
@@ -79,7 +53,6 @@ def main() -> None:
     parser.add_argument("--token", default=os.environ.get("TRANSOM_TOKEN"), help="default: $TRANSOM_TOKEN")
     parser.add_argument("--to", type=Path, default=Path("docs/pictures"))
     parser.add_argument("--provider", default="demo")
-    parser.add_argument("--browser", default="/usr/bin/chromium")
     options = parser.parse_args()
     if not options.token:
         parser.error("--token or TRANSOM_TOKEN is needed")
@@ -88,13 +61,13 @@ def main() -> None:
     headers = {"Authorization": f"Bearer {options.token}"}
     with httpx.Client(base_url=url, headers=headers, timeout=30) as api, sync_playwright() as playwright:
         made = api.post("/api/sessions", json={"provider": options.provider}).raise_for_status().json()["id"]
-        browser = playwright.chromium.launch(executable_path=options.browser, args=FLAGS)
+        browser = launch(playwright, "--force-device-scale-factor=1")
         try:
             for scheme in ("light", "dark"):
-                with viewer(browser, api, scheme, SIZE) as context:
+                with signed_in(browser, api, viewport=SIZE, color_scheme=scheme) as context:
                     session(context, url, made, options.to / f"session-{scheme}.png")
                     dashboard(context, url, options.to / f"dashboard-{scheme}.png")
-            with viewer(browser, api, "light", PHONE) as context:
+            with signed_in(browser, api, viewport=PHONE, color_scheme="light") as context:
                 session(context, url, made, options.to / "session-phone.png")
         finally:
             browser.close()

@@ -2,31 +2,20 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from scripts import viewer_browser
 
 from tests.support.server import Server
-
-FLAGS = [
-    "--allow-loopback-in-peer-connection",
-    "--disable-features=WebRtcHideLocalIpsWithMdns",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-gpu",
-    "--no-first-run",
-    *(["--no-sandbox"] if os.geteuid() == 0 else []),
-]
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        browser = viewer_browser.launch(playwright)
         try:
             yield browser
         finally:
@@ -36,18 +25,9 @@ def chromium() -> Iterator[Browser]:
 @contextmanager
 def signed_in(browser: Browser, server: Server) -> Iterator[BrowserContext]:
     """A context whose cookie came from a one-use key, as a person's does."""
-    with server.client() as client:
-        me = client.get("/api/me").json()
-        key = client.post(f"/api/users/{me['id']}/key").raise_for_status().json()["key"]
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    page = context.new_page()
-    page.goto(f"{server.url}/?key={key}")
-    page.wait_for_url("**/dashboard/remote-cli")
-    page.close()
-    try:
+    size = {"width": 1400, "height": 900}
+    with server.client() as client, viewer_browser.signed_in(browser, client, viewport=size) as context:
         yield context
-    finally:
-        context.close()
 
 
 def wait_rung(page: Page, *rungs: str, seconds: float = 20) -> None:
