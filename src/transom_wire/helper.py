@@ -65,7 +65,8 @@ class StartJail:
     """Start the configured firecracker under its jailer: a user, a chroot, a group and a namespace of its own.
 
     Descriptors: the network namespace, kernel, initramfs, rootfs, config drive, overlay (writable), console
-    log (append), then, to restore: snapshot state, snapshot memory.
+    (its standard output and error: a pipe's write end), then, to restore or to save: snapshot state, snapshot
+    memory (read-only to restore, writable to save). They appear in the jail under vm.JAIL_*.
     """
 
     TYPE: ClassVar[str] = "start_jail"
@@ -74,6 +75,8 @@ class StartJail:
     owner: Uid
     limits: Limits
     restore: bool
+    save: bool = False
+    """A snapshot will be saved: two writable files come along. Never with `restore`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,13 @@ CONFIG_MAGIC = b"transom-config-1\n"
 CONFIG_BYTES = 64 * 1024
 """The config drive: CONFIG_MAGIC, then one JSON object, then zeros."""
 
+JAIL_API = "/run/firecracker.socket"
+JAIL_KERNEL, JAIL_INITRAMFS, JAIL_ROOTFS = "/kernel", "/initramfs", "/rootfs"
+JAIL_CONFIG, JAIL_OVERLAY = "/config", "/overlay"
+JAIL_STATE, JAIL_MEMORY = "/state", "/memory"
+"""Where a jailed Firecracker finds its files, each a descriptor that came to the root helper: the same in every
+jail, so that a snapshot loads in any."""
+
 HostPath = Annotated[str, Text(1000, r"/[^\x00]*")]
 
 
