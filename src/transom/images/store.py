@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from transom.images import manifest, tree
+from transom.images import guest_archive, manifest, tree
 from transom.images.errors import ImageError
 from transom.images.manifest import DIGEST, Manifest
 
@@ -62,6 +62,16 @@ class ImageStore:
         """The root file system of a whole image. Raises ImageError."""
         self.manifest(digest)
         return self.folder / digest / "root"
+
+    def folder_of(self, digest: str) -> Path:
+        """The folder of a whole image: `root/`, and a virtual machine's parts. Raises ImageError."""
+        self.manifest(digest)
+        return self.folder / digest
+
+    def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path:
+        """The image's initramfs with the staged `guest` code behind it, kept in `cache`. Raises ImageError."""
+        initramfs = self.folder_of(digest) / "initramfs.cpio"
+        return guest_archive.combine(initramfs, guest, cache, digest)
 
     def manifest(self, digest: str) -> Manifest:
         """The manifest of a whole image: readable, rightly named, landmarks in place. Raises ImageError."""
