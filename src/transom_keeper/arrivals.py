@@ -1,7 +1,7 @@
 """Sockets bound inside the machine, as they arrive outside: what they must be, or the machine is refused.
 
-They come from the trusted init before anything of the user's has run, and are checked all the same: a
-sandbox whose network namespace is the host's would otherwise hold its listeners on the host's loopback.
+They come from the trusted init before anything of the user's has run, or from the root helper, and are
+checked all the same: a machine whose network namespace is the host's would hold its listeners on the host's own.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ def _as_socket(descriptor: int) -> socket.socket:
         raise ArrivalError("a descriptor arrived that is no socket") from error
 
 
-def check(sockets: list[socket.socket]) -> MachineSockets:
-    """Return them by use: link, forwarder, then the door's. Raises ArrivalError."""
+def check(sockets: list[socket.socket], address: str = LOOPBACK) -> MachineSockets:
+    """Return them by use: link, forwarder, then the door's; all bound to `address`. Raises ArrivalError."""
     link, forwarder, *door = sockets
-    _check_listener(link, LINK_PORT)
-    _check_listener(forwarder, FORWARDER_PORT)
+    _check_listener(link, address, LINK_PORT)
+    _check_listener(forwarder, address, FORWARDER_PORT)
     for each in door:
-        _check_datagram(each)
+        _check_datagram(each, address)
     if len({each.getsockname()[1] for each in door}) != len(door):
         raise ArrivalError("two of the door's sockets have one port")
     _check_namespace(sockets)
@@ -89,27 +89,27 @@ def check(sockets: list[socket.socket]) -> MachineSockets:
     return MachineSockets(link, forwarder, door)
 
 
-def _check_kind(each: socket.socket, kind: socket.SocketKind, protocol: int) -> tuple[str, int]:
+def _check_kind(each: socket.socket, kind: socket.SocketKind, protocol: int, address: str) -> int:
     if (each.family, each.type) != (socket.AF_INET, kind):
         raise ArrivalError(f"a socket of family {each.family:d} and type {each.type:d} arrived")
     if each.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) != protocol:
         raise ArrivalError("a socket of another protocol arrived")
-    address, port = each.getsockname()
-    if address != LOOPBACK:
-        raise ArrivalError("a socket arrived that is not bound to the machine's loopback")
-    return address, port
+    bound, port = each.getsockname()
+    if bound != address:
+        raise ArrivalError(f"a socket arrived that is not bound to the machine's {address}")
+    return int(port)
 
 
-def _check_listener(each: socket.socket, port: int) -> None:
-    _, bound = _check_kind(each, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+def _check_listener(each: socket.socket, address: str, port: int) -> None:
+    bound = _check_kind(each, socket.SOCK_STREAM, socket.IPPROTO_TCP, address)
     if bound != port:
         raise ArrivalError(f"a listener on port {bound} arrived, {port} expected")
     if not each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         raise ArrivalError(f"the socket on port {port} does not listen")
 
 
-def _check_datagram(each: socket.socket) -> None:
-    _, bound = _check_kind(each, socket.SOCK_DGRAM, socket.IPPROTO_UDP)
+def _check_datagram(each: socket.socket, address: str) -> None:
+    bound = _check_kind(each, socket.SOCK_DGRAM, socket.IPPROTO_UDP, address)
     if bound == 0:
         raise ArrivalError("a door socket arrived that is not bound")
     with contextlib.suppress(OSError):

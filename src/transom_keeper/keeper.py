@@ -17,11 +17,11 @@ from pathlib import Path
 
 from transom_keeper.cgroups import Groups
 from transom_keeper.control import ControlServer
+from transom_keeper.deadline import Deadline, now_ms
 from transom_keeper.door import Door
 from transom_keeper.forwarder import Forwarder
-from transom_keeper.launch import Sandbox, launch
 from transom_keeper.link import LinkRelay
-from transom_keeper.log import GuestOutput
+from transom_keeper.machine import Launcher, LaunchError, Machine
 from transom_keeper.outbox import Outbox
 from transom_keeper.sandbox import FORWARDER_PORT
 from transom_keeper.splice import Stream
@@ -44,10 +44,6 @@ from transom_wire.link import GuestMessage, Progress, Ready, Welcome
 
 logger = logging.getLogger("keeper")
 
-DEADLINE_LOOK_SECONDS = 15.0
-"""The clock of the wall is looked at this often: it may jump, and the host may have slept."""
-ALARM_SLACK_SECONDS = 60
-"""So long after the deadline the kernel ends a keeper that does not do so itself, and with it the machine."""
 LINGER_SECONDS = 60.0
 """A keeper stays this long after its machine, for a controller to come and hear of it."""
 LINGER_PRECIOUS_SECONDS = 900.0
@@ -56,6 +52,8 @@ LINGER_LOOK_SECONDS = 0.25
 SEEN_SECONDS = 1.0
 """After a controller has heard: time for it to acknowledge and to look once more."""
 MOST_STAGES = 15
+SAVED = "its snapshot is saved"
+"""How a machine ends that was made for nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +64,7 @@ class Place:
     public: socket.socket
     groups: Groups
     allowed_uids: frozenset[int]
-    folder: Path
-    tag: str
-    bwrap: str
-    guest_output: GuestOutput
-
-
-def now_ms() -> int:
-    """Milliseconds since the epoch."""
-    return time.time_ns() // 1_000_000
+    launcher: Launcher
 
 
 @dataclass(slots=True)
@@ -85,45 +75,51 @@ class Keeper:
     place: Place
     outbox: Outbox = field(default_factory=Outbox)
     exit_reason: str | None = None
-    _deadline: int = 0
+    deadline: Deadline = field(init=False)
     _started_at: int = 0
     _stages: dict[str, str] = field(default_factory=dict)
     _size: tuple[int, int] = (0, 0)
     _door_port: int = 0
     _terminated: bool = False
-    _deadline_moved: asyncio.Event = field(default_factory=asyncio.Event)
     _stop: asyncio.Future[str] | None = None
     _seen_at: float | None = None
+    _machine: Machine | None = None
+    _saving: asyncio.Task[None] | None = None
+    _parked: asyncio.Event = field(default_factory=asyncio.Event)
     _link: LinkRelay | None = None
     _door: Door | None = None
     _forwarder: Forwarder | None = None
     _control: ControlServer | None = None
 
     def __post_init__(self) -> None:
-        self._deadline, self._started_at = self.config.deadline, now_ms()
+        self.deadline, self._started_at = Deadline(self.config.deadline), now_ms()
         self._size = (self.config.width, self.config.height)
         self._door_port = self.place.public.getsockname()[1]
 
-    async def start(self) -> Sandbox:
+    async def start(self) -> Machine:
         """Start the machine and everything around it. Raises LaunchError."""
         loop = asyncio.get_running_loop()
         self._stop = loop.create_future()
         loop.add_signal_handler(signal.SIGTERM, self._terminate)
-        self._arm()
-        sandbox, init = await launch(
-            self.place.bwrap, self.config, self.place.tag, self.place.groups, self.place.guest_output
-        )
+        self.deadline.arm()
+        self._machine = machine = await self.place.launcher()
+        try:
+            token = self.config.boot_token or secrets.token_urlsafe(32)
+            await self._open_ways(machine, token)
+            await machine.begin(token)
+        except BaseException:
+            await machine.kill()
+            raise
         self.place.groups.close()
-        token = secrets.token_urlsafe(32)
-        await self._open_ways(sandbox, token)
-        with init:
-            await loop.sock_sendall(init, token.encode())
         self._control = ControlServer(self.place.control, self, self.place.allowed_uids)
         await self._control.start()
+        if self.config.vm is not None and self.config.vm.save_snapshot is not None:
+            folder = Path(self.config.vm.save_snapshot)
+            self._saving = asyncio.ensure_future(self._save(machine, token, folder))
         logger.info("machine %s runs", self.config.machine)
-        return sandbox
+        return machine
 
-    async def _open_ways(self, sandbox: Sandbox, token: str) -> None:
+    async def _open_ways(self, machine: Machine, token: str) -> None:
         loop = asyncio.get_running_loop()
         welcome = Welcome(
             version=WIRE_VERSION,
@@ -132,33 +128,49 @@ class Keeper:
             height=self.config.height,
             start_url=self.config.start_url,
             forwarder_port=FORWARDER_PORT,
+            warm=self.config.session is None,
+            program=self.config.program,
         )
-        self._link = LinkRelay(sandbox.sockets.link, welcome, token, self)
-        self._door = Door(self.place.public, sandbox.sockets.door, loop)
-        self._forwarder = Forwarder(sandbox.sockets.forwarder, self.config.exit.kind)
+        self._link = LinkRelay(machine.sockets.link, welcome, token, self)
+        self._door = Door(self.place.public, machine.sockets.door, loop, agent_address=machine.agent_address)
+        self._forwarder = Forwarder(machine.sockets.forwarder, self.config.exit.kind)
         await self._link.start()
         await self._forwarder.start()
 
-    async def run(self, sandbox: Sandbox) -> None:
+    async def run(self, machine: Machine) -> None:
         """Until the machine has ended and somebody, or nobody in time, has heard of it."""
         assert self._stop is not None and self._control is not None
-        ended = asyncio.ensure_future(sandbox.wait())
+        ended = asyncio.ensure_future(machine.wait())
         watch = asyncio.ensure_future(self._watch_deadline())
         await asyncio.wait({ended, self._stop}, return_when=asyncio.FIRST_COMPLETED)
         watch.cancel()
         reason = self._stop.result() if self._stop.done() else ended.result()
-        await sandbox.kill()
+        if self._saving is not None:
+            self._saving.cancel()
+        await machine.kill()
         await ended
         self.exit_reason = reason[:500]
         logger.info("machine %s ended: %s", self.config.machine, reason)
         self._note_exit()
         await self._close_ways()
-        signal.alarm(0)
+        self.deadline.disarm()
         await self._control.tell_exit(self.exit_reason)
         await self._linger()
         await self._control.close()
         with contextlib.suppress(OSError):
             os.unlink("keeper.sock")
+
+    async def _save(self, machine: Machine, token: str, folder: Path) -> None:
+        """Once the guest is parked: part from it, and make the snapshot that this machine is for."""
+        assert self._link is not None
+        await self._parked.wait()
+        try:
+            await self._link.part()
+            await machine.save(token, folder)
+        except (LaunchError, TimeoutError, OSError) as error:
+            self._ask_stop(f"its snapshot cannot be saved: {error}")
+        else:
+            self._ask_stop(SAVED)
 
     async def _close_ways(self) -> None:
         if self._link is not None:
@@ -195,18 +207,8 @@ class Keeper:
         if self._stop is not None and not self._stop.done():
             self._stop.set_result(reason)
 
-    def _arm(self) -> None:
-        """A keeper whose loop hangs past the deadline is ended by the kernel."""
-        left = (self._deadline - now_ms()) // 1000
-        signal.alarm(min(max(0, left) + ALARM_SLACK_SECONDS, 2**31 - 1))
-
     async def _watch_deadline(self) -> None:
-        while (left := (self._deadline - now_ms()) / 1000) > 0:
-            self._deadline_moved.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(min(left, DEADLINE_LOOK_SECONDS)):
-                    await self._deadline_moved.wait()
-            self._arm()
+        await self.deadline.passed()
         self._ask_stop("its deadline has passed")
 
     def received(self, role: str, message: GuestMessage, body: bytes) -> None:
@@ -225,11 +227,15 @@ class Keeper:
         if stage in self._stages or (stage != "ready" and len(self._stages) >= MOST_STAGES):
             return
         self._stages[stage] = str(at)
+        if stage == "parked":
+            self._parked.set()
 
     def role_changed(self, role: str, connected: bool) -> None:
         """The link's sink."""
         if connected and role == "boot":
             self._reached("guest", now_ms())
+            if self._machine is not None:
+                self._machine.heard()
         logger.info("link role %s %s", role, "connected" if connected else "went away")
         if self._control is not None:
             self._control.deliver(RoleChanged(role=role, connected=connected))
@@ -266,8 +272,7 @@ class Keeper:
             case ReleasePeer(peer) if self._door is not None:
                 self._door.release(peer)
             case SetDeadline(deadline):
-                self._deadline = deadline
-                self._deadline_moved.set()
+                self.deadline.move(deadline)
             case StopMachine(reason):
                 self._ask_stop(f"stopped: {reason}")
             case _:
@@ -283,17 +288,21 @@ class Keeper:
             state="running" if self.exit_reason is None else "exited",
             exit_reason=self.exit_reason or "",
             started_at=self._started_at,
-            deadline=self._deadline,
+            deadline=self.deadline.at,
             door_address=self.config.door_address,
             door_port=self._door_port,
             stages=dict(self._stages),
             roles=self._link.roles if self._link is not None and self.exit_reason is None else (),
             width=self._size[0],
             height=self._size[1],
-            warnings=tuple(each[:500] for each in self.place.groups.warnings[:16]),
+            warnings=self._warnings(),
             peers=self._door.peers()[:64] if self._door is not None and self.exit_reason is None else (),
             counters=self._counters(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        found = (*self.place.groups.warnings, *(self._machine.warnings() if self._machine else ()))
+        return tuple(each[:500] for each in found[:16])
 
     def _counters(self) -> dict[str, str]:
         counters: dict[str, str] = {}

@@ -17,10 +17,12 @@ from transom_keeper import seccomp
 from transom_keeper.arrivals import ArrivalError, MachineSockets, receive
 from transom_keeper.cgroups import Groups
 from transom_keeper.log import GuestOutput
+from transom_keeper.machine import LaunchError
 from transom_keeper.privileges import limit_resources
 from transom_keeper.sandbox import (
     COMMAND,
     GUEST_MOUNT,
+    LOOPBACK,
     ImageError,
     ImageFacts,
     arguments,
@@ -33,10 +35,6 @@ ARRIVAL_SECONDS = 15.0
 """From exec of bubblewrap to the machine's sockets; 0.1 s on a quiet host."""
 KILL_SECONDS = 5.0
 LINE_BYTES = 4096
-
-
-class LaunchError(Exception):
-    """The sandbox did not start; says why in words for the operator."""
 
 
 def look_at(root: Path, wanted: list[str]) -> ImageFacts:
@@ -58,8 +56,31 @@ class Sandbox:
     process: asyncio.subprocess.Process
     output: GuestOutput
     sockets: MachineSockets
+    init: socket.socket
+    """To the first process inside, which waits for the boot token."""
     init_pidfd: int | None
     reading: asyncio.Task[None]
+    agent_address: str = LOOPBACK
+
+    async def begin(self, token: str) -> None:
+        """Hand the boot token over: the guest's own code begins. Raises LaunchError."""
+        with self.init:
+            try:
+                async with asyncio.timeout(ARRIVAL_SECONDS):
+                    await asyncio.get_running_loop().sock_sendall(self.init, token.encode())
+            except OSError as error:
+                raise LaunchError(f"the sandbox's init is gone: {error}") from error
+
+    def heard(self) -> None:
+        """Nothing depends on it."""
+
+    async def save(self, token: str, folder: Path) -> None:
+        """A sandbox shares its host's kernel, which saves nothing. Raises LaunchError."""
+        raise LaunchError("a sandbox has no snapshots")
+
+    def warnings(self) -> tuple[str, ...]:
+        """None of its own."""
+        return ()
 
     async def wait(self) -> str:
         """Wait for the end; the words for it."""
@@ -81,7 +102,8 @@ class Sandbox:
         self.close()
 
     def close(self) -> None:
-        """Let go of the first process's descriptor."""
+        """Let go of the first process's descriptors."""
+        self.init.close()
         if self.init_pidfd is not None:
             os.close(self.init_pidfd)
             self.init_pidfd = None
@@ -105,13 +127,8 @@ async def end(process: asyncio.subprocess.Process) -> None:
                 await process.wait()
 
 
-async def launch(
-    bwrap: str, config: KeeperConfig, tag: str, groups: Groups, output: GuestOutput
-) -> tuple[Sandbox, socket.socket]:
-    """Start the machine; return it and the init's socket, on which the boot token is awaited.
-
-    Raises LaunchError.
-    """
+async def launch(bwrap: str, config: KeeperConfig, tag: str, groups: Groups, output: GuestOutput) -> Sandbox:
+    """Start the machine up to its init, which waits for the boot token. Raises LaunchError."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
     info_read, info_write = os.pipe()
@@ -130,7 +147,7 @@ async def launch(
     reading = asyncio.get_running_loop().create_task(_read_lines(process, output))
     try:
         sockets = await _arrivals(ours, process)
-        return Sandbox(process, output, sockets, _pidfd_of_init(info_read), reading), ours
+        return Sandbox(process, output, sockets, ours, _pidfd_of_init(info_read), reading)
     except (ArrivalError, TimeoutError, OSError) as error:
         await end(process)
         with contextlib.suppress(TimeoutError):

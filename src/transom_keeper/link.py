@@ -24,7 +24,7 @@ from transom_keeper.splice import Stream
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import decode, encode
 from transom_wire.framing import MAX_FRAME, FrameError
-from transom_wire.link import FROM_GUEST, GuestMessage, Hello, OpenStream, Ping, Welcome
+from transom_wire.link import FROM_GUEST, GuestMessage, Hello, OpenStream, Park, Ping, Welcome
 
 logger = logging.getLogger("keeper.link")
 
@@ -51,6 +51,8 @@ class LinkLimits:
     connections: int = 48
     streams: int = 16
     unsent: int = 2 * 2**20
+    part_seconds: float = 30.0
+    """A guest that emulation makes slow, or whose disk is, may need a part of it to hear."""
 
 
 class LinkSink(Protocol):
@@ -116,6 +118,15 @@ class LinkRelay:
         for task in list(self._open):
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
+
+    async def part(self) -> None:
+        """Answer nobody new, ask the guest to let go of the link, wait until it has. Raises TimeoutError."""
+        if self._server is not None:
+            self._server.close()
+        self.send("boot", encode(Park()))
+        async with asyncio.timeout(self.limits.part_seconds):
+            while self._open:
+                await asyncio.wait(set(self._open))
 
     def send(self, role: str, body: bytes) -> bool:
         """Queue an encoded message for `role`; False, and counted, when it is not connected."""
@@ -228,6 +239,8 @@ class LinkRelay:
             height=told.height,
             start_url=told.start_url,
             forwarder_port=told.forwarder_port,
+            warm=told.warm,
+            program=told.program,
         )
 
     async def _read(self, role: str, framed: Framed) -> None:

@@ -19,13 +19,16 @@ import socket
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 from transom_keeper import cgroups, log
 from transom_keeper.control import bind
 from transom_keeper.keeper import Keeper, Place
-from transom_keeper.launch import LaunchError
+from transom_keeper.launch import launch
+from transom_keeper.log import GuestOutput
+from transom_keeper.machine import Launcher, LaunchError
 from transom_keeper.privileges import drop
 from transom_keeper.sandbox import tag_of
 from transom_wire.codec import WireError, decode
@@ -107,9 +110,6 @@ def _pass_on(reader: int) -> None:
 
 def prepare(config: KeeperConfig, starter: int) -> Place:
     """Everything that wants rights or the machine's folder. Raises StartError, OSError."""
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        raise StartError("bubblewrap is not installed", "apt-get install bubblewrap")
     folder = Path(config.folder)
     os.chdir(folder)
     _claim(folder)
@@ -118,20 +118,26 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
     tag = tag_of(folder)
     control = bind(SOCKET)
     public = bind_door(config.door_address, config.door_port_low, config.door_port_high)
+    groups = _make_groups(config, tag)
     place = Place(
         control=control,
         public=public,
-        groups=_make_groups(config, tag),
+        groups=groups,
         allowed_uids=frozenset({0, starter, starter if config.uid is None else config.uid}),
-        folder=folder,
-        tag=tag,
-        bwrap=bwrap,
-        guest_output=output,
+        launcher=_launcher(config, tag, groups, output),
     )
     if config.uid is not None:
         for name in (".", LOG, GUEST_LOG):
             os.chown(name, config.uid, config.uid, follow_symlinks=False)
     return place
+
+
+def _launcher(config: KeeperConfig, tag: str, groups: cgroups.Groups, output: GuestOutput) -> Launcher:
+    """How this driver's machines are made, with all in hand that wants rights. Raises StartError, OSError."""
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        raise StartError("bubblewrap is not installed", "apt-get install bubblewrap")
+    return partial(launch, bwrap, config, tag, groups, output)
 
 
 def _make_groups(config: KeeperConfig, tag: str) -> cgroups.Groups:
@@ -206,9 +212,9 @@ def preload() -> None:
 async def keep(config: KeeperConfig, place: Place, report: int) -> None:
     """Run the machine; the first word goes to `report`."""
     keeper = Keeper(config, place)
-    sandbox = await keeper.start()
+    machine = await keeper.start()
     _report(report, {"ready": True, "pid": os.getpid()})
-    await keeper.run(sandbox)
+    await keeper.run(machine)
 
 
 def _report(descriptor: int, word: dict[str, object]) -> None:

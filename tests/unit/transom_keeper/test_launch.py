@@ -6,8 +6,9 @@ import pytest
 
 from tests.support.keeper_config import config
 from transom_keeper.cgroups import Groups
-from transom_keeper.launch import LaunchError, ending, launch, look_at
+from transom_keeper.launch import ending, launch, look_at
 from transom_keeper.log import BoundedFile, GuestOutput
+from transom_keeper.machine import LaunchError
 
 
 def test_what_an_image_holds(tmp_path: Path) -> None:

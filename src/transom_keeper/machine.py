@@ -1,0 +1,44 @@
+"""What a keeper needs of the machine it keeps, whichever way that was made."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Protocol
+
+from transom_keeper.arrivals import MachineSockets
+
+
+class LaunchError(Exception):
+    """The machine did not start; says why in words for the operator."""
+
+
+class Machine(Protocol):
+    """A machine whose ways in and out are there. In the order of its life: `begin`, `wait`, `kill`."""
+
+    sockets: MachineSockets
+    agent_address: str
+    """Where the guest's ICE agent listens, as seen from the door's inner sockets."""
+
+    async def begin(self, token: str) -> None:
+        """Let the guest's first own program run; `token` is what its boot shows on the link. Raises LaunchError."""
+
+    def heard(self) -> None:
+        """The guest has shown its token: whatever it was started from, it lives."""
+
+    async def wait(self) -> str:
+        """Wait for the end; the words for it."""
+
+    async def kill(self) -> None:
+        """End every process of the machine; they are gone when this returns. Before `begin` too."""
+
+    async def save(self, token: str, folder: Path) -> None:
+        """Make the snapshot `folder` of a guest that has let go of its link; the machine does not run on.
+        Raises LaunchError, also where this kind of machine has no snapshots."""
+
+    def warnings(self) -> tuple[str, ...]:
+        """What is weaker than asked, in words for the operator."""
+
+
+Launcher = Callable[[], Awaitable[Machine]]
+"""Makes the machine, once, after rights were dropped. Raises LaunchError."""
