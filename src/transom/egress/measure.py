@@ -1,0 +1,128 @@
+"""Asks an echo service for our address, through an exit or without one.
+
+A machine's traffic never takes this way: it is the controller's own question, with a deadline, a size limit,
+no redirects, no cookies and no settings of the environment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import ssl
+import time
+from dataclasses import dataclass
+
+import httpx
+
+from transom.egress.answer import LIMIT, BadAnswer, read_address
+from transom.model.exit import Upstream
+
+DEADLINE_S = 10.0
+"""Seconds for the whole of one question."""
+CONNECT_S = 6.0
+"""Seconds for the connection, or for one part of the answer."""
+HEADERS = {"User-Agent": "transom-exit-check", "Accept": "text/plain, application/json", "Accept-Encoding": "identity"}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """The question went through."""
+
+    address: str | None
+    """None where there is no echo service to ask: then only the exit's port was tried."""
+    latency_ms: float
+
+
+class NotMeasured(Exception):
+    """It did not; the message says why in words, and holds nothing of the answer or the credentials."""
+
+
+async def through(upstream: Upstream, echo: str | None) -> Measured:
+    """Our address by this exit; without an echo service, whether its port answers. Raises NotMeasured."""
+    if echo is None:
+        return await _port_answers(upstream)
+    return await _ask(echo, _proxy(upstream))
+
+
+async def direct(echo: str) -> Measured:
+    """This host's own address. Raises NotMeasured."""
+    return await _ask(echo, None)
+
+
+def _proxy(upstream: Upstream) -> httpx.Proxy:
+    host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
+    login = (upstream.username, upstream.password or "") if upstream.username is not None else None
+    context = ssl.create_default_context() if upstream.scheme == "https" else None
+    return httpx.Proxy(f"{upstream.scheme}://{host}:{upstream.port}", auth=login, ssl_context=context)
+
+
+async def _ask(echo: str, proxy: httpx.Proxy | None) -> Measured:
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            body = await _fetch(echo, proxy)
+        return Measured(read_address(body), (time.monotonic() - started) * 1000)
+    except TimeoutError:
+        raise NotMeasured("no answer in time") from None
+    except BadAnswer as error:
+        raise NotMeasured(str(error)) from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        raise NotMeasured(_words(error)) from None
+
+
+async def _fetch(echo: str, proxy: httpx.Proxy | None) -> bytes:
+    limits = httpx.Limits(max_connections=1, max_keepalive_connections=0)
+    async with (
+        httpx.AsyncClient(
+            proxy=proxy,
+            trust_env=False,
+            follow_redirects=False,
+            timeout=CONNECT_S,
+            limits=limits,
+            headers=HEADERS,
+        ) as client,
+        client.stream("GET", echo) as answer,
+    ):
+        if answer.status_code != 200:
+            raise NotMeasured(_refusal(answer.status_code))
+        body = b""
+        async for chunk in answer.aiter_raw(LIMIT):
+            body += chunk
+            if len(body) > LIMIT:
+                raise BadAnswer("the echo service said too much")
+        return body
+
+
+def _refusal(status: int) -> str:
+    if status == 407:
+        return "the exit refuses the user name or password"
+    if 300 <= status < 400:
+        return "the answer was a redirect"
+    return f"the answer was {status}"
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, httpx.ProxyError):
+        return _refusal(407) if "407" in str(error) else "the exit refused the connection to the echo service"
+    if isinstance(error, httpx.TimeoutException):
+        return "no answer in time"
+    if isinstance(error, httpx.ConnectError):
+        return "the exit cannot be reached"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the exit answered nonsense, or closed in the middle"
+    return "the connection through the exit failed"
+
+
+async def _port_answers(upstream: Upstream) -> Measured:
+    started = time.monotonic()
+    try:
+        async with asyncio.timeout(CONNECT_S):
+            _, writer = await asyncio.open_connection(upstream.host, upstream.port)
+    except TimeoutError:
+        raise NotMeasured("no answer in time") from None
+    except (socket.gaierror, UnicodeError):
+        raise NotMeasured("the exit's name was not found") from None
+    except OSError:
+        raise NotMeasured("the exit cannot be reached") from None
+    writer.close()
+    return Measured(None, (time.monotonic() - started) * 1000)
