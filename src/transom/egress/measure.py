@@ -21,7 +21,11 @@ DEADLINE_S = 10.0
 """Seconds for the whole of one question."""
 CONNECT_S = 6.0
 """Seconds for the connection, or for one part of the answer."""
-HEADERS = {"User-Agent": "transom-exit-check", "Accept": "text/plain, application/json", "Accept-Encoding": "identity"}
+HEADERS = {
+    "User-Agent": "transom-exit-check",
+    "Accept": "text/plain, application/json",
+    "Accept-Encoding": "identity",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ def covers(pattern: str, inner: str) -> bool:
 def _split(text: str) -> tuple[str, str | None]:
     if text.startswith("["):
         host, _, tail = text[1:].partition("]")
-        return host, tail[1:] if tail.startswith(":") else None if not tail else tail
+        return host, tail.removeprefix(":") if tail else None
     if text.count(":") > 1:
         return text, None
     host, colon, port = text.partition(":")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Protocol
 
+from transom.model.alert import Alert
 from transom.model.credential import Credential, CredentialFileContent
+from transom.model.exit import Counted, Decision, Exit, Health, Lists, Pool
 from transom.model.machine import DriverFlags, MachineSpec, MachineState, Probe
 from transom.model.session import Session, Signin
 from transom.model.user import Role, User
@@ -65,9 +67,9 @@ class Driver(Protocol):
 class Egress(Protocol):
     """How users leave for the internet."""
 
-    async def route(self, user: str) -> ExitRoute:
-        """The route for this user's machines now: their lease, made if they have none. Never raises: a user
-        for whom there is no exit gets kind `none` with the reason."""
+    async def route(self, user: str, provider: str | None = None) -> ExitRoute:
+        """The route for this user's machines now, on which `provider` is signed in to: their lease, made if they
+        have none. Never raises: a user for whom there is no exit gets kind `none` with the reason."""
 
 
 class SessionStore(Protocol):
@@ -182,3 +184,72 @@ class SigninDesk(Protocol):
 
     async def cancel(self, session: Session) -> Signin | None:
         """Cancel the session's flow, if one is under way."""
+
+
+class SecretBox(Protocol):
+    """Keeps small secrets of the operator's, as exits' passwords: sealed at rest, opened for use."""
+
+    async def seal_secret(self, name: str, secret: bytes) -> bytes:
+        """A record that only this vault opens, and only under this name. Raises VaultError."""
+
+    async def open_secrets(self, records: Mapping[str, bytes]) -> Mapping[str, bytes]:
+        """The secrets by name; those that cannot be opened are left out. Raises VaultError."""
+
+
+class ExitStore(Protocol):
+    """Exits and leases at rest. Every call is one transaction. Raises Unavailable."""
+
+    async def pool(self) -> Pool: ...
+
+    async def decide(self, plan: Callable[[Pool], Decision], *, at: int) -> tuple[Pool, Decision]:
+        """Ask the pure `plan` about the pool as it is, and commit what it says, one decision at a time. Returns
+        the pool as it is then, and the decision. A lease of a user who is gone is left out."""
+
+    async def add(self, offered: Sequence[Exit]) -> tuple[int, int]:
+        """Add those whose upstream is not there yet: how many (were added, were known)."""
+
+    async def replace_sealed(self, sealed: Mapping[str, bytes | None]) -> None: ...
+
+    async def remove(
+        self, exit: str, plan: Callable[[Pool], Decision], *, at: int
+    ) -> tuple[Pool, Decision] | None:
+        """Decide about its users and remove it; None when it does not exist."""
+
+    async def set_draining(self, exit: str, draining: bool) -> bool: ...
+    async def save_health(self, exit: str, health: Health) -> None: ...
+    async def save_address(self, exit: str, address: str, at: int) -> str | None:
+        """Returns the address that was known before."""
+
+    async def count(self, moved: Sequence[Counted]) -> None: ...
+    async def counted_of(self, machine: str) -> Counted | None: ...
+    async def usage(self, user: str | None) -> Sequence[Counted]: ...
+    async def prune_usage(self, *, before: int) -> int: ...
+    async def set_lists(self, kind: str, subject: str, lists: Lists | None) -> None: ...
+    async def lists(self) -> Mapping[tuple[str, str], Lists]: ...
+
+
+class AlertStore(Protocol):
+    """Alerts at rest."""
+
+    async def add_alert(self, alert: Alert) -> int:
+        """Returns its number."""
+
+    async def list_alerts(self, limit: int) -> Sequence[Alert]:
+        """Newest first."""
+
+    async def acknowledge(self, number: int, *, by: str, at: int) -> bool:
+        """False when there is none of that number."""
+
+
+class AlertSink(Protocol):
+    """Takes in what an operator should know."""
+
+    async def raised(self, alert: Alert) -> None:
+        """Keep it and tell whoever is to be told. Never raises."""
+
+
+class KeeperSender(Protocol):
+    """The way to the keepers of living sessions."""
+
+    async def tell(self, session: str, message: ControllerMessage) -> bool:
+        """Send to the session's keeper; False when it cannot be reached now."""

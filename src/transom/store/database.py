@@ -15,6 +15,7 @@ from transom.model.session import Session
 from transom.model.user import Role, User
 from transom.store import credentials, sessions, users
 from transom.store.engine import in_memory, prepare_file, read_url
+from transom.store.exit_store import ExitRows
 from transom.store.schema import prepare_schema
 from transom.store.transactions import Transactions
 
@@ -35,6 +36,8 @@ class Store:
         self._transactions: Transactions | None = None
         self._noting: set[str] = set()
         self._noting_lock = threading.Lock()
+        self.exits = ExitRows(lambda: self._db)
+        """Exits, leases and alerts."""
 
     async def open(self) -> None:
         """Connect, and migrate if the schema is older. Raises Unavailable, in words for the operator."""

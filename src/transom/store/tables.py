@@ -157,3 +157,82 @@ audit = Table(
     Column("outcome", Line, nullable=False),
     Column("detail", Json, nullable=False),
 )
+
+exits = Table(
+    "exits",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("label", Line, nullable=False),
+    Column("scheme", Text, nullable=False),
+    Column("host", Line, nullable=False),
+    Column("port", Integer, nullable=False),
+    # An empty name is none: a NULL would make every such row unique.
+    Column("username", Line, nullable=False),
+    Column("sealed", LargeBinary),
+    Column("region", Line, nullable=False),
+    Column("tags", Json, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("draining", Boolean, nullable=False),
+    Column("health", Json, nullable=False),
+    Column("address", Text),
+    Column("address_at", BigInteger, nullable=False),
+    Column("bytes_up", BigInteger, nullable=False),
+    Column("bytes_down", BigInteger, nullable=False),
+    UniqueConstraint("scheme", "host", "port", "username", name="exits_upstream"),
+)
+
+exit_leases = Table(
+    "exit_leases",
+    metadata,
+    Column("user_id", Text, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("exit_id", Text, ForeignKey("exits.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("since", BigInteger, nullable=False),
+    Column("shared", Boolean, nullable=False),
+    Column("asked", Boolean, nullable=False),
+    Column("word", Line, nullable=False),
+    # Whatever a program does wrong: two users whose leases are their own are never on one exit.
+    Index(
+        "exit_leases_alone",
+        "exit_id",
+        unique=True,
+        sqlite_where=text("NOT shared"),
+        postgresql_where=text("NOT shared"),
+    ),
+)
+
+exit_usage = Table(
+    "exit_usage",
+    metadata,
+    Column("machine", Text, primary_key=True),
+    Column("exit_id", Text, primary_key=True),
+    # No foreign keys: what was used stays countable when exit, user and session are gone.
+    Column("user_id", Text, nullable=False, index=True),
+    Column("session", Text, nullable=False, index=True),
+    Column("bytes_up", BigInteger, nullable=False),
+    Column("bytes_down", BigInteger, nullable=False),
+    Column("connections", BigInteger, nullable=False),
+    Column("failed", BigInteger, nullable=False),
+    Column("at", BigInteger, nullable=False),
+)
+
+exit_lists = Table(
+    "exit_lists",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("subject", Line, primary_key=True),
+    Column("allow", Json, nullable=False),
+    Column("deny", Json, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("text", Line, nullable=False),
+    Column("exit_id", Text),
+    Column("user_id", Text),
+    Column("acknowledged_at", BigInteger),
+    Column("acknowledged_by", Text),
+)
