@@ -15,8 +15,8 @@ from transom.api.parts import Parts
 from transom.api.views import Views
 from transom.auth.limits import RateLimiter
 from transom.auth.service import AuthService
-from transom.drivers.namespace.driver import NamespaceDriver
-from transom.drivers.namespace.stage import stage
+from transom.drivers.local import local_driver
+from transom.drivers.stage import stage
 from transom.guests.guests import Guests
 from transom.images.store import ImageStore
 from transom.model.clock import now_ms
@@ -116,15 +116,7 @@ class Composition:
             guest_source = stage(settings.state / "guest")
         except OSError as error:
             raise DriverError(f"the guest's code cannot be staged: {error.strerror}") from error
-        return NamespaceDriver(
-            settings.machines,
-            self.images,
-            guest_source,
-            settings.door_address,
-            (settings.door_port_low, settings.door_port_high),
-            uid_base=settings.uid_base,
-            current_image=self.images.current,
-        )
+        return local_driver(settings, self.images, guest_source)
 
     async def _watch(self) -> None:
         for row in await self.store.list_sessions(living=True):

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from transom_wire import screen
 from transom_wire.control import Limits
+from transom_wire.helper import HELPER_SOCKET
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Words = Annotated[tuple[str, ...], NoDecode]
@@ -97,10 +98,30 @@ class Settings(BaseSettings):
     tick_seconds: float = Field(5.0, ge=0.05, le=60)
     """How often the reconcile loop looks by itself, events aside."""
 
+    driver: Literal["namespace", "qemu", "firecracker"] = "namespace"
+    """How machines are made. Unset: sandboxes on this host's own kernel; `qemu` and `firecracker` make virtual
+    machines, each with a kernel of its own, and need the root helper."""
+    helper_socket: Path = Path(HELPER_SOCKET)
+    """Socket of the root helper. Unset: where its service unit puts it."""
+    qemu: Path = Path("/usr/bin/qemu-system-x86_64")
+    """QEMU's program, below `/usr`. Unset: Debian's."""
+    firecracker: Path = Path("/usr/local/bin/firecracker")
+    """Firecracker's program, for its version; which one the root helper starts, its own setting says."""
+    accelerator: Literal["auto", "kvm", "tcg"] = "auto"
+    """What runs a virtual machine's instructions. Unset: KVM where `/dev/kvm` works, else emulation (tcg), which
+    is slow."""
+    vm_cpus: int = Field(2, ge=1, le=64)
+    """Processors of a virtual machine; `cpu_millis` bounds what they get of the host's."""
+    program: Literal["browser", "terminal"] = "browser"
+    """What a desktop starts with. Unset: Chromium; a terminal is for emulated machines, in which Chromium takes a
+    minute."""
+
     memory_mib: int = Field(2048, ge=256, le=1048576)
     """Memory of one machine."""
     cpu_millis: int = Field(2000, ge=100, le=1000000)
     """Thousandths of a core for one machine."""
+    disk_mib: int = Field(8192, ge=64, le=16777216)
+    """What one machine may write over its read-only image, in memory or on disk as its driver has it."""
     pids: int = Field(1024, ge=64, le=1000000)
     """Processes and threads of one machine."""
     uid_base: int = Field(1_900_000_000, ge=1000, le=2**31)
@@ -189,4 +210,9 @@ class Settings(BaseSettings):
     @property
     def limits(self) -> Limits:
         """What one machine may use."""
-        return Limits(memory_bytes=self.memory_mib * MIB, cpu_millis=self.cpu_millis, pids=self.pids)
+        return Limits(
+            memory_bytes=self.memory_mib * MIB,
+            cpu_millis=self.cpu_millis,
+            pids=self.pids,
+            disk_bytes=self.disk_mib * MIB,
+        )

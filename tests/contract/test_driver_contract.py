@@ -13,7 +13,8 @@ import time
 import pytest
 
 from tests.support.machine_lab import Lab, alive, now_ms, opened, until
-from transom.drivers.namespace import remains
+from transom.drivers import remains
+from transom.drivers.keepers import Host
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.model.errors import DriverError, Unavailable
 from transom.model.ids import new_id
@@ -333,9 +334,8 @@ async def test_orphans_are_found_without_a_folder(lab: Lab) -> None:
 
 async def test_another_state_folder_s_machines_are_not_ours(lab: Lab) -> None:
     async with lab.machine():
-        stranger = NamespaceDriver(
-            lab.state / "other" / "machines", lab.image, lab.guest, "127.0.0.1", (42000, 42999)
-        )
+        host = Host(lab.state / "other" / "machines", lab.guest, "127.0.0.1", (42000, 42999))
+        stranger = NamespaceDriver(host, lab.image)
         assert await stranger.observe() == {}
 
 

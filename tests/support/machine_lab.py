@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.image import GoldenImage
-from transom.drivers.namespace import remains
+from transom.drivers import remains
+from transom.drivers.keepers import Host
 from transom.drivers.namespace.driver import NamespaceDriver
-from transom.drivers.namespace.stage import packages, stage
+from transom.drivers.stage import packages, stage
 from transom.model.ids import new_id, session_id
 from transom.model.machine import MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
@@ -58,7 +59,8 @@ class Lab:
 
     def another_controller(self, guest: Path | None = None) -> NamespaceDriver:
         """A driver that knows nothing but the folder."""
-        return NamespaceDriver(self.folder, self.image, guest or self.guest, "127.0.0.1", (42000, 42999))
+        host = Host(self.folder, guest or self.guest, "127.0.0.1", (42000, 42999))
+        return NamespaceDriver(host, self.image)
 
     def spec(
         self,

@@ -84,19 +84,10 @@ def image(settings: Settings) -> Iterator[Finding]:
 
 def sandbox(settings: Settings) -> Iterator[Finding]:
     """Whether this host can run machines: user namespaces, cgroups, and what else the driver needs."""
-    from transom.drivers.namespace.driver import NamespaceDriver
+    from transom.drivers.local import local_driver
     from transom.images.store import ImageStore
 
-    images = ImageStore(settings.images_dir)
-    driver = NamespaceDriver(
-        settings.machines,
-        images,
-        Path(__file__).resolve().parents[2],
-        settings.door_address,
-        (settings.door_port_low, settings.door_port_high),
-        uid_base=settings.uid_base,
-        current_image=images.current,
-    )
+    driver = local_driver(settings, ImageStore(settings.images_dir), Path(__file__).resolve().parents[2])
     probe = asyncio.run(asyncio.wait_for(driver.probe(), PROBE_SECONDS))
     for problem in probe.problems:
         yield Finding("machines", Standing.PROBLEM, problem.what, problem.mend)

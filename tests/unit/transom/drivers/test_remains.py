@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from transom.drivers.namespace import remains
+from transom.drivers import remains
 from transom.model.ids import new_id
 from transom_keeper.sandbox import argv0, tag_of
 

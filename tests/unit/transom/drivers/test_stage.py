@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from transom.drivers.namespace.stage import packages, stage
+from transom.drivers.stage import packages, stage
 
 
 def source(tmp_path: Path, content: str = "x = 1\n") -> Path:

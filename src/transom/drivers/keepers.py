@@ -1,0 +1,278 @@
+"""What every driver shares whose keepers run on the controller's own host: it starts, finds and ends them.
+
+A machine has a folder of its own below `Host.folder`; its keeper holds that folder's lock, serves a socket in
+it, and is its machine's parent. So a driver of this kind says only what a keeper is told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from transom.drivers import channel, remains
+from transom.model.errors import DriverError, Unavailable
+from transom.model.ids import is_id
+from transom.model.machine import DriverFlags, MachineSpec, MachineState
+from transom.model.ports import KeeperChannel
+from transom_wire.codec import WireError, decode, encode
+from transom_wire.control import KeeperConfig
+from transom_wire.framing import pack
+
+UID_BASE = 1_900_000_000
+"""Plus a machine's slot: users of nobody, in a range that neither systemd nor subuid allocations hand out."""
+SLOTS = 2001
+"""Slots are below the greatest `sessions_max`, and one is for what `prepare` makes: so many users may be a
+machine's."""
+REPORT_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class KeeperDeadlines:
+    """Seconds."""
+
+    create: float = 30.0
+    status: float = 5.0
+    grace: float = 5.0
+    """From the keeper's SIGTERM to everybody's SIGKILL."""
+    destroy: float = 15.0
+    groups: float = 5.0
+    channel: channel.ChannelDeadlines = field(default_factory=channel.ChannelDeadlines)
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """This host, as every keeper on it is told."""
+
+    folder: Path
+    """Holds a folder for each machine."""
+    guest_source: Path
+    """The staged guest code; its name is its digest."""
+    door_address: str
+    door_ports: tuple[int, int]
+    uid_base: int = UID_BASE
+    python: str = sys.executable
+    deadlines: KeeperDeadlines = field(default_factory=KeeperDeadlines)
+
+    @property
+    def uids(self) -> range:
+        """Who a machine may be when the controller is root."""
+        return range(self.uid_base, self.uid_base + SLOTS)
+
+    def uid(self, slot: int) -> int | None:
+        """Who the machine of `slot` is; None: whoever we are."""
+        return self.uid_base + slot if os.geteuid() == 0 else None
+
+
+class KeptDriver:
+    """A Driver but for `probe`, `prepare` and what the keeper is told; see `drivers/contract.py`."""
+
+    name: str
+    flags: DriverFlags
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._folder = host.folder.absolute()
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    def _describe(self, spec: MachineSpec, config: KeeperConfig) -> KeeperConfig:
+        """`config` with what this driver's machines need besides. May block. Raises DriverError."""
+        raise NotImplementedError
+
+    async def create(self, spec: MachineSpec) -> None:
+        """Make the machine; return once its keeper answers. Raises DriverError."""
+        folder = self._place(spec.machine)
+        async with self._lock(spec.machine):
+            if await asyncio.to_thread(remains.starting, self._folder, spec.machine, self._host.uids):
+                await self._wait_for(spec.machine, folder)
+                return
+            if (folder / remains.EXIT_NOTE).exists():
+                raise DriverError("this machine has run and ended")
+            await self._remove(spec.machine, keep_folder=False)
+            config = await asyncio.to_thread(self._config, spec, folder)
+            await asyncio.to_thread(self._make_folder, folder)
+            try:
+                await self._start(config)
+            except DriverError:
+                await self._remove(spec.machine, keep_folder=False)
+                raise
+
+    async def observe(self) -> Mapping[str, MachineState]:
+        """Every machine of this folder that anything is left of."""
+        return await asyncio.to_thread(self._observe)
+
+    async def attach(self, machine: str) -> KeeperChannel:
+        """Become the machine's controller. Raises Unavailable."""
+        return await channel.attach(self._known(machine), self._host.deadlines.channel)
+
+    async def open_stream(self, machine: str, kind: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A raw byte stream to the machine's `kind`. Raises Unavailable."""
+        return await channel.open_stream(self._known(machine), kind, self._host.deadlines.channel)
+
+    async def destroy(self, machine: str, *, keep_folder: bool) -> None:
+        """End the machine, remove what it left. Raises DriverError when something will not go."""
+        self._place(machine)
+        async with self._lock(machine):
+            await self._remove(machine, keep_folder=keep_folder)
+        self._locks.pop(machine, None)
+
+    async def purge(self, machine: str) -> None:
+        """Remove a kept folder. Raises DriverError."""
+        await self.destroy(machine, keep_folder=False)
+
+    def _place(self, machine: str) -> Path:
+        if not is_id(machine, "mch"):
+            raise DriverError("that is not a machine's id")
+        return self._folder / machine
+
+    def _known(self, machine: str) -> Path:
+        if not is_id(machine, "mch"):
+            raise Unavailable("there is no such machine")
+        return self._folder / machine
+
+    def _lock(self, machine: str) -> asyncio.Lock:
+        return self._locks.setdefault(machine, asyncio.Lock())
+
+    def _config(self, spec: MachineSpec, folder: Path) -> KeeperConfig:
+        host = self._host
+        low, high = host.door_ports
+        config = KeeperConfig(
+            machine=spec.machine,
+            session=spec.session,
+            folder=str(folder),
+            driver=self.name,
+            image_root="/",
+            guest_source=str(host.guest_source.absolute()),
+            uid=host.uid(spec.slot),
+            width=spec.width,
+            height=spec.height,
+            start_url=spec.start_url,
+            exit=spec.exit,
+            door_address=host.door_address,
+            door_port_low=low,
+            door_port_high=high,
+            deadline=spec.deadline,
+            limits=spec.limits,
+            program=spec.program,
+        )
+        try:
+            return decode(encode(self._describe(spec, config)), (KeeperConfig,))
+        except WireError as error:
+            raise DriverError(f"such a machine cannot be made: {error}") from error
+
+    def _make_folder(self, folder: Path) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._folder.chmod(0o711)
+            remains.note_bases(self._folder)
+            folder.mkdir(mode=0o700)
+        except OSError as error:
+            raise DriverError(
+                f"no folder for the machine: {error}", mend=f"make room in {self._folder}, or its owner you"
+            ) from error
+
+    async def _start(self, config: KeeperConfig) -> None:
+        """Start a keeper and read its one line. Raises DriverError."""
+        told = ("-m", "transom_keeper", "--machine", config.machine, "--folder", config.folder)
+        process = await asyncio.create_subprocess_exec(
+            self._host.python,
+            *told,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            env=_environment(),
+            cwd="/",
+            limit=REPORT_BYTES,
+        )
+        try:
+            async with asyncio.timeout(self._host.deadlines.create):
+                said, complaint = await process.communicate(pack(encode(config)))
+        except TimeoutError as error:
+            raise DriverError("the keeper did not answer in time", mend=_look(config.folder)) from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        report = _report(said)
+        if "ready" not in report:
+            reason = (
+                report.get("error") or complaint.decode(errors="replace").strip()[-500:] or "it just ended"
+            )
+            raise DriverError(
+                f"the keeper did not start: {reason}", mend=report.get("mend") or "transom doctor"
+            )
+
+    async def _wait_for(self, machine: str, folder: Path) -> None:
+        """A keeper lives here: another call made it, or is making it. Raises DriverError."""
+        try:
+            async with asyncio.timeout(self._host.deadlines.create):
+                while await asyncio.to_thread(remains.starting, self._folder, machine, self._host.uids):
+                    with suppress(Unavailable):
+                        snapshot = await channel.status(folder, self._host.deadlines.channel)
+                        if snapshot.state == "exited":
+                            raise DriverError(f"this machine has run and ended: {snapshot.exit_reason}")
+                        return
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            raise DriverError("the machine's keeper hangs", mend=_look(str(folder))) from error
+        raise DriverError("the machine's keeper ended as it started", mend=_look(str(folder)))
+
+    def _observe(self) -> dict[str, MachineState]:
+        found = dict.fromkeys(remains.machines(self._folder), MachineState.GONE)
+        found |= {
+            each.machine: MachineState.GONE for each in remains.processes(self._folder, self._host.uids)
+        }
+        found |= {machine: MachineState.GONE for machine, _ in remains.groups(self._folder)}
+        found |= dict.fromkeys(self._elsewhere(), MachineState.GONE)
+        for machine in found:
+            if remains.running(self._folder / machine):
+                found[machine] = MachineState.RUNNING
+        return found
+
+    def _elsewhere(self) -> frozenset[str]:
+        """Machines of which something is left that only the root helper sees. Blocking."""
+        return frozenset()
+
+    def _remove_elsewhere(self, machine: str) -> None:
+        """Remove what only the root helper can. Blocking. Raises DriverError."""
+
+    async def _remove(self, machine: str, *, keep_folder: bool) -> None:
+        await asyncio.to_thread(self._remove_now, machine, keep_folder)
+
+    def _remove_now(self, machine: str, keep_folder: bool) -> None:
+        folder, deadlines, uids = self._folder / machine, self._host.deadlines, self._host.uids
+        if not remains.end_processes(self._folder, machine, deadlines.grace, deadlines.destroy, uids):
+            raise DriverError("a process of the machine does not end", mend=f"ps ax | grep {machine}")
+        if not remains.end_groups(self._folder, machine, deadlines.groups):
+            raise DriverError("a control group of the machine does not go", mend=f"ps ax | grep {machine}")
+        self._remove_elsewhere(machine)
+        try:
+            if keep_folder:
+                remains.close_folder(folder)
+            else:
+                remains.remove_folder(folder)
+        except OSError as error:
+            raise DriverError(f"the machine's folder does not go: {error}", mend=f"rm -r {folder}") from error
+
+
+def _environment() -> dict[str, str]:
+    """A keeper gets nothing of the controller's environment but where programs and modules are."""
+    return {name: os.environ[name] for name in ("PATH", "PYTHONPATH", "VIRTUAL_ENV") if name in os.environ}
+
+
+def _report(said: bytes) -> dict[str, Any]:
+    try:
+        report = json.loads(said)
+    except ValueError:
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _look(folder: str) -> str:
+    return f"see {folder}/keeper.log"
