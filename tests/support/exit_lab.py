@@ -20,7 +20,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -74,6 +73,7 @@ class Proxy:
     facts: Facts
     link: str
     """The host's interface towards it."""
+    host_node: Node | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -128,7 +128,7 @@ class Proxy:
             return
         command = self.kind.prepare(self.facts)
         self.process = self.node.start(*command, log=self.facts.folder / "output.log")
-        _until_listening(self.host, self.port, self.process, self.facts.folder)
+        _until_listening(self)
 
     def stop(self) -> None:
         """End it: its port refuses from then on."""
@@ -143,7 +143,7 @@ class Proxy:
 
     def unplug(self, unplugged: bool = True) -> None:
         """Pull its cable: packets vanish. `False` puts it back."""
-        _host_ip("link", "set", self.link, "down" if unplugged else "up")
+        _host_ip("link", "set", self.link, "down" if unplugged else "up", host=self.host_node)
 
 
 @dataclass
@@ -168,6 +168,8 @@ class ExitLab:
     """Trusted by whoever shall trust the far side's https and `squid-tls`: SSL_CERT_FILE."""
     host_address: str | None
     """The host's own address on the far side, with `host_reaches_far`."""
+    host: Node | None = None
+    """The host, when it is a node of its own."""
     proxies: list[Proxy] = field(default_factory=list)
 
     def proxy(self, kind: str) -> Proxy:
@@ -190,17 +192,19 @@ class ExitLab:
 
 
 @contextlib.contextmanager
-def exit_lab(kinds: Sequence[str], *, host_reaches_far: bool = False) -> Iterator[ExitLab]:
+def exit_lab(
+    kinds: Sequence[str], *, host_reaches_far: bool = False, host: Node | None = None
+) -> Iterator[ExitLab]:
     """Make the lab with a proxy for each of `kinds`: tinyproxy, squid, squid-tls, dante; one may come twice."""
     folder = Path(tempfile.mkdtemp(prefix="transom-exits-"))
     folder.chmod(0o755)
     with contextlib.ExitStack() as ends:
         ends.callback(shutil.rmtree, folder, ignore_errors=True)
-        nets = _Nets()
+        nets = _Nets(host)
         authority = Authority(folder)
         far = _far(folder, nets, authority, ends)
         own = nets.far_host(1) if host_reaches_far else None
-        lab = ExitLab(folder, far, authority.ca, own)
+        lab = ExitLab(folder, far, authority.ca, own, host)
         if own:
             _plug(far.node, nets, ends, own)
         for number, kind in enumerate(kinds):
@@ -213,12 +217,13 @@ def exit_lab(kinds: Sequence[str], *, host_reaches_far: bool = False) -> Iterato
 class _Nets:
     """Addresses that this host does not use, different for each lab."""
 
-    def __init__(self) -> None:
+    def __init__(self, host: Node | None) -> None:
+        self.host = host
         chosen = secrets.SystemRandom()
         self.tag = secrets.token_hex(3)
         while True:
             self._links = f"198.{chosen.choice((18, 19))}.{chosen.randrange(256)}"
-            if self._links not in _host_ip("-4", "route", "show"):
+            if self._links not in _host_ip("-4", "route", "show", host=host):
                 break
         self._far = f"11.{chosen.randrange(1, 255)}.{chosen.randrange(256)}"
         self._far6 = f"2600:1100:{self.tag[:4]}:{self.tag[4:]}"
@@ -234,7 +239,9 @@ class _Nets:
         return f"{self._far6}::{number}"
 
 
-def _host_ip(*words: str) -> str:
+def _host_ip(*words: str, host: Node | None) -> str:
+    if host is not None:
+        return host.run("ip", *words)
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
@@ -286,15 +293,15 @@ def _proxy(
     )
     node = Node.make(kind, {**_etc(lab.folder, nets), **KINDS[kind].files(facts)})
     ends.callback(node.close)
-    link = f"xl{nets.tag}{number}"
-    _host_ip("link", "add", link, "type", "veth", "peer", "name", "in", "netns", str(node.pid))
-    ends.callback(_unlink, link)
-    _host_ip("addr", "add", f"{near}/30", "dev", link)
-    _host_ip("link", "set", link, "up")
+    link, host = f"xl{nets.tag}{number}", nets.host
+    _host_ip("link", "add", link, "type", "veth", "peer", "name", "in", "netns", str(node.pid), host=host)
+    ends.callback(_unlink, link, host)
+    _host_ip("addr", "add", f"{near}/30", "dev", link, host=host)
+    _host_ip("link", "set", link, "up", host=host)
     _to_far(node, lab.far.node, number, facts)
     node.run("ip", "addr", "add", f"{inside}/30", "dev", "in")
     node.run("ip", "link", "set", "in", "up")
-    proxy = Proxy(f"{kind}-{number}", KINDS[kind], node, facts, link)
+    proxy = Proxy(f"{kind}-{number}", KINDS[kind], node, facts, link, host)
     ends.callback(proxy.stop)
     return proxy
 
@@ -311,16 +318,18 @@ def _to_far(node: Node, far: Node, number: int, facts: Facts) -> None:
 
 def _plug(far: Node, nets: _Nets, ends: contextlib.ExitStack, own: str) -> None:
     """A link between this host and the far side."""
-    link = f"xl{nets.tag}f"
-    _host_ip("link", "add", link, "type", "veth", "peer", "name", "host", "netns", str(far.pid))
-    ends.callback(_unlink, link)
+    link, host = f"xl{nets.tag}f", nets.host
+    words = ("link", "add", link, "type", "veth", "peer", "name", "host", "netns", str(far.pid))
+    _host_ip(*words, host=host)
+    ends.callback(_unlink, link, host)
     far.run("ip", "link", "set", "host", "master", "br0", "up")
-    _host_ip("addr", "add", f"{own}/24", "dev", link)
-    _host_ip("link", "set", link, "up")
+    _host_ip("addr", "add", f"{own}/24", "dev", link, host=host)
+    _host_ip("link", "set", link, "up", host=host)
 
 
-def _unlink(link: str) -> None:
-    subprocess.run(["ip", "link", "del", link], check=False, capture_output=True)
+def _unlink(link: str, host: Node | None) -> None:
+    with contextlib.suppress(subprocess.CalledProcessError):
+        _host_ip("link", "del", link, host=host)
 
 
 def _until(seen: Any, process: subprocess.Popen[bytes]) -> None:
@@ -331,15 +340,14 @@ def _until(seen: Any, process: subprocess.Popen[bytes]) -> None:
         time.sleep(0.02)
 
 
-def _until_listening(host: str, port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+def _until_listening(proxy: Proxy) -> None:
     def listens() -> bool:
-        with contextlib.suppress(OSError):
-            socket.create_connection((host, port), timeout=1).close()
-            return True
-        return False
+        sockets = proxy.node.run("ss", "-Hltn", "sport", "=", f":{proxy.port}")
+        return f"{proxy.host}:{proxy.port}" in sockets or f"*:{proxy.port}" in sockets
 
+    assert proxy.process is not None
     try:
-        _until(listens, process)
+        _until(listens, proxy.process)
     except RuntimeError as error:
-        logs = "".join(path.read_text(errors="replace")[-2000:] for path in folder.glob("*.log"))
+        logs = "".join(path.read_text(errors="replace")[-2000:] for path in proxy.facts.folder.glob("*.log"))
         raise RuntimeError(f"{error}: {logs}") from None
