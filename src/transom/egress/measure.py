@@ -38,7 +38,14 @@ class Measured:
 
 
 class NotMeasured(Exception):
-    """It did not; the message says why in words, and holds nothing of the answer or the credentials."""
+    """It did not; the message says why in words, and holds nothing of the answer or the credentials.
+
+    `own`: the exit itself is to blame for certain, not the echo service behind it.
+    """
+
+    def __init__(self, message: str, *, own: bool = False) -> None:
+        super().__init__(message)
+        self.own = own
 
 
 async def through(upstream: Upstream, echo: str | None) -> Measured:
@@ -71,7 +78,8 @@ async def _ask(echo: str, proxy: httpx.Proxy | None) -> Measured:
     except BadAnswer as error:
         raise NotMeasured(str(error)) from None
     except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        raise NotMeasured(_words(error)) from None
+        words, own = _words(error)
+        raise NotMeasured(words, own=own and proxy is not None) from None
 
 
 async def _fetch(echo: str, proxy: httpx.Proxy | None) -> bytes:
@@ -88,7 +96,7 @@ async def _fetch(echo: str, proxy: httpx.Proxy | None) -> bytes:
         client.stream("GET", echo) as answer,
     ):
         if answer.status_code != 200:
-            raise NotMeasured(_refusal(answer.status_code))
+            raise NotMeasured(_refusal(answer.status_code), own=answer.status_code == 407)
         body = b""
         async for chunk in answer.aiter_raw(LIMIT):
             body += chunk
@@ -105,16 +113,18 @@ def _refusal(status: int) -> str:
     return f"the answer was {status}"
 
 
-def _words(error: Exception) -> str:
+def _words(error: Exception) -> tuple[str, bool]:
+    """What happened, and whether the exit itself is to blame for certain."""
     if isinstance(error, httpx.ProxyError):
-        return _refusal(407) if "407" in str(error) else "the exit refused the connection to the echo service"
+        refused = "407" in str(error)
+        return (_refusal(407), True) if refused else ("the exit refused the connection", False)
     if isinstance(error, httpx.TimeoutException):
-        return "no answer in time"
+        return "no answer in time", False
     if isinstance(error, httpx.ConnectError):
-        return "the exit cannot be reached"
+        return "the exit cannot be reached", True
     if isinstance(error, httpx.RemoteProtocolError):
-        return "the exit answered nonsense, or closed in the middle"
-    return "the connection through the exit failed"
+        return "the exit answered nonsense, or closed in the middle", False
+    return "the connection through the exit failed", False
 
 
 async def _port_answers(upstream: Upstream) -> Measured:
@@ -123,10 +133,10 @@ async def _port_answers(upstream: Upstream) -> Measured:
         async with asyncio.timeout(CONNECT_S):
             _, writer = await asyncio.open_connection(upstream.host, upstream.port)
     except TimeoutError:
-        raise NotMeasured("no answer in time") from None
+        raise NotMeasured("no answer in time", own=True) from None
     except (socket.gaierror, UnicodeError):
-        raise NotMeasured("the exit's name was not found") from None
+        raise NotMeasured("the exit's name was not found", own=True) from None
     except OSError:
-        raise NotMeasured("the exit cannot be reached") from None
+        raise NotMeasured("the exit cannot be reached", own=True) from None
     writer.close()
     return Measured(None, (time.monotonic() - started) * 1000)

@@ -1,0 +1,138 @@
+"""Our own checks of exits: on lease, on a schedule, on demand; what they find goes to the store and the alerts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import structlog
+
+from transom.egress import findings
+from transom.egress.health import Event, Failed, Worked, next_check
+from transom.egress.measure import Measured, NotMeasured
+from transom.egress.state import PoolState
+from transom.model.errors import TransomError
+from transom.model.exit import Exit, Upstream
+from transom.model.ports import AlertSink
+
+log = structlog.get_logger(__name__)
+AT_ONCE = 8
+"""Checks that run together."""
+ALL_S = 60.0
+"""Seconds for one check, its own deadlines and the store's included."""
+
+Through = Callable[[Upstream, str | None], Awaitable[Measured]]
+Direct = Callable[[str], Awaitable[Measured]]
+
+
+class Checker:
+    """Asks each exit when it is due. A check that runs is joined, not repeated."""
+
+    def __init__(
+        self,
+        state: PoolState,
+        alerts: AlertSink,
+        through: Through,
+        direct: Direct,
+        changed: Callable[[], None],
+    ) -> None:
+        self._state, self._alerts = state, alerts
+        self._through, self._direct, self._changed = through, direct, changed
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(AT_ONCE)
+        self._worked_at = -(2**62)
+        self._host_at = -(2**62)
+        self.host: str | None = None
+        """This host's own address, as the echo service says; None: not known."""
+
+    def start_due(self) -> None:
+        """Begin every check that is due."""
+        now = self._state.clock()
+        for exit in self._state.pool.exits.values():
+            if next_check(exit.health, self._state.terms.check_ms) <= now:
+                self.start(exit.id)
+
+    def start(self, exit: str) -> asyncio.Task[None]:
+        """Check `exit` now, or join the check that runs."""
+        running = self._running.get(exit)
+        if running is None:
+            running = asyncio.create_task(self._bounded(exit), name=f"check {exit}")
+            self._running[exit] = running
+            running.add_done_callback(lambda _: self._running.pop(exit, None))
+        return running
+
+    async def check(self, exits: list[str]) -> None:
+        """Check these now, and wait for all."""
+        await asyncio.gather(*(asyncio.shield(self.start(exit)) for exit in exits), return_exceptions=True)
+
+    async def close(self) -> None:
+        """Stop what runs."""
+        running = list(self._running.values())
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    async def _bounded(self, exit: str) -> None:
+        try:
+            async with self._room, asyncio.timeout(ALL_S):
+                await self._check(exit)
+        except (TransomError, TimeoutError) as error:
+            log.warning("an exit could not be checked", exit=exit, reason=str(error) or "it took too long")
+        except Exception:
+            log.exception("a check broke", exit=exit)
+
+    async def _check(self, id: str) -> None:
+        exit = self._state.pool.exits.get(id)
+        if exit is None:
+            return
+        address, event = await self._ask(exit)
+        fared = (await self._state.happened({id: event})).get(id)
+        if fared is not None:
+            for alert in findings.of_health(fared[1], fared[0], self._state.clock()):
+                await self._alerts.raised(alert)
+        if address is not None:
+            await self._measured(id, address)
+        self._changed()
+
+    async def _ask(self, exit: Exit) -> tuple[str | None, Event]:
+        upstream = replace(exit.upstream, password=self._state.password(exit))
+        echo = self._state.terms.echo
+        try:
+            found = await self._through(upstream, echo)
+        except NotMeasured as error:
+            if echo is None or error.own or await self._echo_works(echo):
+                return None, Failed(str(error))
+            # Nobody reaches the echo service now: the exit is judged by its port alone.
+            try:
+                found = await self._through(upstream, None)
+            except NotMeasured as closed:
+                return None, Failed(str(closed))
+        else:
+            self._worked_at = self._state.clock()
+        return found.address, Worked(found.latency_ms)
+
+    async def _echo_works(self, echo: str) -> bool:
+        if self._state.clock() - self._worked_at < self._state.terms.check_ms:
+            return True
+        return await self._ask_host(echo)
+
+    async def _ask_host(self, echo: str) -> bool:
+        self._host_at = self._state.clock()
+        try:
+            self.host = (await self._direct(echo)).address
+        except NotMeasured:
+            return False
+        return True
+
+    async def _measured(self, id: str, address: str) -> None:
+        state = self._state
+        if state.terms.echo is not None and state.clock() - self._host_at >= state.terms.check_ms:
+            await self._ask_host(state.terms.echo)
+        now = state.clock()
+        before = await state.store.save_address(id, address, now)
+        await state.refresh()
+        exit = state.pool.exits.get(id)
+        if exit is not None:
+            for alert in findings.of_address(state.pool, exit, before, self.host, now):
+                await self._alerts.raised(alert)
