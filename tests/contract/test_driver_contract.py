@@ -19,6 +19,7 @@ from transom.drivers.namespace.driver import NamespaceDriver
 from transom.model.errors import DriverError, Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import MachineState
+from transom_wire import WIRE_VERSION
 from transom_wire.codec import encode
 from transom_wire.control import (
     Acknowledge,
@@ -394,7 +395,7 @@ import os, socket, struct, json, time
 link = socket.create_connection(("127.0.0.1", 4001))
 def say(body):
     link.sendall(struct.pack("!I", len(body)) + body)
-say(json.dumps(dict(type="hello", version=1, role={role!r}, token=os.environ["TOKEN"])).encode())
+say(json.dumps(dict(type="hello", version={WIRE_VERSION}, role={role!r}, token=os.environ["TOKEN"])).encode())
 try:
     {lines}
     while link.recv(4096): pass
@@ -418,13 +419,13 @@ def ask(data):
         try: return link.recv(4096)
         except ConnectionError: return b""
 def hello(**fields):
-    body = json.dumps(dict(dict(type="hello", version=1, role="webrtc", token="x" * 32), **fields)).encode()
+    body = json.dumps(dict(dict(type="hello", version=VERSION, role="webrtc", token="x" * 32), **fields)).encode()
     return struct.pack("!I", len(body)) + body
 print([ask(b"GET / HTTP/1.1\\r\\nHost: 127.0.0.1:4001\\r\\n\\r\\n"), ask(hello()), ask(hello(role="boot")),
        ask(hello(version=99)), ask(b"\\0\\0\\0\\0"), ask(b"\\xff\\xff\\xff\\xff")])
 """
     async with lab.machine() as machine:
-        assert await machine.inside(code) == str([b""] * 6) + "\n"
+        assert await machine.inside(f"VERSION = {WIRE_VERSION}\n{code}") == str([b""] * 6) + "\n"
         await machine.reattach()
         assert machine.channel.snapshot.roles == ("boot", "webrtc")
         assert int(machine.channel.snapshot.counters["link_garbage"]) >= 6

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +18,7 @@ from transom.drivers import remains
 from transom.drivers.keepers import Host
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.stage import packages, stage
-from transom.model.ids import new_id, session_id
+from transom.model.ids import new_id
 from transom.model.machine import MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
 from transom_wire.codec import decode, encode
@@ -48,6 +49,8 @@ class Lab:
     image: GoldenImage
     guest: Path
     made: list[str] = field(default_factory=list)
+    python: str = sys.executable
+    """Starts the keepers."""
     driver: NamespaceDriver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -59,7 +62,7 @@ class Lab:
 
     def another_controller(self, guest: Path | None = None) -> NamespaceDriver:
         """A driver that knows nothing but the folder."""
-        host = Host(self.folder, guest or self.guest, "127.0.0.1", (42000, 42999))
+        host = Host(self.folder, guest or self.guest, "127.0.0.1", (42000, 42999), python=self.python)
         return NamespaceDriver(host, self.image)
 
     def spec(
@@ -74,7 +77,7 @@ class Lab:
         self.made.append(machine)
         return MachineSpec(
             machine=machine,
-            session=session_id(machine),
+            session="ses_" + machine.removeprefix("mch_"),
             slot=len(self.made) if slot is None else slot,
             image=self.image.digest,
             width=640,
