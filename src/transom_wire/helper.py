@@ -112,10 +112,14 @@ class Survey:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The machines of which the helper has something."""
+    """The machines of which the helper has something, and what the helper is."""
 
     TYPE: ClassVar[str] = "found"
     machines: Annotated[tuple[str, ...], Many(4096), Text(64)]
+    version: Annotated[int, Range(0, 1000)] = 0
+    """Its WIRE_VERSION."""
+    jail: Line = ""
+    """Why it starts no Firecracker; empty when it does."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,78 @@
+"""Who may ask, how much at once, and for whom. Pure but for a lock: the caller brings the time."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from transom_helper.refusal import Refusal
+from transom_keeper.rate import Bucket
+
+CONNECTIONS, CONNECTIONS_OF_ONE = 64, 24
+"""At once: of all callers, of one user."""
+REQUESTS_PER_SECOND, REQUESTS_BURST = 20.0, 200.0
+"""Of one user. A machine takes four in its life."""
+
+
+@dataclass(slots=True)
+class Admission:
+    """Counts the callers, and knows whom they may speak for."""
+
+    allowed: frozenset[int]
+    owners: range
+    turned_away: Counter[str] = field(default_factory=Counter)
+    """Why, and how often."""
+    _open: Counter[int] = field(default_factory=Counter)
+    _buckets: dict[int, Bucket] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def connection(self, uid: int) -> Iterator[bool]:
+        """For the length of one connection: whether it may be."""
+        why = self._enter(uid)
+        if why:
+            self.count(why)
+        try:
+            yield not why
+        finally:
+            if not why:
+                with self._lock:
+                    self._open[uid] -= 1
+                    self._open += Counter()  # drops users with none
+
+    def _enter(self, uid: int) -> str:
+        with self._lock:
+            if uid != 0 and uid not in self.allowed:
+                return "users"
+            if self._open[uid] >= CONNECTIONS_OF_ONE or self._open.total() >= CONNECTIONS:
+                return "connections"
+            self._open[uid] += 1
+            return ""
+
+    def request(self, uid: int, now: float) -> None:
+        """Take one request in. Raises Refusal for one too many. Only allowed users get here: the table of
+        buckets has as many entries as there are of them."""
+        with self._lock:
+            bucket = self._buckets.setdefault(uid, Bucket(REQUESTS_PER_SECOND, REQUESTS_BURST, now))
+            passes = bucket.take(1, now)
+        if not passes:
+            self.count("requests")
+            raise Refusal("too many requests", "ask again later")
+
+    def owner(self, uid: int, owner: int) -> None:
+        """Whether `uid` may have something made for `owner`: for itself, or a user that machines run as. Root
+        may for everybody: it could without us. Raises Refusal."""
+        if owner == 0 or (uid not in (0, owner) and owner not in self.owners):
+            self.count("owners")
+            raise Refusal(
+                f"user {owner} is not one that machines run as",
+                f"start the helper with --owner-uids, now {self.owners.start}-{self.owners.stop - 1}",
+            )
+
+    def count(self, why: str) -> None:
+        """Remember that somebody was turned away."""
+        with self._lock:
+            self.turned_away[why] += 1
