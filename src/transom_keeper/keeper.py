@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import logging
 import os
 import secrets
 import signal
 import socket
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from transom_keeper import view
 from transom_keeper.cgroups import Groups
+from transom_keeper.claim import CLAIMED, PARKED, ClaimDesk, seconds_for
 from transom_keeper.control import ControlServer
 from transom_keeper.deadline import Deadline, now_ms
 from transom_keeper.door import Door
@@ -26,8 +26,11 @@ from transom_keeper.outbox import Outbox
 from transom_keeper.sandbox import FORWARDER_PORT
 from transom_keeper.splice import Stream
 from transom_wire import WIRE_VERSION
+from transom_wire.codec import encode
 from transom_wire.control import (
     Acknowledge,
+    Claim,
+    ClaimAnswer,
     ControllerMessage,
     FromGuest,
     GuestMisbehaved,
@@ -36,11 +39,12 @@ from transom_wire.control import (
     ReleasePeer,
     RoleChanged,
     SetDeadline,
+    SetExit,
     Snapshot,
     StopMachine,
     ToGuest,
 )
-from transom_wire.link import GuestMessage, Progress, Ready, Welcome
+from transom_wire.link import Fatal, GuestMessage, Identity, Progress, Ready, Welcome
 
 logger = logging.getLogger("keeper")
 
@@ -76,6 +80,7 @@ class Keeper:
     outbox: Outbox = field(default_factory=Outbox)
     exit_reason: str | None = None
     deadline: Deadline = field(init=False)
+    claims: ClaimDesk = field(init=False)
     _started_at: int = 0
     _stages: dict[str, str] = field(default_factory=dict)
     _size: tuple[int, int] = (0, 0)
@@ -93,6 +98,7 @@ class Keeper:
 
     def __post_init__(self) -> None:
         self.deadline, self._started_at = Deadline(self.config.deadline), now_ms()
+        self.claims = ClaimDesk(self, self.config.session, seconds_for(self.config.vm), now_ms)
         self._size = (self.config.width, self.config.height)
         self._door_port = self.place.public.getsockname()[1]
 
@@ -150,8 +156,9 @@ class Keeper:
         await machine.kill()
         await ended
         self.exit_reason = reason[:500]
+        self.claims.lost(f"the machine ended: {reason}")
         logger.info("machine %s ended: %s", self.config.machine, reason)
-        self._note_exit()
+        view.note_exit(self.config.machine, self.exit_reason)
         await self._close_ways()
         self.deadline.disarm()
         await self._control.tell_exit(self.exit_reason)
@@ -191,13 +198,6 @@ class Keeper:
             if not precious and self._seen_at is not None and now - self._seen_at > SEEN_SECONDS:
                 return
 
-    def _note_exit(self) -> None:
-        """Leave word for whoever comes after the keeper."""
-        note = {"machine": self.config.machine, "reason": self.exit_reason, "at": now_ms()}
-        with contextlib.suppress(OSError):
-            Path("exit.json.new").write_text(json.dumps(note) + "\n")
-            os.replace("exit.json.new", "exit.json")
-
     def _terminate(self) -> None:
         """Whoever sends the signal knows that the machine ends; nobody else has to be waited for."""
         self._terminated = True
@@ -222,12 +222,16 @@ class Keeper:
             self._reached("ready", at)
         if self._control is not None:
             self._control.deliver(numbered)
+        if message == Progress(CLAIMED):
+            self.claims.taken()
+        elif isinstance(message, Fatal):
+            self.claims.lost(message.reason)
 
     def _reached(self, stage: str, at: int) -> None:
         if stage in self._stages or (stage != "ready" and len(self._stages) >= MOST_STAGES):
             return
         self._stages[stage] = str(at)
-        if stage == "parked":
+        if stage == PARKED:
             self._parked.set()
 
     def role_changed(self, role: str, connected: bool) -> None:
@@ -271,49 +275,44 @@ class Keeper:
                 self._door.register(message)
             case ReleasePeer(peer) if self._door is not None:
                 self._door.release(peer)
+            case Claim():
+                self.claims.ask(message, parked=self._parked.is_set())
             case SetDeadline(deadline):
                 self.deadline.move(deadline)
+            case SetExit(route):
+                self.config = replace(self.config, exit=route)
             case StopMachine(reason):
                 self._ask_stop(f"stopped: {reason}")
             case _:
                 raise ValueError("not a command, or too early for it")
 
+    def give(self, identity: Identity) -> bool:
+        """The claim's word to the guest."""
+        return self._link is not None and self._link.send("boot", encode(identity))
+
+    def adopt(self, claim: Claim) -> None:
+        """The claim has reached the guest: this machine is that session's."""
+        self.config = replace(self.config, session=claim.session, start_url=claim.start_url)
+        self._size = (claim.width, claim.height)
+        self.command(SetDeadline(claim.deadline))
+        self.command(SetExit(claim.route))
+
+    def answer(self, answer: ClaimAnswer) -> None:
+        """The claim's word to the controller."""
+        if self._control is not None:
+            self._control.deliver(answer)
+
     def snapshot(self) -> Snapshot:
         """What is known now."""
-        return Snapshot(
-            version=WIRE_VERSION,
-            machine=self.config.machine,
-            session=self.config.session,
-            exit=self.config.exit.exit,
-            state="running" if self.exit_reason is None else "exited",
-            exit_reason=self.exit_reason or "",
-            started_at=self._started_at,
-            deadline=self.deadline.at,
-            door_address=self.config.door_address,
+        return view.snapshot(
+            self.config,
+            exit_reason=self.exit_reason,
+            times=(self._started_at, self.deadline.at),
+            size=self._size,
             door_port=self._door_port,
-            stages=dict(self._stages),
-            roles=self._link.roles if self._link is not None and self.exit_reason is None else (),
-            width=self._size[0],
-            height=self._size[1],
-            warnings=self._warnings(),
-            peers=self._door.peers()[:64] if self._door is not None and self.exit_reason is None else (),
-            counters=self._counters(),
+            stages=self._stages,
+            warnings=(*self.place.groups.warnings, *(self._machine.warnings() if self._machine else ())),
+            link=self._link,
+            door=self._door,
+            counters=view.counters(self.outbox, self._link, self._door, self._forwarder),
         )
-
-    def _warnings(self) -> tuple[str, ...]:
-        found = (*self.place.groups.warnings, *(self._machine.warnings() if self._machine else ()))
-        return tuple(each[:500] for each in found[:16])
-
-    def _counters(self) -> dict[str, str]:
-        counters: dict[str, str] = {}
-        if self._link is not None:
-            counters |= {f"link_{name}": str(count) for name, count in self._link.counts.items()}
-        counters["outbox_dropped"] = str(self.outbox.dropped)
-        parts: Sequence[tuple[str, Door | Forwarder | None]] = (
-            ("door", self._door),
-            ("exit", self._forwarder),
-        )
-        for prefix, part in parts:
-            if part is not None:
-                counters |= {f"{prefix}_{name}": count for name, count in part.counters().items()}
-        return dict(list(counters.items())[:64])

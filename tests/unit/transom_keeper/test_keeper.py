@@ -19,9 +19,12 @@ from transom_keeper.cgroups import Groups
 from transom_keeper.deadline import now_ms
 from transom_keeper.keeper import Keeper, Place
 from transom_keeper.machine import Machine
+from transom_keeper.view import note_exit
 from transom_wire.codec import decode, encode
 from transom_wire.control import (
     Acknowledge,
+    Claim,
+    ClaimAnswer,
     KeepAlive,
     RegisterPeer,
     ReleasePeer,
@@ -30,7 +33,8 @@ from transom_wire.control import (
     StopMachine,
     ToGuest,
 )
-from transom_wire.link import CredentialSealed, GuestMessage, Progress, Ready
+from transom_wire.exit import DIRECT
+from transom_wire.link import CredentialSealed, Fatal, GuestMessage, Identity, Progress, Ready
 
 REGISTER = RegisterPeer("per_a", "gufr", "p" * 22, "vufr", 5000)
 
@@ -205,7 +209,53 @@ async def test_a_keeper_told_to_end_does_not_stay(keeper: Keeper) -> None:
 
 def test_the_end_is_noted_for_whoever_comes_after(keeper: Keeper, tmp_path: Path, monkeypatch: Any) -> None:
     monkeypatch.chdir(tmp_path)
-    keeper.exit_reason = 'it "broke"'
-    keeper._note_exit()
+    note_exit(keeper.config.machine, 'it "broke"')
     assert '"reason": "it \\"broke\\""' in (tmp_path / "exit.json").read_text()
     assert sorted(os.listdir(tmp_path)) == ["exit.json"]
+
+
+CLAIM = Claim("ses_b", 800, 600, "about:blank", 2**44, "a" * 32, "desk", b"s" * 64, DIRECT)
+
+
+class FakeControl:
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def deliver(self, message: object) -> None:
+        self.told.append(message)
+
+
+@pytest.fixture
+def warm(keeper: Keeper) -> Keeper:
+    warm = Keeper(config(session=None), keeper.place)
+    warm._link, warm._control = FakeLink(), FakeControl()  # type: ignore[assignment]
+    return warm
+
+
+async def test_a_claim_changes_whose_machine_it_is_as_seen_by_the_next_controller(warm: Keeper) -> None:
+    assert looks(warm).session is None
+    hear(warm, Progress("parked"))
+    warm.command(CLAIM)
+    seen = looks(warm)
+    assert (seen.session, seen.deadline, seen.width) == ("ses_b", 2**44, 800)
+    assert warm.config.exit == DIRECT
+    warm._control = control = FakeControl()  # type: ignore[assignment]
+    hear(warm, Progress("claimed"))
+    warm.command(CLAIM)
+    answers = [each for each in control.told if isinstance(each, ClaimAnswer)]
+    assert answers == [ClaimAnswer("ses_b", True)] * 2
+    (role, body) = warm._link.sent[0]  # type: ignore[union-attr]
+    assert role == "boot" and decode(body, (Identity,)).session == "ses_b"
+
+
+async def test_a_claim_before_the_guest_is_parked_is_refused(warm: Keeper) -> None:
+    warm.command(CLAIM)
+    (answer,) = warm._control.told  # type: ignore[union-attr]
+    assert not answer.accepted and looks(warm).session is None
+
+
+async def test_a_guest_that_cannot_go_on_ends_its_claim(warm: Keeper) -> None:
+    hear(warm, Progress("parked"))
+    warm.command(CLAIM)
+    hear(warm, Fatal("no random numbers"))
+    assert warm._control.told[-1] == ClaimAnswer("ses_b", False, "no random numbers")  # type: ignore[union-attr]
