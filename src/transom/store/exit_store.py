@@ -41,8 +41,8 @@ class ExitRows:
     async def set_draining(self, exit: str, draining: bool) -> bool:
         return await self._db.write(exits.set_draining, exit, draining)
 
-    async def save_health(self, exit: str, health: Health) -> None:
-        await self._db.write(exits.save_health, exit, health)
+    async def save_health(self, fares: Mapping[str, Health]) -> None:
+        await self._db.write(exits.save_health, fares)
 
     async def save_address(self, exit: str, address: str, at: int) -> str | None:
         return await self._db.write(exits.save_address, exit, address, at)

@@ -73,9 +73,10 @@ def set_draining(connection: Connection, exit: str, draining: bool) -> bool:
     return connection.execute(update(exits).where(exits.c.id == exit).values(draining=draining)).rowcount == 1
 
 
-def save_health(connection: Connection, exit: str, health: Health) -> None:
-    """Write how an exit fares."""
-    connection.execute(update(exits).where(exits.c.id == exit).values(health=asdict(health)))
+def save_health(connection: Connection, fares: Mapping[str, Health]) -> None:
+    """Write how exits fare, by id."""
+    for id, health in fares.items():
+        connection.execute(update(exits).where(exits.c.id == id).values(health=asdict(health)))
 
 
 def save_address(connection: Connection, exit: str, address: str, at: int) -> str | None:
