@@ -68,7 +68,28 @@ class Settings(BaseSettings):
     door_port_high: int = Field(41999, ge=1024, le=65535)
     """Last UDP port for media."""
     exit: Literal["none", "direct"] = "none"
-    """How machines reach the internet. Unset: not at all; `direct` leaves by this host's own address."""
+    """How machines reach the internet where no exit is in the pool. Unset: not at all; `direct` leaves by this
+    host's own address."""
+    exits: Words = Field((), repr=False)
+    """Upstream proxies for the pool, as `http://user:pass@host:{10001..10050}`; added at the start. Unset: those
+    added by `transom exit`."""
+    exits_file: Path | None = None
+    """File with such a list, a line each; added at the start. Unset: none."""
+    exit_sharing: Literal["share", "refuse"] = "refuse"
+    """When no exit is free: `share` gives one that somebody has. Unset: the user has no way out."""
+    exit_move: Literal["never", "ask", "at_once"] = "at_once"
+    """The user of a drained or dead exit moves `at_once`, after being asked, or never."""
+    exit_echo_url: str | None = Field(None, pattern=r"^https?://[^\s@]+$")
+    """URL that answers with the caller's address, asked through each exit. Unset: addresses are not measured, and
+    a check only tries the exit's port."""
+    exit_check_seconds: int = Field(300, ge=1, le=86400)
+    """How often an exit that works is checked."""
+    exit_low: int = Field(1, ge=0, le=10000)
+    """Fewer free exits than this are an alert."""
+    alert_webhook_url: str | None = Field(None, pattern=r"^https?://[^\s@]+$")
+    """URL that alerts are posted to, signed. Unset: none."""
+    alert_webhook_secret_file: Path | None = None
+    """File with the key of the webhook's signature, 16 bytes or more."""
 
     session_seconds: int = Field(8 * 3600, ge=60, le=30 * 86400)
     """Longest life of a session."""
@@ -154,7 +175,13 @@ class Settings(BaseSettings):
     """Least severity that is written."""
 
     @field_validator(
-        "stun_urls", "turn_urls", "allowed_origins", "trusted_proxies", "providers_dirs", mode="before"
+        "stun_urls",
+        "turn_urls",
+        "allowed_origins",
+        "trusted_proxies",
+        "providers_dirs",
+        "exits",
+        mode="before",
     )
     @classmethod
     def _split(cls, value: object) -> object:
@@ -177,6 +204,8 @@ class Settings(BaseSettings):
             raise ValueError("fewer door ports than sessions_max: each session takes one")
         if self.turn_urls and not self.turn_secret_file:
             raise ValueError("turn_urls needs turn_secret_file")
+        if self.alert_webhook_url and not self.alert_webhook_secret_file:
+            raise ValueError("alert_webhook_url needs alert_webhook_secret_file")
         if not screen.allowed(self.width, self.height):
             raise ValueError(f"width times height is more than {screen.MAX_AREA} pixels")
         return self
