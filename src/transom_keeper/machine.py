@@ -10,15 +10,23 @@ from transom_keeper.arrivals import MachineSockets
 
 
 class LaunchError(Exception):
-    """The machine did not start; says why in words for the operator."""
+    """The machine did not start; says why in words for the operator, and `mend` the act that helps."""
+
+    def __init__(self, message: str, mend: str = "") -> None:
+        super().__init__(message)
+        self.mend = mend
 
 
 class Machine(Protocol):
     """A machine whose ways in and out are there. In the order of its life: `begin`, `wait`, `kill`."""
 
-    sockets: MachineSockets
-    agent_address: str
-    """Where the guest's ICE agent listens, as seen from the door's inner sockets."""
+    @property
+    def sockets(self) -> MachineSockets:
+        """The ways in and out, bound inside."""
+
+    @property
+    def agent_address(self) -> str:
+        """Where the guest's ICE agent listens, as seen from the door's inner sockets."""
 
     async def begin(self, token: str) -> None:
         """Let the guest's first own program run; `token` is what its boot shows on the link. Raises LaunchError."""

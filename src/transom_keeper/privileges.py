@@ -20,16 +20,18 @@ def _prctl(option: int, value: int) -> None:
         raise OSError(code, f"prctl({option}): {os.strerror(code)}")
 
 
-def drop(uid: int | None) -> None:
-    """Become `uid` for good (None: stay who we are), never to gain a right again. Raises OSError.
+def drop(uid: int | None, group: int | None = None) -> None:
+    """Become `uid` for good (None: stay who we are), never to gain a right again. Raises OSError. Of all groups
+    only `group` is kept.
 
     Not dumpable either: nobody but root may trace this process or read its memory.
     """
     if uid is not None:
-        os.setgroups([])
+        kept = [] if group is None else [group]
+        os.setgroups(kept)
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
-        if os.getresuid() != (uid, uid, uid) or os.getresgid() != (uid, uid, uid) or os.getgroups():
+        if os.getresuid() != (uid, uid, uid) or os.getresgid() != (uid, uid, uid) or os.getgroups() != kept:
             raise PermissionError("the keeper could not give up its rights")
     if os.geteuid() == 0:
         raise PermissionError("a machine never runs as root: the keeper was told no user to become")

@@ -16,6 +16,7 @@ import random
 import shutil
 import signal
 import socket
+import stat
 import sys
 import time
 from collections.abc import Sequence
@@ -31,6 +32,8 @@ from transom_keeper.log import GuestOutput
 from transom_keeper.machine import Launcher, LaunchError
 from transom_keeper.privileges import drop
 from transom_keeper.sandbox import tag_of
+from transom_keeper.vm import qemu
+from transom_keeper.vm.arguments import vmm_limits
 from transom_wire.codec import WireError, decode
 from transom_wire.control import KeeperConfig
 from transom_wire.framing import HEADER, MAX_FRAME
@@ -38,6 +41,7 @@ from transom_wire.framing import HEADER, MAX_FRAME
 logger = logging.getLogger("keeper.start")
 
 SOCKET, LOG, GUEST_LOG = "keeper.sock", "keeper.log", "guest.log"
+KVM = "/dev/kvm"
 CONFIG_SECONDS = 10
 CLAIM_TRIES, CLAIM_WAIT_SECONDS = 25, 0.02
 """Whoever only looks for a keeper holds the lock for a moment, too."""
@@ -133,15 +137,29 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
 
 
 def _launcher(config: KeeperConfig, tag: str, groups: cgroups.Groups, output: GuestOutput) -> Launcher:
-    """How this driver's machines are made, with all in hand that wants rights. Raises StartError, OSError."""
+    """How this driver's machines are made, with all in hand that wants rights. Raises StartError, LaunchError,
+    OSError."""
+    if config.driver == "qemu":
+        return qemu.prepare(config, tag, groups, output)
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise StartError("bubblewrap is not installed", "apt-get install bubblewrap")
     return partial(launch, bwrap, config, tag, groups, output)
 
 
+def kvm_group(config: KeeperConfig) -> int | None:
+    """The group that may use KVM, for a machine that is to. Raises OSError."""
+    if config.vm is None or config.vm.accelerator != "kvm":
+        return None
+    found = os.stat(KVM)
+    return found.st_gid if found.st_mode & stat.S_IRGRP and found.st_gid else None
+
+
 def _make_groups(config: KeeperConfig, tag: str) -> cgroups.Groups:
-    groups = cgroups.make(f"{config.machine}-{tag}", config.limits, cgroups.own_bases())
+    if config.helper is not None and os.geteuid() != 0:
+        return cgroups.Groups()  # the root helper makes them
+    limits = config.limits if config.vm is None else vmm_limits(config.limits, config.vm.accelerator)
+    groups = cgroups.make(f"{config.machine}-{tag}", limits, cgroups.own_bases())
     for warning in groups.warnings:
         logger.warning("%s", warning)
     return groups
@@ -238,7 +256,7 @@ def main(machine: str, folder: str) -> None:
     try:
         place = prepare(config, starter)
         preload()
-        drop(config.uid)
+        drop(config.uid, kvm_group(config))
         asyncio.run(keep(config, place, report))
     except (StartError, LaunchError, OSError) as error:
         logger.error("%s", error)

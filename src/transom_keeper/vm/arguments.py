@@ -5,8 +5,9 @@ Every file is a descriptor, inherited; so there is no way for input to reach a p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from transom_wire.control import Limits
 from transom_wire.vm import GUEST_MAC
 
 MIB = 2**20
@@ -43,11 +44,26 @@ class Shape:
     memory_bytes: int
     drives: Drives
     tap: int
-    monitor: int
     tsc_khz: int | None = None
     """Set for emulation."""
-    restored: bool = False
-    """True: wait to be told where the saved state is, instead of booting."""
+    state: int | None = None
+    """Set to restore instead of booting: the saved machine, waited for by name of its descriptor."""
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """All that the VMM inherits for it."""
+        drives = self.drives
+        every = (drives.kernel, drives.initramfs, drives.rootfs, drives.config, drives.overlay, self.tap)
+        return every if self.state is None else (*every, self.state)
+
+
+def vmm_limits(limits: Limits, accelerator: str) -> Limits:
+    """What the control groups around a VMM grant, so that its guest has what `limits` say."""
+    return replace(
+        limits,
+        memory_bytes=limits.memory_bytes + OVERHEAD_BYTES[accelerator],
+        pids=max(limits.pids, LEAST_THREADS),
+    )
 
 
 def kernel_arguments(tsc_khz: int | None) -> str:
@@ -56,8 +72,8 @@ def kernel_arguments(tsc_khz: int | None) -> str:
     return told if tsc_khz is None else f"{told} tsc_early_khz={tsc_khz} tsc=reliable"
 
 
-def vmm_arguments(shape: Shape) -> list[str]:
-    """QEMU's arguments."""
+def vmm_arguments(shape: Shape, monitor: int) -> list[str]:
+    """QEMU's arguments; `monitor` is its end of a connected socket."""
     return [
         *("-no-user-config", "-nodefaults", "-no-reboot"),
         *("-display", "none"),
@@ -75,8 +91,8 @@ def vmm_arguments(shape: Shape) -> list[str]:
         *("-object", "rng-builtin,id=rng"),
         *("-device", f"virtio-rng-device,rng=rng,max-bytes={ENTROPY_BYTES},period={ENTROPY_MS}"),
         *("-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"),
-        *("-chardev", f"socket,id=monitor,fd={shape.monitor}", "-mon", "chardev=monitor,mode=control"),
-        *(("-incoming", "defer") if shape.restored else ()),
+        *("-chardev", f"socket,id=monitor,fd={monitor}", "-mon", "chardev=monitor,mode=control"),
+        *(("-incoming", "defer") if shape.state is not None else ()),
     ]
 
 

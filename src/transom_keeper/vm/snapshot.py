@@ -1,0 +1,73 @@
+"""A saved machine as files in one folder: written once, made visible by one rename, only read after that."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, ClassVar
+
+from transom_wire.codec import Range, WireError, decode, encode
+from transom_wire.link import Token
+
+STATE, MEMORY, OVERLAY, NOTE = "state", "memory", "overlay", "snapshot.json"
+"""MEMORY where a VMM keeps it beside its state; QEMU's state holds both."""
+VERSION = 1
+NOTE_BYTES = 4096
+
+
+class SnapshotError(Exception):
+    """The folder holds no whole snapshot; says why in words for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotNote:
+    """What whoever starts a clone must know."""
+
+    TYPE: ClassVar[str] = "snapshot_note"
+    version: Annotated[int, Range(1, 1000)]
+    boot_token: Token
+    """The guest shows it on the link when it wakes up, in each clone: its keeper must expect just this one."""
+
+
+class NewSnapshot:
+    """A snapshot that is being written, beside where it will be. Files are the owner's alone."""
+
+    def __init__(self, folder: Path) -> None:
+        self._final, self._work = folder, folder.with_name(f"{folder.name}.new")
+        shutil.rmtree(self._work, ignore_errors=True)
+        self._work.mkdir(mode=0o700)
+
+    def create(self, name: str) -> int:
+        """A descriptor to write the file `name` by. Raises OSError."""
+        return os.open(self._work / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+    def finish(self, boot_token: str) -> None:
+        """Add the note, and make all visible. Raises OSError."""
+        descriptor = self.create(NOTE)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(encode(SnapshotNote(VERSION, boot_token)) + b"\n")
+        os.rename(self._work, self._final)
+
+    def discard(self) -> None:
+        """Remove what was written so far."""
+        shutil.rmtree(self._work, ignore_errors=True)
+
+
+def read_note(folder: Path) -> SnapshotNote:
+    """The note of the snapshot in `folder`. Raises SnapshotError."""
+    try:
+        with open(folder / NOTE, "rb") as file:
+            note = decode(file.read(NOTE_BYTES), (SnapshotNote,))
+    except (OSError, WireError, json.JSONDecodeError) as error:
+        raise SnapshotError(f"there is no whole snapshot in {folder}: {error}") from error
+    if note.version != VERSION:
+        raise SnapshotError(f"the snapshot in {folder} is of another version")
+    return note
+
+
+def open_file(folder: Path, name: str) -> int:
+    """A descriptor that can only be read from. Raises OSError."""
+    return os.open(folder / name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
