@@ -13,6 +13,7 @@ class Limits:
         self._creation = RateLimiter(count=60, seconds=60)
         self._offer = RateLimiter(count=300, seconds=60)
         self._pull = RateLimiter(count=60, seconds=60)
+        self._exit_check = RateLimiter(count=20, seconds=60)
 
     def sign_in(self, address: str) -> None:
         """An attempt to sign in from `address`."""
@@ -29,3 +30,7 @@ class Limits:
     def pull(self, user: str) -> None:
         """`user` asks for a credential's content."""
         self._pull.check(user)
+
+    def exit_check(self, user: str) -> None:
+        """`user` has exits asked now."""
+        self._exit_check.check(user)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from transom.cli import credentials, images, sessions, tokens, users, vault
+from transom.cli import credentials, echo, exits, images, sessions, tokens, users, vault
 from transom.cli.doctor import doctor
 from transom.cli.failure import Commands
 from transom.cli.serve import serve
@@ -27,6 +27,8 @@ app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
 app.add_typer(images.app, name="image")
 app.add_typer(vault.app, name="vault")
+app.add_typer(exits.app, name="exit")
+app.add_typer(echo.app, name="echo")
 
 
 def _version(wanted: bool) -> None:

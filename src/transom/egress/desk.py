@@ -57,8 +57,9 @@ class ExitDesk:
         known = {exit.upstream.key: exit for exit in self.pool.exits.values()}
         fresh = [each for each in upstreams if each.key not in known]
         made = []
-        for number, upstream in enumerate(fresh, 1):
-            name = _label(label, upstream, number if len(fresh) > 1 else 0)
+        taken = sum(exit.label.startswith(f"{label}-") for exit in self.pool.exits.values())
+        for number, upstream in enumerate(fresh, taken + 1):
+            name = _label(label, upstream, number if len(fresh) > 1 or taken else 0)
             made.append(await self._made(upstream, name, region, tuple(tags)))
         await self._store.replace_sealed(
             {

@@ -11,6 +11,6 @@ class StaticEgress:
     def __init__(self, kind: str) -> None:
         self._route = DIRECT if kind == "direct" else NO_ROUTE
 
-    async def route(self, user: str) -> ExitRoute:
+    async def route(self, user: str, provider: str | None = None) -> ExitRoute:
         """The route for this user's machines."""
         return self._route

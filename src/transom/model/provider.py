@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from transom.model.exit import Lists
 from transom_wire.link import SigninSpec
 
 
@@ -25,6 +26,8 @@ class Provider:
     title: str
     order: int
     spec: SigninSpec
+    network: Lists = field(default_factory=Lists)
+    """Where its sign-in's machine may go; empty: everywhere."""
 
     @property
     def card(self) -> Card:

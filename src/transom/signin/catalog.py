@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transom.model.errors import TransomError
+from transom.egress.policy import read_rules
+from transom.model.errors import Invalid, TransomError
+from transom.model.exit import Lists
 from transom.model.provider import Card, Provider
 from transom.signin import patterns
 from transom_wire.codec import WireError, load
@@ -20,9 +22,22 @@ from transom_wire.link import CredentialFile, SigninSpec
 MAX_FILE = 64 * 1024
 """Bytes of one provider's file."""
 
-TOP = {"id", "name", "title", "order", "timeout_s", "command", "companion", "patterns", "answers", "files"}
+TOP = {
+    "id",
+    "name",
+    "title",
+    "order",
+    "timeout_s",
+    "command",
+    "companion",
+    "patterns",
+    "answers",
+    "files",
+    "network",
+}
 COMMAND = {"argv", "env"}
 COMPANION = {"argv", "port"}
+NETWORK = {"allow", "deny"}
 PATTERNS = {"url", "code", "done", "failed"}
 ANSWER = {"prompt", "keys"}
 FILE = {"path", "required", "format", "must_have", "expires"}
@@ -124,7 +139,19 @@ def parse_provider(table: Mapping[str, Any]) -> Provider:
     order = table.get("order", 100)
     if not isinstance(order, int) or isinstance(order, bool):
         raise CatalogError("order: not a whole number")
-    return Provider(spec.provider, _text(table, "name"), _text(table, "title"), order, spec)
+    network = _network(_section(table, "network", NETWORK))
+    return Provider(spec.provider, _text(table, "name"), _text(table, "title"), order, spec, network)
+
+
+def _network(section: Mapping[str, Any]) -> Lists:
+    found = {key: section.get(key, []) for key in sorted(NETWORK)}
+    for key, texts in found.items():
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise CatalogError(f"network.{key}: not an array of strings")
+    try:
+        return Lists(read_rules(found["allow"]), read_rules(found["deny"]))
+    except Invalid as error:
+        raise CatalogError(f"network: {error.message}") from error
 
 
 def _spec(fields: dict[str, Any]) -> SigninSpec:
