@@ -18,16 +18,17 @@ def expect(descriptors: list[int], count: int) -> None:
         raise Refusal(f"{len(descriptors)} descriptors came, {count} expected")
 
 
-def process(descriptor: int, allowed: frozenset[int]) -> int:
-    """The number of a pidfd's process, which lives in our process namespace and is of an allowed user in all
-    its four user ids. Whether the number is still that process's, only its pidfd can tell. Raises Refusal."""
+def process(descriptor: int, user: int | None) -> int:
+    """The number of a pidfd's process, which lives in our process namespace and is `user`'s in all its four
+    user ids (None: anybody's). Whether the number is still that process's, only its pidfd can tell. Raises
+    Refusal."""
     pid = _pid(descriptor)
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError as error:
         raise Refusal("the process has ended") from error
     uids = next((line.split()[1:] for line in lines if line.startswith("Uid:")), [])
-    if len(uids) != 4 or not allowed.issuperset(map(int, uids)):
+    if len(uids) != 4 or (user is not None and set(uids) != {str(user)}):
         raise Refusal("the process is another user's")
     return pid
 

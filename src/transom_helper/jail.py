@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -24,6 +26,9 @@ from transom_wire.vm import JAIL_API
 API_SECONDS = 10.0
 """From the jailer's end to an API that answers; 50 ms on a quiet host."""
 VERSION_SECONDS = 5.0
+END_SECONDS = 8.0
+CORE_BYTES = 1
+"""No core dumps: zero would still start a `|handler` of core_pattern, as root; one does not."""
 _LOOK_SECONDS = 0.01
 _ROOT = "root"
 
@@ -107,7 +112,7 @@ class Jails:
             api = _connect(root, pidfd)
             with contextlib.ExitStack() as undo:
                 undo.callback(api.close)
-                given.process(pidfd, frozenset({plan.request.owner}))
+                given.process(pidfd, plan.request.owner)
                 undo.pop_all()
             return pidfd, api.detach()
         except BaseException:
@@ -125,11 +130,18 @@ class Jails:
         network = f"/proc/{os.getpid()}/fd/{plan.namespace}"
         told = arguments(self._jailer, self._firecracker, self._base, plan.id, plan.request, network)
         started = subprocess.Popen(
-            gated(told), stdin=subprocess.PIPE, stdout=plan.console, stderr=plan.console, env={}, cwd="/"
+            gated(told),
+            stdin=subprocess.PIPE,
+            stdout=plan.console,
+            stderr=plan.console,
+            env={},
+            cwd="/",
+            umask=0o022,
         )
         assert started.stdin is not None
         with started:
             try:
+                resource.prlimit(started.pid, resource.RLIMIT_CORE, (CORE_BYTES, CORE_BYTES))
                 for descriptor in groups.joins:
                     os.write(descriptor, str(started.pid).encode())
                 started.stdin.write(b"\n")
@@ -153,9 +165,11 @@ class Jails:
             raise Refusal("firecracker ended as it started", "see the machine's console log") from error
 
     def remove(self, id: str) -> None:
-        """Remove a jail whose processes are gone. Idempotent. Raises OSError."""
+        """End what runs in a jail, and remove it. Idempotent. Raises Refusal, OSError."""
+        folder = self._folder(id)
+        _end_all_in(folder / _ROOT)
         with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self._folder(id))
+            shutil.rmtree(folder)
 
     def _folder(self, id: str) -> Path:
         """Where the jailer makes it."""
@@ -193,6 +207,33 @@ def _connect(root: Path, pidfd: int) -> socket.socket:
             raise Refusal("firecracker ended as it started", "see the machine's console log")
         time.sleep(_LOOK_SECONDS)
     raise Refusal("firecracker's API does not answer in time", "see the machine's console log")
+
+
+def _end_all_in(root: Path) -> None:
+    """Kill every process whose root directory this is: where no control group can be had, it is the one thing
+    that tells. Raises Refusal when some do not end."""
+    deadline = time.monotonic() + END_SECONDS
+    while left := list(_inmates(root)):
+        if time.monotonic() > deadline:
+            raise Refusal("processes of the jail do not end", "ask again later")
+        for pid in left:
+            with contextlib.suppress(OSError):
+                pidfd = os.pidfd_open(pid)
+                try:
+                    if pid in _inmates(root):
+                        signal.pidfd_send_signal(pidfd, signal.SIGKILL)
+                finally:
+                    os.close(pidfd)
+        time.sleep(_LOOK_SECONDS)
+
+
+def _inmates(root: Path) -> Iterator[int]:
+    """Processes whose root directory is `root`, by number."""
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                if os.path.samefile(f"/proc/{entry.name}/root", root):
+                    yield int(entry.name)
 
 
 def _says(program: Path) -> str:

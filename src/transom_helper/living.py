@@ -35,7 +35,6 @@ class Living:
         self._numbers = itertools.count(
             max((each for each in known if _FIRST <= each < _LAST), default=_FIRST) + 1
         )
-        self._inherited = frozenset(known)
 
     def check(self, uid: int, most: int) -> None:
         """Raises Refusal when `uid` has `most` networks. An earlier helper's count for nobody."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import pwd
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ def parse(arguments: Sequence[str]) -> Options:
         prog="transom_helper", description="The root helper.", allow_abbrev=False
     )
     parser.add_argument("--socket", type=_path, default=Path(HELPER_SOCKET), metavar="PATH")
-    parser.add_argument("--allow-uid", type=_uid, action="append", default=[], metavar="N")
+    parser.add_argument("--allow-uid", type=_user, action="append", default=[], metavar="USER")
     parser.add_argument("--owner-uids", type=_uids, default=OWNERS, metavar="LOW-HIGH")
     parser.add_argument("--chroot-base", type=_path, default=CHROOT_BASE, metavar="DIR")
     parser.add_argument("--firecracker", type=_path, metavar="PATH")
@@ -70,6 +71,16 @@ def _uid(text: str) -> int:
     if not text.isdigit() or not 0 < int(text) < 2**32 - 1:
         raise argparse.ArgumentTypeError("not a user other than root")
     return int(text)
+
+
+def _user(text: str) -> int:
+    """A number, or a name that the host knows."""
+    if text.isdigit():
+        return _uid(text)
+    try:
+        return _uid(str(pwd.getpwnam(text).pw_uid))
+    except KeyError as error:
+        raise argparse.ArgumentTypeError("no such user") from error
 
 
 def _uids(text: str) -> range:

@@ -75,13 +75,13 @@ class Verbs:
 
     def _make_group(self, uid: int, request: MakeGroup, descriptors: list[int]) -> Answer:
         given.expect(descriptors, 1)
-        pid = given.process(descriptors[0], frozenset({uid, *((0,) if uid == 0 else ())}))
+        pid = given.process(descriptors[0], uid or None)
         made = self._groups(uid, request)
         try:
             groups.join(made, descriptors[0], pid)
         finally:
             made.close()
-        return Answer(Group(tuple(each[:500] for each in made.warnings[:16])))
+        return Answer(Group(_told(made.warnings)))
 
     def _groups(self, uid: int, request: MakeGroup | StartJail) -> cgroups.Groups:
         """The machine's groups, written down before they are made."""
@@ -108,7 +108,7 @@ class Verbs:
             raise
         finally:
             made.close()
-        return Answer(Jailed(), (pidfd, api))
+        return Answer(Jailed(_told(made.warnings)), (pidfd, api))
 
     def _remove(self, uid: int, key: Key) -> Answer:
         entry = self.ledger.get(key, uid)
@@ -118,3 +118,7 @@ class Verbs:
                 self.jails.remove(entry.jail)
             self.ledger.forget(key)
         return Answer(Removed())
+
+
+def _told(warnings: list[str]) -> tuple[str, ...]:
+    return tuple(each[:500] for each in warnings[:16])

@@ -68,6 +68,8 @@ class Jail:
 
     pidfd: int
     api: socket.socket
+    warnings: tuple[str, ...] = ()
+    """Limits that could not be had."""
 
     def close(self) -> None:
         """Let go of both; the process lives on."""
@@ -98,14 +100,14 @@ class Helper:
 
     def start_jail(self, request: StartJail, descriptors: Sequence[int]) -> Jail:
         """Start Firecracker; `descriptors` as StartJail says, which stay the caller's."""
-        _, (pidfd, api) = self._ask(request, Jailed, 2, descriptors)
+        answer, (pidfd, api) = self._ask(request, Jailed, 2, descriptors)
         try:
             connection = socket.socket(fileno=api)
             connection.setblocking(False)
         except OSError as error:
             packets.close([pidfd, api])
             raise HelperError("the helper's connection cannot be used") from error
-        return Jail(pidfd, connection)
+        return Jail(pidfd, connection, answer.warnings)
 
     def remove(self, machine: str, tag: str) -> None:
         """End and remove what the helper has of the machine. Idempotent."""

@@ -81,9 +81,10 @@ class StartJail:
 
 @dataclass(frozen=True, slots=True)
 class Jailed:
-    """Runs. Descriptors: its pidfd, a connection to its API socket."""
+    """Runs. Descriptors: its pidfd, a connection to its API socket. `warnings` as in Group."""
 
     TYPE: ClassVar[str] = "jailed"
+    warnings: Annotated[tuple[str, ...], Many(16), Text(500)] = ()
 
 
 @dataclass(frozen=True, slots=True)
