@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+from transom.images import tree
 from transom.images.errors import ImageError
 from transom.images.recipe import Recipe
 from transom.images.run import run
@@ -27,6 +28,26 @@ MILESTONES = {
     "creating tarball": 0.97,
 }
 """What mmdebstrap says -> how far it is."""
+BESIDE = "transom-beside"
+"""Folder in the tarball for what does not go into the root: fetched packages, the list of owners."""
+OWNERS = "owners"
+FETCH = """\
+set -eu
+cd "$1/{beside}"
+export APT_CONFIG="$MMDEBSTRAP_APT_CONFIG"
+for name in {names}; do
+  real=$(apt-cache depends "$name" | sed -n 's/^ *Depends: \\(linux-image-[^ ]*\\)$/\\1/p' | head -n 1)
+  apt-get download "${{real:-$name}}"
+done
+chmod 0644 ./*.deb"""
+"""Debian's kernel packages without a version only depend on the one with; that one is wanted."""
+NOTE_OWNERS = """\
+set -eu
+mkdir "$1/{beside}"
+cd "$1"
+find . -xdev \\( ! -uid 0 -o ! -gid 0 -o -type d -perm /7000 \\) ! -path './dev/*' \\
+  -printf '%m %U %G %P\\0' >{beside}/{owners}"""
+"""An ordinary user's unpacked root has lost these; a virtual machine's must have them."""
 
 
 def tarball(recipe: Recipe, cache: Path, work: Path, saw: Callable[[float, str], None]) -> Path:
@@ -41,7 +62,12 @@ def tarball(recipe: Recipe, cache: Path, work: Path, saw: Callable[[float, str],
         deadline=DEADLINE,
         mend="see the lines above; if a mirror cannot be reached, set TRANSOM_MIRROR",
         saw=lambda line: saw(*_shown(line)),
-        env={**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"},
+        env={
+            **os.environ,
+            "LC_ALL": "C.UTF-8",
+            "DEBIAN_FRONTEND": "noninteractive",
+            "SOURCE_DATE_EPOCH": str(tree.EPOCH),
+        },
     )
     cache.mkdir(mode=0o755, parents=True, exist_ok=True)
     for old in cache.glob("bootstrap-*"):
@@ -50,17 +76,24 @@ def tarball(recipe: Recipe, cache: Path, work: Path, saw: Callable[[float, str],
     return kept
 
 
-def unpack(archive: Path, root: Path) -> None:
-    """Unpack into the new folder `root`; device nodes are left out, every driver brings its own."""
+def unpack(archive: Path, root: Path, beside: Path) -> None:
+    """Unpack into the new folder `root`, and what does not belong there into the new folder `beside`.
+
+    Device nodes are left out, every driver brings its own.
+    """
     root.mkdir(mode=0o755)
     # an ordinary user owns what it unpacks: the sandbox mounts it read-only either way
-    owner = ["--same-owner", "--same-permissions"] if os.geteuid() == 0 else ["--no-same-owner"]
+    owner = ["--same-owner"] if os.geteuid() == 0 else ["--no-same-owner"]
     place = ["--file", str(archive), "--directory", str(root)]
     run(
-        ["tar", "--extract", *place, "--numeric-owner", *owner, "--exclude=./dev/*"],
+        [
+            *("tar", "--extract", *place, "--numeric-owner", *owner),
+            *("--same-permissions", "--delay-directory-restore", "--exclude=./dev/*"),
+        ],
         deadline=UNPACK_DEADLINE,
         mend=f"remove {archive} and build again",
     )
+    (root / BESIDE).rename(beside)
 
 
 def _mmdebstrap(recipe: Recipe, target: Path) -> list[str]:
@@ -73,9 +106,15 @@ def _mmdebstrap(recipe: Recipe, target: Path) -> list[str]:
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT),
         f"--dpkgopt=path-include={COPYRIGHT}",
+        f"--customize-hook={NOTE_OWNERS.format(beside=BESIDE, owners=OWNERS)}",
+        *([f"--customize-hook={_fetching(recipe)}"] if recipe.fetched else []),
         *(recipe.suite, str(target)),
         *([recipe.mirror] if recipe.mirror else []),
     ]
+
+
+def _fetching(recipe: Recipe) -> str:
+    return FETCH.format(beside=BESIDE, names=" ".join(recipe.fetched))
 
 
 def _shown(line: str) -> tuple[float, str]:

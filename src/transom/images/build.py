@@ -9,28 +9,27 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISREG
 from typing import TypeVar
 
-from transom.images import bootstrap, configure, recipe, tools, tree, verify
+from transom.images import bootstrap, configure, debian, machine, recipe, sbom, tools, tree, verify
 from transom.images.errors import ImageError
-from transom.images.manifest import VERSION, Manifest
-from transom.images.recipe import Recipe
-from transom.images.run import inside, missing, run
+from transom.images.manifest import ROOT, VERSION, Layer, Manifest, Part, identity
+from transom.images.recipe import CLI, SUITE_DEFAULT, VM, Recipe
+from transom.images.run import missing
 from transom.images.store import ImageStore
 
 T = TypeVar("T")
 STEPS = ("check", "bootstrap", "tools", "configure", "clean", "seal")
 SPACE = 8 * 2**30
-"""Bytes that must be free: root, tarball and npm's folder at once."""
-HOST_TOOLS = {
-    "mmdebstrap": "mmdebstrap",
-    "npm": "npm",
-    "bwrap": "bubblewrap",
-    "tar": "tar",
-}
+"""Bytes that must be free: root, tarball, npm's folder and squashfs at once."""
+HOST_TOOLS = {"mmdebstrap": "mmdebstrap", "bwrap": "bubblewrap", "tar": "tar"}
+CLI_TOOLS = {"npm": "npm"}
+VM_TOOLS = {"dpkg-deb": "dpkg", "mksquashfs": "squashfs-tools", "zstd": "zstd"}
+EXT4_TOOLS = {"mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"}
 LANDMARKS = (
     *("usr/lib/chromium/chromium", "usr/bin/Xvnc", "usr/bin/openbox", "usr/lib/x86_64-linux-gnu/libc.so.6"),
     *("usr/lib/aarch64-linux-gnu/libc.so.6", "etc/chromium/policies/managed/transom.json", "etc/passwd"),
@@ -57,18 +56,21 @@ def build(
     store: ImageStore,
     progress: Report = lambda report: None,
     *,
-    suite: str = "trixie",
+    suite: str = SUITE_DEFAULT,
     mirror: str | None = None,
+    without: Collection[str] = (),
+    ext4: bool = False,
 ) -> str:
     """Return the digest of the image of `recipe_dir`, built now or before, and make it current.
 
-    Raises ImageError, whose `mend` says what to do.
+    An image that was rolled back from does not become current again by itself. Raises ImageError, whose
+    `mend` says what to do.
     """
-    wanted = recipe.load(recipe_dir, suite=suite, mirror=mirror)
+    wanted = recipe.load(recipe_dir, suite=suite, mirror=mirror, without=without, ext4=ext4)
     digest = store.built_from(wanted.digest)
     if digest is None:
         digest = _build(wanted, store, progress)
-    if store.current() != digest:
+    if store.current() != digest and digest not in store.rolled_back():
         store.use(digest)
     return digest
 
@@ -89,74 +91,127 @@ def _build(wanted: Recipe, store: ImageStore, progress: Report) -> str:
 
 
 def _build_in(wanted: Recipe, store: ImageStore, work: Path, steps: _Steps) -> str:
-    built, root = work / "image", work / "image" / "root"
-    built.mkdir(mode=0o755)
+    place = _Place(work)
+    place.built.mkdir(mode=0o755)
 
     def strap() -> None:
         archive = bootstrap.tarball(wanted, store.folder / "cache", work, steps.partly)
         steps.partly(0.97, "unpacking")
-        bootstrap.unpack(archive, root)
+        bootstrap.unpack(archive, place.root, place.beside)
 
     steps.run("bootstrap", strap)
-    versions = steps.run("tools", lambda: tools.install(wanted, root, work))
-    steps.run("configure", lambda: configure.configure(wanted, root))
+    items = steps.run(
+        "tools", lambda: tools.install(wanted, place.root, work) if CLI in wanted.layers else []
+    )
+
+    def configuring() -> list[sbom.Item]:
+        configure.configure(wanted, place.root)
+        if VM not in wanted.layers:
+            return []
+        steps.partly(0.3, "kernel and initramfs")
+        return machine.boot_parts(wanted, place.beside, place.built, work)
+
+    kernel = steps.run("configure", configuring)
 
     def clean() -> None:
-        configure.clean(root)
+        configure.clean(place.root)
         steps.partly(0.2, "caches of fonts, Python and GStreamer")
-        configure.caches(root)
+        configure.caches(place.root)
 
     steps.run("clean", clean)
-    return steps.run("seal", lambda: seal(wanted, store, built, versions, steps.partly))
+    return steps.run("seal", lambda: seal(wanted, store, place, [*items, *kernel], steps.partly))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """The folders of one build."""
+
+    work: Path
+
+    @property
+    def built(self) -> Path:
+        """What becomes the image."""
+        return self.work / "image"
+
+    @property
+    def root(self) -> Path:
+        return self.built / ROOT
+
+    @property
+    def beside(self) -> Path:
+        """What the bootstrap brought that does not go into the root."""
+        return self.work / "beside"
 
 
 def seal(
     wanted: Recipe,
     store: ImageStore,
-    built: Path,
-    versions: dict[str, str],
-    partly: Callable[[float, str], None] = lambda fraction, text: None,
+    place: _Place,
+    items: list[sbom.Item],
+    partly: Callable[[float, str], None],
 ) -> str:
-    """Check `built`/root, name it by its content and make it visible; return the digest."""
-    root = built / "root"
-    wrong = verify.verify(root)
+    """Check the built root, pack it, name the image by its content and make it visible; return the digest."""
+    root = place.root
+    wrong = verify.verify(root, wanted.layers)
     if wrong:
         raise ImageError("the built root is not right: " + "; ".join(wrong), mend="report it with the recipe")
-    partly(0.3, "digest")
-    digest, size, files = tree.digest(root)
-    partly(0.8, "writing to disk")
-    found = Manifest(
-        version=VERSION,
-        digest=digest,
-        recipe=wanted.digest,
-        suite=wanted.suite,
-        architecture=wanted.architecture,
-        built_at=int(time.time()),
-        size=size,
-        files=files,
-        packages=packages(root),
-        tools=versions,
-        landmarks={path: (root / path).lstat().st_size for path in LANDMARKS if (root / path).exists()},
+    partly(0.1, "digest")
+    root_digest, size, files = tree.digest(root)
+    found = _listed(root, wanted, items)
+    text = sbom.document(found, suite=wanted.suite, architecture=wanted.architecture, root_digest=root_digest)
+    machine.write(place.built / sbom.NAME, text.encode())
+    if VM in wanted.layers:
+        machine.file_systems(
+            wanted, place.beside, place.built, place.work, lambda share, what: partly(0.2 + 0.6 * share, what)
+        )
+    parts = {ROOT: Part(root_digest, size)}
+    for path in sorted(place.built.iterdir()):
+        if path.is_file():
+            parts[path.name] = Part(tree.file_digest(path), path.stat().st_size)
+    partly(0.9, "writing to disk")
+    return store.add(
+        place.built,
+        Manifest(
+            version=VERSION,
+            digest=identity(parts),
+            recipe=wanted.digest,
+            suite=wanted.suite,
+            architecture=wanted.architecture,
+            built_at=int(time.time()),
+            size=size,
+            files=files,
+            packages={item.name: item.version for item in found if item.kind == sbom.DEBIAN},
+            tools={item.name: item.version for item in found if item.kind == sbom.NPM},
+            landmarks={path: (root / path).lstat().st_size for path in LANDMARKS if (root / path).exists()},
+            parts=parts,
+            layers=_layers(root, wanted),
+        ),
     )
-    store.add(built, found)
-    return digest
 
 
-def packages(root: Path) -> dict[str, str]:
-    """Debian package -> version in `root`."""
-    found: list[str] = []
-    run(
-        inside(root, ["dpkg-query", "--show", "--showformat", "${Package} ${Version}\\n"]),
-        deadline=60,
-        mend="report it with the recipe",
-        saw=found.append,
-    )
-    return dict(line.split(" ", 1) for line in found if " " in line)
+def _listed(root: Path, wanted: Recipe, items: list[sbom.Item]) -> list[sbom.Item]:
+    """What is in the image: the packages of dpkg's list, and `items`."""
+    found = debian.installed((root / debian.STATUS).read_text(errors="replace"))
+    copyrights = root / "usr/share/doc"
+    own = [sbom.debian(each, wanted.suite, copyrights / name / "copyright") for name, each in found.items()]
+    return [*own, *items]
+
+
+def _layers(root: Path, wanted: Recipe) -> dict[str, Layer]:
+    found = debian.layers(root, wanted.layers)
+    if CLI in found:
+        npm = sum(status.st_size for _, status in tree.entries(root / tools.PLACE) if S_ISREG(status.st_mode))
+        found[CLI] = Layer(found[CLI].packages, found[CLI].size + npm)
+    return found
 
 
 def check(wanted: Recipe, folder: Path) -> None:
     """Raise ImageError when this host lacks a tool, disk space, or the right to bootstrap."""
-    lacking = missing(HOST_TOOLS)
+    tools_of = {CLI: CLI_TOOLS, VM: VM_TOOLS}
+    needed = {**HOST_TOOLS, **(EXT4_TOOLS if wanted.ext4 else {})}
+    for layer in wanted.layers:
+        needed |= tools_of.get(layer, {})
+    lacking = missing(needed)
     if lacking:
         raise ImageError(
             f"not installed: {', '.join(lacking)}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from transom.images import tree
@@ -15,6 +16,9 @@ REGISTRY = "var/cache/gstreamer-1.0/registry.bin"
 """GStreamer's plugin list; the guest's environment names it."""
 UID = 1000
 HOST = "desktop"
+DAY = "20454"
+"""2026-01-01, in days since 1970."""
+SET_ID = stat.S_ISUID | stat.S_ISGID
 MENDLESS = "this is a fault of the recipe: report it"
 OVER_DEBIAN = {
     "usr/bin/xdg-open": "/usr/local/bin/xdg-open",
@@ -79,7 +83,7 @@ def add_user(root: Path) -> None:
     lines = {
         "passwd": f"user:x:{UID}:{UID}::/home/user:/bin/bash",
         "group": f"user:x:{UID}:",
-        "shadow": "user:!:20454:0:99999:7:::",
+        "shadow": f"user:!:{DAY}:0:99999:7:::",
         "gshadow": "user:!::",
     }
     for name, line in lines.items():
@@ -106,8 +110,28 @@ def clean(root: Path) -> None:
         path.chmod(0o644)
     (root / "tmp").chmod(0o1777)
     (root / "var/tmp").chmod(0o1777)
+    for name in ("shadow", "shadow-"):
+        undate(root / "etc" / name)
+    disarm(root)
     tree.open_to_all(root)
     tree.clamp(root)
+
+
+def undate(shadow: Path) -> None:
+    """Name one day for every password's last change: else the day of the build is in the image."""
+    if not shadow.is_file():
+        return
+    lines = [line.split(":") for line in shadow.read_text().splitlines()]
+    mode = shadow.stat().st_mode
+    shadow.write_text("".join(":".join([*line[:2], DAY, *line[3:]]) + "\n" for line in lines))
+    shadow.chmod(mode)
+
+
+def disarm(root: Path) -> None:
+    """Take set-user-id and set-group-id off every program: no machine needs one, nor does its host."""
+    for path, status in tree.entries(root):
+        if stat.S_ISREG(status.st_mode) and status.st_mode & SET_ID:
+            (root / path).chmod(stat.S_IMODE(status.st_mode) & ~SET_ID)
 
 
 def caches(root: Path) -> None:
@@ -116,16 +140,19 @@ def caches(root: Path) -> None:
     After the times are clamped: a cache that is older than its source is made anew at every start.
     """
     registry = f"GST_REGISTRY=/{REGISTRY}"
-    compiling = ["-q", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    compiling = ["-q", "-f", "-j", "0", "--invalidation-mode", "unchecked-hash"]
+    python = [f"/{path.relative_to(root)}" for path in sorted((root / "usr/lib").glob("python3*"))]
     steps = (
         ["fc-cache", "--system-only", "--force"],
-        ["/usr/bin/python3", "-m", "compileall", *compiling, "/usr/lib/python3", "/usr/lib/python3.13"],
-        ["env", registry, "GST_REGISTRY_FORK=no", "gst-inspect-1.0"],
+        ["python3", "-m", "compileall", *compiling, *python],
+        ["gst-inspect-1.0"],
     )
     (root / REGISTRY).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
     for argv in steps:
-        run(inside(root, argv), deadline=CACHE_DEADLINE, mend=MENDLESS)
+        if (root / "usr/bin" / argv[0]).exists():
+            fixed = ["env", registry, "GST_REGISTRY_FORK=no", "PYTHONHASHSEED=0"]
+            run(inside(root, [*fixed, *argv]), deadline=CACHE_DEADLINE, mend=MENDLESS)
     for folder in ((root / REGISTRY).parent, root / "var/cache/fontconfig"):
-        for file in folder.iterdir():
+        for file in folder.iterdir() if folder.is_dir() else ():
             file.chmod(0o644)
     tree.clamp(root)

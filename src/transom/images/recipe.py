@@ -1,4 +1,9 @@
-"""The recipe of the golden image: a folder of data, read and named by digest."""
+"""The recipe of the golden image: a folder of data, read and named by digest.
+
+`packages/LAYER.txt` names Debian packages, one a line, `name [amd64]` for one architecture alone. A layer
+can be left out, `base` excepted. The layer `cli` has the npm tools of `cli/` as well, the layer `vm` the
+kernel and initramfs that `initramfs/` describes.
+"""
 
 from __future__ import annotations
 
@@ -8,17 +13,24 @@ import json
 import os
 import platform
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from transom.images.errors import ImageError
 
-GENERATION = 1
+GENERATION = 2
 """Rises when the building code makes another image from the same recipe."""
-PACKAGE = re.compile(r"[a-z0-9][a-z0-9+.-]{1,99}")
+SUITE_DEFAULT = "trixie"
+BASE, CLI, VM = "base", "cli", "vm"
+LAYER = re.compile(r"[a-z][a-z0-9-]{0,30}")
+LINE = re.compile(r"(?P<name>[a-z0-9][a-z0-9+.-]{1,99})(?:\s+\[(?P<only>amd64|arm64)\])?")
+MODULE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")
 SUITE = re.compile(r"[a-z][a-z0-9.-]{1,30}")
 MACHINES = {"x86_64": "x64", "aarch64": "arm64"}
 """Python's name of a machine -> npm's."""
+DEBIAN = {"x64": "amd64", "arm64": "arm64"}
+"""npm's name of a machine -> Debian's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +42,23 @@ class Recipe:
     mirror: str | None
     architecture: str
     """npm's word: x64 or arm64."""
-    packages: tuple[str, ...]
+    layers: Mapping[str, tuple[str, ...]]
+    """Layer -> the Debian packages it asks for."""
+    fetched: tuple[str, ...]
+    """Debian packages that are fetched and not installed: kernel and busybox."""
+    modules: tuple[str, ...]
+    """Kernel modules of the initramfs."""
     commands: dict[str, str]
     """Command -> path under node_modules, for this architecture."""
     prune: tuple[str, ...]
     """Globs under node_modules that do not go into the image."""
+    ext4: bool = False
+    """Make a `rootfs.ext4` as well."""
+
+    @property
+    def packages(self) -> tuple[str, ...]:
+        """The Debian packages of all layers."""
+        return tuple(sorted({name for names in self.layers.values() for name in names}))
 
     @property
     def overlay(self) -> Path:
@@ -42,46 +66,89 @@ class Recipe:
         return self.folder / "overlay"
 
     @property
+    def init(self) -> Path:
+        """What the kernel of a virtual machine runs first."""
+        return self.folder / "initramfs" / "init"
+
+    @property
     def bootstrap_digest(self) -> str:
         """Names the outcome of the bootstrap step alone."""
-        return _digest([str(GENERATION), self.suite, self.mirror or "", self.architecture, *self.packages])
+        parts = (str(GENERATION), self.suite, self.mirror or "", self.architecture)
+        return _digest([*parts, *self.packages, "fetched", *self.fetched])
 
     @property
     def digest(self) -> str:
         """Names everything that decides what the image will be."""
-        return _digest([self.bootstrap_digest, *_listing(self.folder)])
+        return _digest([self.bootstrap_digest, *self.layers, str(self.ext4), *_listing(self.folder)])
 
 
-def load(folder: Path, *, suite: str = "trixie", mirror: str | None = None) -> Recipe:
-    """Read the recipe in `folder`. Raises ImageError when it is not one."""
+def load(
+    folder: Path,
+    *,
+    suite: str = SUITE_DEFAULT,
+    mirror: str | None = None,
+    without: Collection[str] = (),
+    ext4: bool = False,
+) -> Recipe:
+    """Read the recipe in `folder`, the layers in `without` left out. Raises ImageError."""
     if not SUITE.fullmatch(suite):
-        raise ImageError(f"not a Debian suite: {suite!r}", mend="use trixie")
+        raise ImageError(f"not a Debian suite: {suite!r}", mend=f"use {SUITE_DEFAULT}")
     if mirror is not None and not re.fullmatch(r"(?:https?|file)://[!-~]{1,500}", mirror):
         raise ImageError("the mirror is not an http, https or file URL", mend="correct TRANSOM_MIRROR")
     architecture = MACHINES.get(platform.machine())
     if architecture is None:
         raise ImageError(f"no image can be built for {platform.machine()}", mend="use x86_64 or aarch64")
     try:
-        packages = _packages(folder / "packages")
-        tools = json.loads((folder / "cli" / "commands.json").read_text())
-        commands = {_command(name): _inside(paths[architecture]) for name, paths in tools["commands"].items()}
-        prune = tuple(_inside(glob) for glob in tools["prune"])
+        layers = _layers(folder / "packages", architecture, without)
+        commands, prune = _tools(folder / "cli", architecture) if CLI in layers else ({}, ())
+        fetched = _packages(folder / "initramfs/packages.txt", architecture) if VM in layers else ()
+        modules = _lines(folder / "initramfs/modules.txt", MODULE) if VM in layers else ()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ImageError(
             f"{folder} is not a whole recipe: {error}", mend="check out the image folder again"
         ) from error
-    return Recipe(folder, suite, mirror, architecture, packages, commands, prune)
+    return Recipe(folder, suite, mirror, architecture, layers, fetched, modules, commands, prune, ext4)
 
 
-def _packages(folder: Path) -> tuple[str, ...]:
-    found: set[str] = set()
-    for path in sorted(folder.glob("*.txt")):
-        lines = (line.split("#")[0].strip() for line in path.read_text().splitlines())
-        found.update(line for line in lines if line)
-    bad = [name for name in found if not PACKAGE.fullmatch(name)]
-    if bad or not found:
-        raise ValueError(f"no packages, or not package names: {bad}")
+def _layers(folder: Path, architecture: str, without: Collection[str]) -> dict[str, tuple[str, ...]]:
+    found = {
+        path.stem: _packages(path, architecture)
+        for path in sorted(folder.glob("*.txt"))
+        if LAYER.fullmatch(path.stem)
+    }
+    if not found.get(BASE):
+        raise ValueError("no packages in the base layer")
+    unknown = sorted(set(without) - (found.keys() - {BASE}))
+    if unknown:
+        raise ImageError(
+            f"not a layer that can be left out: {', '.join(unknown)}",
+            mend=f"choose from {', '.join(sorted(found.keys() - {BASE}))}",
+        )
+    return {name: packages for name, packages in found.items() if name not in without}
+
+
+def _tools(folder: Path, architecture: str) -> tuple[dict[str, str], tuple[str, ...]]:
+    tools = json.loads((folder / "commands.json").read_text())
+    commands = {_command(name): _inside(paths[architecture]) for name, paths in tools["commands"].items()}
+    return commands, tuple(_inside(glob) for glob in tools["prune"])
+
+
+def _packages(path: Path, architecture: str) -> tuple[str, ...]:
+    found = set()
+    for line in _lines(path, LINE):
+        match = LINE.fullmatch(line)
+        if match and match["only"] in (None, DEBIAN[architecture]):
+            found.add(match["name"])
     return tuple(sorted(found))
+
+
+def _lines(path: Path, shape: re.Pattern[str]) -> tuple[str, ...]:
+    """The lines of a list, comments and empty ones left out. Raises ValueError."""
+    found = [line.split("#")[0].strip() for line in path.read_text().splitlines()]
+    bad = [line for line in found if line and not shape.fullmatch(line)]
+    if bad:
+        raise ValueError(f"{path.name}: {bad[0]!r}")
+    return tuple(line for line in found if line)
 
 
 def _command(name: str) -> str:

@@ -1,26 +1,28 @@
-"""Where images live: `<folder>/sha256-<digest>/{root,manifest.json}`, and which one new sessions use.
+"""Where images live: `<folder>/sha256-<digest>/{root,manifest.json,...}`, and which one new sessions use.
 
 An image appears by one rename and is never changed. Everything unfinished lies under `work/`, which
-only the holder of the lock touches.
+only the holder of the lock touches. A keeper holds a shared lock on the folder of the image its machine
+started from, and nobody removes that image: the kernel lets go of the lock when the keeper ends, however it
+ends, and neither controller nor database has to be there to ask.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from transom.images import guest_archive, manifest, tree
+from transom.images import files, guest_archive, manifest, tree
+from transom.images.choice import Choice
 from transom.images.errors import ImageError
-from transom.images.manifest import DIGEST, Manifest
+from transom.images.manifest import DIGEST, ROOT, Manifest, Part
 
 LOCK_DEADLINE = 3600.0
 """Seconds to wait for another build."""
 BUILD = "transom image build"
+INITRAMFS = "initramfs.cpio"
 
 
 def default_folder() -> Path:
@@ -36,6 +38,8 @@ class ImageStore:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._choice = Choice(folder)
+        self._verified: set[tuple[str, int, int, int]] = set()
 
     def list(self) -> Sequence[Manifest]:
         """The whole images, newest first; broken ones are left out."""
@@ -47,34 +51,58 @@ class ImageStore:
 
     def current(self) -> str | None:
         """The digest new sessions use, or None when there is no image yet."""
-        try:
-            digest = (self.folder / "current").read_text().strip()
-        except OSError:
-            return None
-        return digest if DIGEST.fullmatch(digest) else None
+        return self._choice.current()
+
+    def rolled_back(self) -> Sequence[str]:
+        """Digests that were rolled back from: no build makes them current again by itself."""
+        return self._choice.rolled_back()
 
     def use(self, digest: str) -> None:
-        """Let new sessions use `digest`. Raises ImageError when it is not whole."""
-        self.manifest(digest)
-        self._write("current", digest)
+        """Let new sessions use `digest`. Raises ImageError when it is not whole, by its digests."""
+        self.check(digest)
+        self._choice.use(digest)
+
+    def rollback(self) -> str:
+        """Let new sessions use the image that was current before; return its digest. Raises ImageError."""
+        return self._choice.rollback(self._usable)
 
     def root(self, digest: str) -> Path:
         """The root file system of a whole image. Raises ImageError."""
-        self.manifest(digest)
-        return self.folder / digest / "root"
+        return self.folder_of(digest) / ROOT
 
     def folder_of(self, digest: str) -> Path:
         """The folder of a whole image: `root/`, and a virtual machine's parts. Raises ImageError."""
         self.manifest(digest)
         return self.folder / digest
 
+    def part(self, digest: str, name: str) -> Path:
+        """A file of an image, its content held to its digest once a process. Raises ImageError.
+
+        Reads the whole file the first time: about a second for a root file system.
+        """
+        found = self.manifest(digest).parts.get(name)
+        if found is None or name == ROOT:
+            raise ImageError(f"image {digest[:19]} has no {name}", mend=f"{BUILD}, with the layer vm")
+        path = self.folder / digest / name
+        self._verify(path, found)
+        return path
+
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path:
         """The image's initramfs with the staged `guest` code behind it, kept in `cache`. Raises ImageError."""
-        initramfs = self.folder_of(digest) / "initramfs.cpio"
-        return guest_archive.combine(initramfs, guest, cache, digest)
+        return guest_archive.combine(self.part(digest, INITRAMFS), guest, cache, digest)
+
+    def check(self, digest: str) -> None:
+        """Read everything and hold it to its digests: some seconds. Raises ImageError."""
+        found = self.manifest(digest)
+        for name, part in found.parts.items():
+            if name != ROOT:
+                self._verify(self.folder / digest / name, part)
+        root = found.parts[ROOT].digest if ROOT in found.parts else digest
+        if tree.digest(self.folder / digest / ROOT)[0] != root:
+            raise ImageError(f"image {digest[:19]} is broken: its root is not as built", mend=BUILD)
 
     def manifest(self, digest: str) -> Manifest:
-        """The manifest of a whole image: readable, rightly named, landmarks in place. Raises ImageError."""
+        """The manifest of a whole image: readable, rightly named, everything in place. Raises ImageError."""
         if not DIGEST.fullmatch(digest):
             raise ImageError("that is not an image's digest", mend="transom image list")
         folder = self.folder / digest
@@ -83,8 +111,10 @@ class ImageStore:
         found = manifest.load(folder / "manifest.json")
         if found.digest != digest:
             raise ImageError(f"the manifest in {folder} is another image's", mend=BUILD)
-        for path, size in found.landmarks.items():
-            if _size(folder / "root" / path) != size:
+        expected = {name: part.size for name, part in found.parts.items() if name != ROOT}
+        expected |= {f"{ROOT}/{path}": size for path, size in found.landmarks.items()}
+        for path, size in expected.items():
+            if _size(folder / path) != size:
                 raise ImageError(f"image {digest[:19]} is broken: {path} is not as built", mend=BUILD)
         return found
 
@@ -97,48 +127,88 @@ class ImageStore:
             return None
         return digest
 
-    def add(self, built: Path, found: Manifest) -> None:
-        """Make the finished tree `built` (holding `root`) visible as `found`, in one step."""
+    def add(self, built: Path, found: Manifest) -> str:
+        """Make the finished folder `built` visible as `found`, in one step; return its digest."""
         (built / "manifest.json").write_text(manifest.dump(found))
         (built / "manifest.json").chmod(0o644)
         built.chmod(0o755)
         target = self.folder / found.digest
-        if target.exists():
-            with contextlib.suppress(ImageError):
-                self.manifest(found.digest)
-                tree.remove(built)
-                return self._write(f"recipes/{found.recipe}", found.digest)
-            tree.remove(self._aside(target))
-        os.sync()  # the name must not reach the disk before the content
-        built.rename(target)
-        return self._write(f"recipes/{found.recipe}", found.digest)
+        if self._usable(found.digest):
+            tree.remove(built)
+        else:
+            if target.exists():
+                tree.remove(self._aside(target))
+            os.sync()  # the name must not reach the disk before the content
+            built.rename(target)
+        files.write(self.folder / "recipes" / found.recipe, f"{found.digest}\n")
+        return found.digest
+
+    def in_use(self, digest: str) -> bool:
+        """Does a keeper hold this image now?"""
+        try:
+            with self._alone_with(digest):
+                return False
+        except (ImageError, OSError):
+            return True
 
     def remove(self, digest: str) -> None:
-        """Remove an image that is not current. Raises ImageError."""
+        """Remove an image that is neither current nor held by a machine. Raises ImageError."""
         if not DIGEST.fullmatch(digest) or not (self.folder / digest).is_dir():
             raise ImageError("there is no such image", mend="transom image list")
         if digest == self.current():
             raise ImageError("that image is current", mend="transom image use ANOTHER")
-        tree.remove(self._aside(self.folder / digest))
+        with self._alone_with(digest):
+            aside = self._aside(self.folder / digest)
+        tree.remove(aside)
 
     @contextmanager
     def building(self, waiting: Callable[[], None]) -> Iterator[Path]:
         """Hold the builder's lock; yields an empty `work` folder. Calls `waiting` once if another has it."""
-        try:
-            self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-            descriptor = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise ImageError(f"{self.folder} cannot be written", mend="set TRANSOM_IMAGES") from error
         work = self.folder / "work"
-        try:
-            _take(descriptor, waiting)
+        busy, mend = "another build does not end", "look for a hanging `transom image build`"
+        with contextlib.ExitStack() as stack:
+            try:
+                self.folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+                lock = files.locked(
+                    self.folder / "lock", deadline=LOCK_DEADLINE, busy=busy, mend=mend, waiting=waiting
+                )
+                stack.enter_context(lock)
+            except OSError as error:
+                raise ImageError(f"{self.folder} cannot be written", mend="set TRANSOM_IMAGES") from error
+            stack.callback(tree.remove, work)
             for leftover in (work, *self.folder.glob("removed-*")):
                 tree.remove(leftover)
             work.mkdir(mode=0o755)
             yield work
+
+    def _usable(self, digest: str) -> bool:
+        try:
+            self.manifest(digest)
+        except ImageError:
+            return False
+        return True
+
+    def _verify(self, path: Path, part: Part) -> None:
+        try:
+            status = path.stat()
+            seen = (str(path), status.st_ino, status.st_size, status.st_mtime_ns)
+            if seen in self._verified:
+                return
+            right = tree.file_digest(path) == part.digest
+        except OSError:
+            right = False
+        if not right:
+            raise ImageError(f"{path} is not as it was built", mend=BUILD)
+        self._verified.add(seen)
+
+    @contextmanager
+    def _alone_with(self, digest: str) -> Iterator[None]:
+        descriptor = os.open(self.folder / digest, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            if not files.try_lock(descriptor):
+                raise ImageError("machines use that image", mend="end their sessions, then try again")
+            yield
         finally:
-            if _held(descriptor):
-                tree.remove(work)
             os.close(descriptor)
 
     def _aside(self, folder: Path) -> Path:
@@ -147,36 +217,9 @@ class ImageStore:
         folder.rename(aside)
         return aside
 
-    def _write(self, name: str, text: str) -> None:
-        path = self.folder / name
-        path.parent.mkdir(mode=0o755, exist_ok=True)
-        fresh = path.with_name(f".{path.name}.{os.getpid()}")
-        fresh.write_text(text + "\n")
-        fresh.chmod(0o644)
-        fresh.replace(path)
-
 
 def _size(path: Path) -> int | None:
     try:
         return path.lstat().st_size
     except OSError:
         return None
-
-
-def _take(descriptor: int, waiting: Callable[[], None]) -> None:
-    if _held(descriptor):
-        return
-    waiting()
-    give_up = time.monotonic() + LOCK_DEADLINE
-    while not _held(descriptor):
-        if time.monotonic() > give_up:
-            raise ImageError("another build does not end", mend="look for a hanging `transom image build`")
-        time.sleep(0.2)
-
-
-def _held(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

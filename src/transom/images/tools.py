@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 
-from transom.images import tree
+from transom.images import sbom, tree
 from transom.images.errors import ImageError
 from transom.images.recipe import Recipe
 from transom.images.run import run
@@ -15,10 +16,11 @@ from transom.images.run import run
 DEADLINE = 900.0
 PLACE = "opt/cli/node_modules"
 """Where they live in the image."""
+PACKAGE = re.compile(r"(?:@[a-z0-9._-]+/)?[a-z0-9._-]+")
 
 
-def install(recipe: Recipe, root: Path, work: Path) -> dict[str, str]:
-    """Put the tools and their commands into `root`; return npm package -> version. Raises ImageError."""
+def install(recipe: Recipe, root: Path, work: Path) -> list[sbom.Item]:
+    """Put the tools and their commands into `root`; return the npm packages. Raises ImageError."""
     folder = work / "cli"
     folder.mkdir()
     for name in ("package.json", "package-lock.json"):
@@ -39,7 +41,7 @@ def install(recipe: Recipe, root: Path, work: Path) -> dict[str, str]:
     modules.rename(place)
     for command, path in recipe.commands.items():
         link(root, command, path)
-    return versions(place)
+    return packages(place)
 
 
 def prune(modules: Path, globs: tuple[str, ...]) -> None:
@@ -66,10 +68,13 @@ def link(root: Path, command: str, path: str) -> None:
     name.symlink_to(f"/{PLACE}/{path}")
 
 
-def versions(modules: Path) -> dict[str, str]:
-    """npm package -> version of what is there."""
+def packages(modules: Path) -> list[sbom.Item]:
+    """The npm packages that are there, those inside others too."""
     found = {}
-    for path in [*modules.glob("*/package.json"), *modules.glob("@*/*/package.json")]:
-        about = json.loads(path.read_text())
-        found[path.parent.relative_to(modules).as_posix()] = str(about.get("version", ""))
-    return found
+    for path in sorted(modules.rglob("package.json")):
+        place = path.parent.relative_to(modules).as_posix().rpartition("node_modules/")[2]
+        about = json.loads(path.read_text(errors="replace"))
+        if PACKAGE.fullmatch(place) and isinstance(about, dict) and about.get("version"):
+            item = sbom.npm(place, about)
+            found[item.purl] = item
+    return list(found.values())

@@ -39,6 +39,12 @@ def digest(root: Path) -> tuple[str, int, int]:
     return f"sha256-{total.hexdigest()}", sum(files), len(files)
 
 
+def file_digest(path: Path) -> str:
+    """`sha256-` and the hash of one file. Raises OSError."""
+    with path.open("rb") as file:
+        return f"sha256-{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
 def _line(root: Path, path: str, status: os.stat_result) -> bytes:
     mode = status.st_mode
     if stat.S_ISREG(mode):

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import re
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from transom.images import tree
 from transom.images.errors import ImageError
 from transom.images.run import inside, run
 
-PRESENT = (
-    *("usr/bin/Xvnc", "usr/bin/openbox", "usr/bin/xrandr", "usr/bin/python3", "usr/lib/chromium/chromium"),
-    *("etc/chromium/policies/managed/transom.json", "etc/transom/openbox/rc.xml", "usr/local/bin/xdg-open"),
-    *("opt/transom", "home/user", "usr/local/bin/codex", "usr/local/bin/claude", "usr/local/bin/gemini"),
-)
+PRESENT = {
+    "base": ("usr/bin/python3", "usr/local/bin/xdg-open", "opt/transom", "home/user"),
+    "desktop": (
+        *("usr/bin/Xvnc", "usr/bin/openbox", "usr/bin/xrandr", "usr/lib/chromium/chromium"),
+        *("etc/chromium/policies/managed/transom.json", "etc/transom/openbox/rc.xml"),
+    ),
+    "gstreamer": ("usr/bin/gst-launch-1.0", "usr/bin/gst-inspect-1.0"),
+    "cli": ("usr/local/bin/codex", "usr/local/bin/claude", "usr/local/bin/gemini"),
+    "vm": ("usr/lib/systemd/systemd",),
+}
+"""Layer -> what it must bring."""
 ABSENT = ("usr/sbin/sshd", "usr/sbin/telnetd", "etc/ssh/ssh_host_rsa_key", "root/.npm", "root/.ssh")
 PLUGINS = (
     *("appsrc", "videoconvert", "x264enc", "h264parse", "rtph264pay", "webrtcbin"),
@@ -27,15 +34,15 @@ SECRET_NAMES = re.compile(
 PLUGIN_DEADLINE = 60.0
 
 
-def verify(root: Path, *, plugins: bool = True) -> list[str]:
-    """Everything that is wrong with `root`, in sentences; empty when nothing is."""
-    return [*_present(root), *_absent(root), *_passwords(root), *_reachable(root)] + (
-        _plugins(root) if plugins else []
-    )
+def verify(root: Path, layers: Collection[str] = tuple(PRESENT)) -> list[str]:
+    """Everything that is wrong with a `root` of these `layers`, in sentences; empty when nothing is."""
+    wanted = [path for layer in layers for path in PRESENT.get(layer, ())]
+    looked = [*_present(root, wanted), *_absent(root), *_passwords(root), *_reachable(root, wanted)]
+    return [*looked, *(_plugins(root) if "gstreamer" in layers else [])]
 
 
-def _present(root: Path) -> list[str]:
-    return [f"{path} is missing" for path in PRESENT if not _exists(root, path)]
+def _present(root: Path, wanted: Collection[str]) -> list[str]:
+    return [f"{path} is missing" for path in wanted if not _exists(root, path)]
 
 
 def _exists(root: Path, path: str) -> bool:
@@ -67,11 +74,11 @@ def _passwords(root: Path) -> list[str]:
     return wrong
 
 
-def _reachable(root: Path) -> list[str]:
+def _reachable(root: Path, wanted: Collection[str]) -> list[str]:
     """Folders on the way to what the sandbox's user runs must be open to others."""
     closed = {
         folder
-        for path in PRESENT
+        for path in wanted
         for folder in (root / path).parents
         if folder.is_relative_to(root) and folder.exists() and not folder.stat().st_mode & 0o001
     }
