@@ -70,7 +70,9 @@ def signature(secret: bytes, timestamp: str, body: bytes) -> str:
     return "v1=" + hmac.new(secret, timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
-def verify(secret: bytes, timestamp: str, body: bytes, given: str, *, now_s: int, tolerance_s: int = 300) -> bool:
+def verify(
+    secret: bytes, timestamp: str, body: bytes, given: str, *, now_s: int, tolerance_s: int = 300
+) -> bool:
     """A receiver's check, as the documentation shows it: right key, whole body, and not an old one again."""
     fresh = timestamp.isascii() and timestamp.isdigit() and abs(now_s - int(timestamp[:12])) <= tolerance_s
     return fresh and hmac.compare_digest(signature(secret, timestamp, body), given)
