@@ -26,6 +26,8 @@ from types import ModuleType
 
 from transom_keeper import cgroups, log
 from transom_keeper.control import bind
+from transom_keeper.firecracker import machine as firecracker
+from transom_keeper.image_hold import hold
 from transom_keeper.keeper import Keeper, Place
 from transom_keeper.launch import launch
 from transom_keeper.log import GuestOutput
@@ -117,6 +119,7 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
     folder = Path(config.folder)
     os.chdir(folder)
     _claim(folder)
+    hold(Path(config.image_root))
     log.start(Path(LOG))
     output = log.GuestOutput(log.BoundedFile(Path(GUEST_LOG)))
     tag = tag_of(folder)
