@@ -1,0 +1,72 @@
+"""Who may ask, how much at once, and for whom."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+
+import pytest
+
+from transom_helper.admission import CONNECTIONS, CONNECTIONS_OF_ONE, REQUESTS_BURST, Admission
+from transom_helper.refusal import Refusal
+
+CALLER, OTHER, STRANGER = 1000, 1001, 1002
+
+
+@pytest.fixture
+def admission() -> Admission:
+    return Admission(frozenset({CALLER, OTHER}), range(5000, 5010))
+
+
+def test_root_and_the_allowed_only(admission: Admission) -> None:
+    for uid, welcome in ((0, True), (CALLER, True), (STRANGER, False)):
+        with admission.connection(uid) as answer:
+            assert answer is welcome
+    assert admission.turned_away == {"users": 1}
+
+
+def test_one_user_cannot_take_every_connection(admission: Admission) -> None:
+    with ExitStack() as stack:
+        mine = [stack.enter_context(admission.connection(CALLER)) for _ in range(CONNECTIONS_OF_ONE + 1)]
+        assert mine == [True] * CONNECTIONS_OF_ONE + [False]
+        assert stack.enter_context(admission.connection(OTHER))
+    with admission.connection(CALLER) as again:
+        assert again
+
+
+def test_all_together_have_an_end() -> None:
+    users = range(1000, 1000 + CONNECTIONS)
+    admission = Admission(frozenset(users), range(0))
+    with ExitStack() as stack:
+        assert all(stack.enter_context(admission.connection(uid)) for uid in users)
+        assert not stack.enter_context(admission.connection(0))
+
+
+def test_requests_are_counted_by_user(admission: Admission) -> None:
+    for _ in range(int(REQUESTS_BURST)):
+        admission.request(CALLER, 1.0)
+    with pytest.raises(Refusal, match="too many"):
+        admission.request(CALLER, 1.0)
+    admission.request(OTHER, 1.0)
+    admission.request(CALLER, 2.0)
+
+
+@pytest.mark.parametrize(
+    ("uid", "owner", "allowed"),
+    [
+        (CALLER, CALLER, True),
+        (CALLER, 5000, True),
+        (CALLER, 5009, True),
+        (CALLER, 5010, False),
+        (CALLER, OTHER, False),
+        (CALLER, 0, False),
+        (0, 0, False),
+        (0, 12345, True),
+    ],
+)
+def test_whom_one_may_speak_for(admission: Admission, uid: int, owner: int, allowed: bool) -> None:
+    if allowed:
+        admission.owner(uid, owner)
+        return
+    with pytest.raises(Refusal) as refused:
+        admission.owner(uid, owner)
+    assert "--owner-uids" in refused.value.mend

@@ -1,0 +1,95 @@
+"""What was made for whom survives the helper."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from transom_helper import ledger as module
+from transom_helper.ledger import Entry, Key, Ledger
+from transom_helper.refusal import Refusal
+
+TAG, OTHER_TAG = "0123abcd", "ffffffff"
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Ledger:
+    return Ledger(tmp_path)
+
+
+def test_an_entry_outlives_the_helper(ledger: Ledger, tmp_path: Path) -> None:
+    key = Key(TAG, "mch_a")
+    entry = ledger.add_groups(key, ledger.open(key, 1000, 5), ("/a", "/b"))
+    ledger.add_groups(key, entry, ("/b", "/c"))
+    later = Ledger(tmp_path)
+    assert later.get(key, 1000) == Entry(1000, ("/a", "/b", "/c"))
+    later.put(key, Entry(1000, ("/a",), "jail-id"))
+    assert later.open(key, 1000, 1) == Entry(1000, ("/a",), "jail-id")
+    later.forget(key)
+    later.forget(key)
+    assert later.get(key, 1000) is None
+
+
+def test_another_user_s_machine_is_not_touched(ledger: Ledger) -> None:
+    key = Key(TAG, "mch_a")
+    ledger.open(key, 1000, 5)
+    with pytest.raises(Refusal, match="another user's"):
+        ledger.get(key, 1001)
+    with pytest.raises(Refusal, match="another user's"):
+        ledger.open(key, 1001, 5)
+    assert ledger.get(key, 0) == Entry(1000)
+
+
+def test_everybody_sees_their_own(ledger: Ledger) -> None:
+    ledger.open(Key(TAG, "mch_a"), 1000, 5)
+    ledger.open(Key(TAG, "mch_b"), 1001, 5)
+    ledger.open(Key(OTHER_TAG, "mch_c"), 1000, 5)
+    assert ledger.visible(TAG, 1000) == ["mch_a"]
+    assert ledger.visible(TAG, 0) == ["mch_a", "mch_b"]
+    assert ledger.visible(OTHER_TAG, 1001) == []
+
+
+def test_one_user_has_so_many(ledger: Ledger) -> None:
+    for name in ("mch_a", "mch_b"):
+        ledger.open(Key(TAG, name), 1000, 2)
+    ledger.open(Key(TAG, "mch_a"), 1000, 2)
+    with pytest.raises(Refusal, match="2 machines"):
+        ledger.open(Key(TAG, "mch_c"), 1000, 2)
+    ledger.open(Key(TAG, "mch_c"), 1001, 2)
+
+
+def test_a_broken_entry_is_told_and_hides_no_other_s(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / module.FOLDER / f"{TAG}.mch_a").write_text("{")
+    with pytest.raises(Refusal) as refused:
+        ledger.get(Key(TAG, "mch_a"), 1000)
+    assert refused.value.mend.startswith("rm ")
+    assert ledger.visible(TAG, 0) == ["mch_a"]
+
+
+def test_one_machine_is_held_by_one_at_a_time(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "BUSY_SECONDS", 0.05)
+    key = Key(TAG, "mch_a")
+    failed: list[str] = []
+
+    def other() -> None:
+        try:
+            with ledger.hold(key):
+                pass
+        except Refusal as refusal:
+            failed.append(refusal.reason)
+
+    with ledger.hold(key):
+        thread = threading.Thread(target=other)
+        thread.start()
+        thread.join()
+    assert "under way" in failed[0]
+    other()
+    assert len(failed) == 1
+
+
+def test_other_files_are_no_machines(ledger: Ledger, tmp_path: Path) -> None:
+    for name in ("README", f".{TAG}.mch_a", "xyz.mch_a", f"{TAG}.mch a"):
+        (tmp_path / module.FOLDER / name).touch()
+    assert ledger.keys() == []

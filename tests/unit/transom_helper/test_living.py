@@ -1,0 +1,70 @@
+"""Networks are counted without being held."""
+
+from __future__ import annotations
+
+import os
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.helper_lab import eventually
+from transom_helper import living, namespaces
+from transom_helper.living import Living, messages
+from transom_helper.refusal import Refusal
+
+
+def new_network() -> int:
+    def make() -> int:
+        namespaces.unshare(namespaces.CLONE_NEWNET)
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    return namespaces.apart(make)
+
+
+def test_a_network_counts_for_as_long_as_it_is_there() -> None:
+    networks = Living()
+    first, second = new_network(), new_network()
+    networks.note(first, 1000)
+    networks.note(second, 1001)
+    assert networks.count() == {1000: 1, 1001: 1}
+    with pytest.raises(Refusal, match="1 networks"):
+        networks.check(1000, 1)
+    networks.check(1000, 2)
+    os.close(first)
+    assert eventually(lambda: networks.count() == {1001: 1})
+    networks.check(1000, 1)
+    os.close(second)
+    assert eventually(lambda: not networks.count())
+
+
+def test_a_later_helper_takes_no_number_of_an_earlier() -> None:
+    earlier = Living()
+    first = new_network()
+    earlier.note(first, 1000)
+    later, second = Living(), new_network()
+    later.note(second, 1000)
+    assert later.count() == {1000: 1}
+    assert earlier.count() == {1000: 1}
+    assert len(living.numbers()) >= 2
+    os.close(first)
+    os.close(second)
+
+
+def test_what_is_no_namespace_is_an_error() -> None:
+    with open(os.devnull) as null, pytest.raises(OSError):
+        Living().note(null.fileno(), 1000)
+
+
+def test_messages_of_the_kernel_are_taken_apart() -> None:
+    one = struct.pack("IHHII", 21, 3, 0, 1, 0) + b"hello" + bytes(3)
+    two = struct.pack("IHHII", 16, 2, 0, 1, 0)
+    assert messages(one + two) == [(3, b"hello"), (2, b"")]
+
+
+@given(st.binary(max_size=200))
+def test_no_bytes_break_the_reader(data: bytes) -> None:
+    assert sum(len(body) + 16 for _, body in messages(data)) <= len(data)
+    for _, body in messages(data):
+        living._attributes(body)
