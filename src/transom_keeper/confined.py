@@ -115,7 +115,8 @@ async def start(
         )
     finally:
         os.close(arguments)
-    reading = asyncio.get_running_loop().create_task(_read_lines(process, output))
+    assert process.stdout is not None
+    reading = asyncio.get_running_loop().create_task(read_lines(process.stdout, output))
     return Confined(process, output, reading)
 
 
@@ -145,14 +146,13 @@ def pidfd_of_init(info: int) -> int | None:
         return None
 
 
-async def _read_lines(process: asyncio.subprocess.Process, output: GuestOutput) -> None:
-    """Read all that it prints, whatever it is, so that it never blocks."""
-    assert process.stdout is not None
+async def read_lines(stream: asyncio.StreamReader, output: GuestOutput) -> None:
+    """Read all that is printed, whatever it is, so that whoever prints never blocks."""
     while True:
         try:
-            line = await process.stdout.readuntil(b"\n")
+            line = await stream.readuntil(b"\n")
         except asyncio.LimitOverrunError as error:
-            line = await process.stdout.readexactly(max(error.consumed, 1))
+            line = await stream.readexactly(max(error.consumed, 1))
         except (asyncio.IncompleteReadError, OSError) as error:
             output.feed(getattr(error, "partial", b""))
             return

@@ -142,6 +142,8 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
 def _launcher(config: KeeperConfig, tag: str, groups: cgroups.Groups, output: GuestOutput) -> Launcher:
     """How this driver's machines are made, with all in hand that wants rights. Raises StartError, LaunchError,
     OSError."""
+    if config.driver == "firecracker":
+        return firecracker.prepare(config, tag, output)
     if config.driver == "qemu":
         return qemu.prepare(config, tag, groups, output)
     bwrap = shutil.which("bwrap")
@@ -159,7 +161,7 @@ def kvm_group(config: KeeperConfig) -> int | None:
 
 
 def _make_groups(config: KeeperConfig, tag: str) -> cgroups.Groups:
-    if config.helper is not None and os.geteuid() != 0:
+    if config.driver == "firecracker" or (config.helper is not None and os.geteuid() != 0):
         return cgroups.Groups()  # the root helper makes them
     limits = config.limits if config.vm is None else vmm_limits(config.limits, config.vm.accelerator)
     groups = cgroups.make(f"{config.machine}-{tag}", limits, cgroups.own_bases())

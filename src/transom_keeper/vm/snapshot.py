@@ -44,6 +44,12 @@ class NewSnapshot:
         """A descriptor to write the file `name` by. Raises OSError."""
         return os.open(self._work / name, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
 
+    def take(self, name: str, path: Path) -> None:
+        """Move the written file at `path`, of the same file system, here as `name`. Everybody may read it who is
+        given it: this folder is the owner's alone. Raises OSError."""
+        os.chmod(path, 0o444)
+        os.rename(path, self._work / name)
+
     def finish(self, boot_token: str) -> None:
         """Add the note, and make all visible. Raises OSError."""
         descriptor = self.create(NOTE)
