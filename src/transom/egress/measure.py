@@ -87,6 +87,7 @@ async def _fetch(echo: str, proxy: httpx.Proxy | None) -> bytes:
     async with (
         httpx.AsyncClient(
             proxy=proxy,
+            verify=ssl.create_default_context(),
             trust_env=False,
             follow_redirects=False,
             timeout=CONNECT_S,
@@ -120,6 +121,8 @@ def _words(error: Exception) -> tuple[str, bool]:
         return (_refusal(407), True) if refused else ("the exit refused the connection", False)
     if isinstance(error, httpx.TimeoutException):
         return "no answer in time", False
+    if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error).upper():
+        return "a certificate on the way is not trusted", False
     if isinstance(error, httpx.ConnectError):
         return "the exit cannot be reached", True
     if isinstance(error, httpx.RemoteProtocolError):
