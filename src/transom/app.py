@@ -16,20 +16,26 @@ from transom.api.views import Views
 from transom.auth.limits import RateLimiter
 from transom.auth.service import AuthService
 from transom.drivers.local import local_driver
+from transom.drivers.logs import FolderLogs
 from transom.drivers.stage import stage
+from transom.egress.static import StaticEgress
 from transom.guests.guests import Guests
 from transom.images.store import ImageStore
 from transom.model.clock import now_ms
 from transom.model.errors import DriverError, TransomError
 from transom.model.ports import Driver
 from transom.model.session import Session
+from transom.observe.host import available_bytes
+from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.serve import serve as serve_app
+from transom.sessions.pool import PoolPolicy
 from transom.sessions.run import Making
 from transom.sessions.service import Terms
 from transom.sessions.steps import Policy
+from transom.sessions.warm import WarmTerms
 from transom.sessions.wire import wire
-from transom.settings import REPOSITORY, Settings
+from transom.settings import MIB, REPOSITORY, Settings
 from transom.signin.catalog import Catalog
 from transom.signin.service import SEALED_COUNT, SEALED_S, SigninService
 from transom.store.database import Store
@@ -37,13 +43,12 @@ from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.vault.keys import key_source
 from transom.vault.service import VaultService
-from transom_wire.exit import ExitRoute
 
 log = structlog.get_logger(__name__)
 SHIPPED_PROVIDERS = REPOSITORY / "providers"
 DAY_MS = 86_400_000
 PRUNE_S = 3600.0
-"""Seconds between two removals of old lines from the audit trail."""
+"""Seconds between two removals of old lines, of the audit trail and of machines."""
 VAULT_DEADLINE_S = 15.0
 """Seconds for the vault to make or prove its key at the start."""
 
@@ -57,6 +62,7 @@ class Composition:
         self.store = Store(settings.database_url)
         self.auth = AuthService(self.store, now_ms)
         self.metrics = Metrics()
+        self.machine_metrics = MachineMetrics(self.metrics.registry)
         self._tasks: list[asyncio.Task[None]] = []
         self._opened = False
 
@@ -79,14 +85,19 @@ class Composition:
         desk = SigninService(catalog, self.vault, self.guests, now_ms, wait=wait)
         self.sessions = wire(
             store=self.store,
+            machines=self.store,
+            logs=FolderLogs(settings.machines),
+            egress=StaticEgress(settings.exit),
             driver=self.driver,
             guests=self.guests,
             broker=self.broker,
             desk=desk,
             image=self.images.current,
             terms=terms(settings, self.driver.name),
-            making=Making(ExitRoute(kind=settings.exit), settings.limits),
+            making=Making(settings.limits, settings.program),
             policy=policy(settings),
+            warm=warm(settings),
+            available=available_bytes,
             clock=now_ms,
             tick_s=settings.tick_seconds,
             misbehaved=self.metrics.misbehaved,
@@ -105,6 +116,9 @@ class Composition:
             vault=self.vault,
             catalog=catalog,
             driver=self.driver,
+            guests=self.guests,
+            machines=self.store,
+            pool=self.sessions.pool,
             metrics=self.metrics,
             limits=Limits(),
             views=Views(now_ms),
@@ -121,6 +135,10 @@ class Composition:
     async def _watch(self) -> None:
         for row in await self.store.list_sessions(living=True):
             self.metrics.adopted(row)
+        for machine in await self.store.list_machines(living=True):
+            self.machine_metrics.adopted(machine)
+        self.sessions.accounts.watch(self.machine_metrics.machine)
+        self.guests.watch_usage(self.machine_metrics.used)
         self.sessions.ledger.watch_all(self.metrics.session)
         self.sessions.ledger.watch_all(self._forget_viewers)
 
@@ -134,7 +152,8 @@ class Composition:
             self._tasks = [
                 asyncio.create_task(self.sessions.adopter.keep_looking(), name="adopt"),
                 asyncio.create_task(self._prove_vault(), name="vault"),
-                asyncio.create_task(self._prune_audit(), name="audit"),
+                asyncio.create_task(self._prune(), name="prune"),
+                asyncio.create_task(self.sessions.pool.run(), name="pool"),
             ]
 
     async def _prove_vault(self) -> None:
@@ -144,12 +163,14 @@ class Composition:
         except (TransomError, TimeoutError) as error:
             log.error("the vault cannot take credentials", reason=str(error) or "it took too long")
 
-    async def _prune_audit(self) -> None:
+    async def _prune(self) -> None:
+        settings = self.settings
         while True:
             try:
-                await self.store.prune_audit(before=now_ms() - self.settings.audit_days * DAY_MS)
+                await self.store.prune_audit(before=now_ms() - settings.audit_days * DAY_MS)
+                await self.store.prune_machines(before=now_ms() - settings.machine_log_days * DAY_MS)
             except TransomError as error:
-                log.warning("old lines of the audit trail stay", reason=error.message)
+                log.warning("old lines stay", reason=error.message)
             await asyncio.sleep(PRUNE_S)
 
     async def close(self) -> None:
@@ -159,6 +180,7 @@ class Composition:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if hasattr(self, "sessions"):
             await self.sessions.reconciler.close()
+            await self.sessions.pool.close()
             await self.guests.close()
             await self.broker.close()
         await self.store.close()
@@ -197,6 +219,21 @@ def policy(settings: Settings) -> Policy:
         forget_ms=settings.forget_seconds * 1000,
         grace_ms=settings.reconnect_seconds * 1000,
         idle_not_before=now_ms() + settings.reconnect_seconds * 1000,
+    )
+
+
+def warm(settings: Settings) -> tuple[PoolPolicy, WarmTerms]:
+    """The warm pool's numbers, and what its machines get."""
+    age_ms, boot_s = settings.pool_age_seconds * 1000, settings.booting_deadline_s
+    pool = PoolPolicy(
+        least=settings.pool_min,
+        most=settings.pool_max,
+        age_ms=age_ms,
+        reserve_bytes=settings.pool_memory_mib * MIB,
+    )
+    life_ms = age_ms + (boot_s + settings.reconnect_seconds) * 1000
+    return pool, WarmTerms(
+        settings.width, settings.height, settings.limits, life_ms, boot_s, settings.program
     )
 
 

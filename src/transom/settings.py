@@ -22,6 +22,8 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 Words = Annotated[tuple[str, ...], NoDecode]
 Paths = Annotated[tuple[Path, ...], NoDecode]
 MIB = 2**20
+MACHINES_MOST = 2000
+"""Machines on one host: each has a user of its own, in the range that begins at `uid_base`."""
 
 
 def default_state() -> Path:
@@ -112,6 +114,17 @@ class Settings(BaseSettings):
     """Living sessions on this host."""
     failed_keep_seconds: int = Field(1800, ge=0, le=3600)
     """A failed machine's folder with its logs is kept this long for inspection."""
+    pool_min: int = Field(0, ge=0, le=200)
+    """Warm machines, booted and waiting for a session, that are always there. Unset: none."""
+    pool_max: int = Field(0, ge=0, le=200)
+    """Most warm machines, when many sessions are asked for. Unset: there is no warm pool, each session's machine
+    is made for it."""
+    pool_memory_mib: int = Field(1024, ge=0, le=1048576)
+    """Memory of this host that warm machines leave to everything else: below it they are given back."""
+    pool_age_seconds: int = Field(3600, ge=60, le=86400)
+    """A warm machine that has waited longer is replaced by a fresh one."""
+    machine_log_days: int = Field(14, ge=1, le=3650)
+    """What became of each machine, and the log of one that failed, is kept this long."""
     forget_seconds: int = Field(7 * 86400, ge=60, le=365 * 86400)
     """Rows of sessions that are over are kept this long."""
     audit_days: int = Field(365, ge=1, le=36500)
@@ -200,8 +213,12 @@ class Settings(BaseSettings):
     def _together(self) -> Settings:
         if self.door_port_low > self.door_port_high:
             raise ValueError("door_port_low is above door_port_high")
-        if self.door_port_high - self.door_port_low + 1 < self.sessions_max:
-            raise ValueError("fewer door ports than sessions_max: each session takes one")
+        if self.pool_min > self.pool_max:
+            raise ValueError("pool_min is above pool_max")
+        if self.sessions_max + self.pool_max > MACHINES_MOST:
+            raise ValueError(f"sessions_max and pool_max are more than {MACHINES_MOST} machines together")
+        if self.door_port_high - self.door_port_low + 1 < self.sessions_max + self.pool_max:
+            raise ValueError("fewer door ports than sessions_max and pool_max: each machine takes one")
         if self.turn_urls and not self.turn_secret_file:
             raise ValueError("turn_urls needs turn_secret_file")
         if self.alert_webhook_url and not self.alert_webhook_secret_file:

@@ -55,7 +55,7 @@ async def store(url: str) -> AsyncIterator[Store]:
     await opened.close()
 
 
-def a_session(slot: int = 1, **changes: Any) -> Session:
+def a_session(**changes: Any) -> Session:
     session = Session(
         id=new_id("ses"),
         user=new_id("usr"),
@@ -70,7 +70,7 @@ def a_session(slot: int = 1, **changes: Any) -> Session:
         width=1280,
         height=720,
         start_url="about:blank",
-        slot=slot,
+        machine=new_id("mch"),
     )
     return replace(session, **changes)
 
@@ -151,28 +151,25 @@ async def test_unknown_ids_are_none(store: Store) -> None:
 
 async def test_a_key_writes_one_session_however_often_it_is_sent(store: Store) -> None:
     wanted = a_session()
-    tries = [replace(wanted, id=new_id("ses"), slot=n) for n in range(12)]
+    tries = [replace(wanted, id=new_id("ses"), machine=new_id("mch")) for _ in range(12)]
     answers = await asyncio.gather(*(store.add_session(each, "key") for each in tries))
     assert len({answer.id for answer in answers}) == 1
     assert [session.id for session in await store.list_sessions()] == [answers[0].id]
 
 
 async def test_the_same_key_of_two_users_is_two_sessions(store: Store) -> None:
-    one, two = a_session(1), a_session(2)
+    one, two = a_session(), a_session()
     assert (await store.add_session(one, "key")).id == one.id
     assert (await store.add_session(two, "key")).id == two.id
-    again = replace(one, id=new_id("ses"), slot=3)
+    again = replace(one, id=new_id("ses"), machine=new_id("mch"))
     assert (await store.add_session(again, None)).id == again.id
 
 
-async def test_a_slot_has_one_living_session(store: Store) -> None:
-    first = a_session(7)
-    await store.add_session(first, None)
+async def test_a_machine_is_one_sessions(store: Store) -> None:
+    first = await store.add_session(a_session(), None)
     with pytest.raises(Conflict) as refused:
-        await store.add_session(a_session(7), None)
-    assert refused.value.code == "slot_taken"
-    assert await store.save_session(replace(first, state=SessionState.ENDED), seen=first)
-    await store.add_session(a_session(7), None)
+        await store.add_session(a_session(machine=first.machine), None)
+    assert refused.value.code == "session_exists"
 
 
 async def test_one_of_many_writers_wins(store: Store) -> None:
@@ -193,6 +190,12 @@ async def test_a_save_needs_the_end_it_has_seen(store: Store) -> None:
     assert await store.save_session(seen, seen=seen) is False
     other = a_session()
     assert not await store.save_session(other, seen=other)
+
+
+async def test_a_save_needs_the_machine_it_has_seen(store: Store) -> None:
+    seen = await store.add_session(a_session(), None)
+    assert await store.save_session(replace(seen, machine=new_id("mch")), seen=seen)
+    assert not await store.save_session(replace(seen, state=SessionState.CREATING), seen=seen)
 
 
 async def test_a_save_leaves_alone_what_it_did_not_change(store: Store) -> None:
@@ -224,9 +227,9 @@ async def test_a_heartbeat_never_goes_back_nor_wakes_the_dead(store: Store) -> N
 
 
 async def test_lists_are_by_owner_and_life_newest_first(store: Store) -> None:
-    mine = a_session(1, created_at=1)
-    newer = a_session(2, user=mine.user, created_at=2)
-    other = a_session(3, created_at=3, state=SessionState.FAILED)
+    mine = a_session(created_at=1)
+    newer = a_session(user=mine.user, created_at=2)
+    other = a_session(created_at=3, state=SessionState.FAILED)
     for session in (mine, newer, other):
         await store.add_session(session, None)
     assert await store.list_sessions(user=mine.user) == [newer, mine]
@@ -553,12 +556,12 @@ def locked(url: str) -> Iterator[None]:
 async def test_a_locked_database_is_unavailable_and_then_serves_again(store: Store, url: str) -> None:
     impatient = Store(url, wait_ms=100)
     await impatient.open()
-    held = await impatient.add_session(a_session(1), None)
+    held = await impatient.add_session(a_session(), None)
     with locked(url), pytest.raises(Unavailable, match="locked") as refused:
-        await impatient.add_session(a_session(2), None)
+        await impatient.add_session(a_session(), None)
     assert refused.value.retry_after
     assert await impatient.get_session(held.id) == held
-    await impatient.add_session(a_session(2), None)
+    await impatient.add_session(a_session(), None)
     await impatient.close()
 
 
@@ -595,7 +598,7 @@ async def fill(store: Store) -> tuple[list[Session], Unavailable]:
     taken: list[Session] = []
     while True:
         try:
-            taken.append(await store.add_session(a_session(len(taken) + 1, end_detail="x" * 4000), None))
+            taken.append(await store.add_session(a_session(end_detail="x" * 4000), None))
         except Unavailable as error:
             return taken, error
 
@@ -618,7 +621,7 @@ async def test_a_full_database_is_unavailable_and_loses_nothing(tmp_path: Path) 
     finally:
         event.remove(Pool, "connect", small)
     await store.open()
-    await store.add_session(a_session(1000), None)
+    await store.add_session(a_session(), None)
     assert len(await store.list_sessions()) == len(taken) + 1
     await store.close()
 
@@ -638,7 +641,7 @@ async def test_a_file_that_cannot_grow_is_unavailable_and_loses_nothing(tmp_path
         assert {each.id for each in await store.list_sessions()} == {each.id for each in taken}
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    await store.add_session(a_session(1000), None)
+    await store.add_session(a_session(), None)
     assert len(await store.list_sessions()) == len(taken) + 1
     await store.close()
 

@@ -17,16 +17,18 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from tests.support.controller import IMAGE, POLICY, until
-from tests.support.fakes import START, FakeDesk, FakeDriver, FakeKeeper
+from tests.support.fakes import START, FakeDesk, FakeDriver, FakeKeeper, FakeLogs
 from transom.api.build import build
 from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
-from transom.app import SHIPPED_PROVIDERS
+from transom.app import SHIPPED_PROVIDERS, warm
 from transom.auth.service import AuthService
+from transom.egress.static import StaticEgress
 from transom.guests.guests import Guests
 from transom.model.clock import now_ms
 from transom.model.user import Role, User
+from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.sessions.run import Making
 from transom.sessions.service import Terms
@@ -38,7 +40,6 @@ from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.vault.keys import key_source
 from transom.vault.service import VaultService
-from transom_wire.exit import NO_ROUTE
 from transom_wire.link import PeerOffer, Progress, Ready
 
 KEEP_OPEN = 3_600_000
@@ -62,25 +63,33 @@ class Api:
         self.driver.on_create = boots
         self.auth = AuthService(self.store, now_ms)
         self.metrics, self.quality = Metrics(), Quality()
+        self.machine_metrics = MachineMetrics(self.metrics.registry)
         self.guests = Guests(self.driver)
         self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
         self.vault = VaultService(self.store, key_source(self.settings.kek, None), now_ms)
         terms = Terms("fake", 8 * 3600, 1800, self.settings.sessions_per_user, self.settings.sessions_max)
         self.sessions = wire(
             store=self.store,
+            machines=self.store,
+            logs=FakeLogs(),
+            egress=StaticEgress("none"),
             driver=self.driver,
             guests=self.guests,
             broker=self.broker,
             desk=self.desk,
             image=lambda: IMAGE,
             terms=terms,
-            making=Making(NO_ROUTE, self.settings.limits),
+            making=Making(self.settings.limits),
             policy=POLICY,
+            warm=warm(self.settings),
+            available=lambda: 2**40,
             clock=now_ms,
             tick_s=self.settings.tick_seconds,
             misbehaved=self.metrics.misbehaved,
         )
         self.sessions.ledger.watch_all(self.metrics.session)
+        self.sessions.accounts.watch(self.machine_metrics.machine)
+        self.guests.watch_usage(self.machine_metrics.used)
         self.parts = Parts(
             settings=self.settings,
             clock=now_ms,
@@ -94,6 +103,9 @@ class Api:
             vault=self.vault,
             catalog=Catalog.load((SHIPPED_PROVIDERS,)),
             driver=self.driver,
+            guests=self.guests,
+            machines=self.store,
+            pool=self.sessions.pool,
             metrics=self.metrics,
             limits=Limits(),
             views=Views(now_ms),
@@ -105,13 +117,16 @@ class Api:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         app.state.parts = self.parts
         await self.store.open()
-        looking = asyncio.create_task(self.sessions.adopter.keep_looking())
+        works = (self.sessions.adopter.keep_looking(), self.sessions.pool.run())
+        tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.sessions.reconciler.close()
+            await self.sessions.pool.close()
             await self.guests.close()
             await self.broker.close()
             await self.store.close()

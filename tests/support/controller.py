@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from tests.support.fakes import FakeClock, FakeDesk, FakeDriver, FakeSessions
+from tests.support.fakes import FakeClock, FakeDesk, FakeDriver, FakeLogs, FakeMachines, FakeSessions
+from transom.egress.static import StaticEgress
 from transom.guests.guests import Guests
 from transom.model.ids import new_id
 from transom.model.user import Principal, Role, User
 from transom.sessions.adopt import Adopter
 from transom.sessions.intake import Intake
+from transom.sessions.pool import PoolPolicy
 from transom.sessions.run import Making
 from transom.sessions.service import SessionService, Terms
 from transom.sessions.steps import Policy
+from transom.sessions.warm import WarmTerms
 from transom.sessions.wire import Sessions, wire
 from transom.stream.broker import Broker
 from transom_wire.control import Limits
-from transom_wire.exit import NO_ROUTE
 
 IMAGE = "sha256-" + "0" * 64
 POLICY = Policy(
@@ -29,6 +31,9 @@ POLICY = Policy(
     forget_ms=86_400_000,
     grace_ms=120_000,
 )
+LIMITS = Limits(2**30, 1000, 512)
+NO_POOL = PoolPolicy(0, 0, 3_600_000, 0)
+WARM = WarmTerms(1280, 720, LIMITS, 7_200_000, 5.0)
 
 
 def a_user(name: str = "ada", role: Role = Role.USER) -> User:
@@ -46,6 +51,8 @@ class Controller:
         self,
         *,
         store: FakeSessions | None = None,
+        machines: FakeMachines | None = None,
+        pool: PoolPolicy = NO_POOL,
         driver: FakeDriver | None = None,
         desk: FakeDesk | None = None,
         clock: FakeClock | None = None,
@@ -54,24 +61,31 @@ class Controller:
     ) -> None:
         self.store, self.driver = store or FakeSessions(), driver or FakeDriver()
         self.desk, self.clock = desk or FakeDesk(), clock or FakeClock()
+        self.machines = machines or FakeMachines(self.store)
+        self.pool_policy, self.available = pool, 2**40
         self.counted: list[str] = []
         self.guests = Guests(self.driver)
         self.broker = Broker(self.guests, self.clock, count=self.counted.append)
         self.parts: Sessions = wire(
             store=self.store,
+            machines=self.machines,
+            logs=FakeLogs(),
+            egress=StaticEgress("none"),
             driver=self.driver,
             guests=self.guests,
             broker=self.broker,
             desk=self.desk,
             image=lambda: IMAGE,
             terms=Terms("fake", 8 * 3600, 1800, per_user, in_all),
-            making=Making(NO_ROUTE, Limits(2**30, 1000, 512)),
+            making=Making(LIMITS),
             policy=POLICY,
+            warm=(pool, WARM),
+            available=lambda: self.available,
             clock=self.clock,
             tick_s=0.05,
             misbehaved=self.counted.append,
         )
-        self._looking: asyncio.Task[None] | None = None
+        self._tasks: list[asyncio.Task[None]] = []
 
     @property
     def service(self) -> SessionService:
@@ -86,7 +100,10 @@ class Controller:
         return self.parts.intake
 
     def start(self) -> Controller:
-        self._looking = asyncio.create_task(self.parts.adopter.keep_looking())
+        self._tasks = [
+            asyncio.create_task(self.parts.adopter.keep_looking()),
+            asyncio.create_task(self.parts.pool.run()),
+        ]
         return self
 
     async def settle(self) -> None:
@@ -101,16 +118,24 @@ class Controller:
 
     async def kill(self) -> None:
         """As kill -9: nothing is said to anybody. Tasks are cut, nothing else is tidied."""
-        if self._looking is not None:
-            self._looking.cancel()
-            await asyncio.gather(self._looking, return_exceptions=True)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.parts.reconciler.close()
+        await self.parts.pool.close()
         await self.guests.close()
         await self.broker.close()
 
     def again(self) -> Controller:
         """Another life, on the same world."""
-        return Controller(store=self.store, driver=self.driver, desk=self.desk, clock=self.clock)
+        return Controller(
+            store=self.store,
+            machines=self.machines,
+            pool=self.pool_policy,
+            driver=self.driver,
+            desk=self.desk,
+            clock=self.clock,
+        )
 
 
 async def until(holds: Callable[[], object], seconds: float = 5.0) -> None:

@@ -8,13 +8,15 @@ from dataclasses import replace
 from typing import Any
 
 from transom.model.errors import Conflict, DriverError, NotFound, Unavailable
-from transom.model.ids import new_id, session_id
-from transom.model.machine import MachineSpec, MachineState, Probe
+from transom.model.ids import new_id
+from transom.model.machine import DriverFlags, Machine, MachinePhase, MachineSpec, MachineState, Probe
 from transom.model.session import Session, SessionState, Signin, SigninStage
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import encode
 from transom_wire.control import (
     Acknowledge,
+    Claim,
+    ClaimAnswer,
     ControllerMessage,
     FromGuest,
     KeeperMessage,
@@ -24,7 +26,7 @@ from transom_wire.control import (
     Snapshot,
     ToGuest,
 )
-from transom_wire.link import CredentialSealed, GuestMessage, SigninState
+from transom_wire.link import CredentialSealed, GuestMessage, Progress, SigninState
 
 START = 1_800_000_000_000
 """Unix milliseconds at which a fake clock begins."""
@@ -59,7 +61,7 @@ def a_session(**changes: Any) -> Session:
         width=1280,
         height=720,
         start_url="about:blank",
-        slot=0,
+        machine=new_id("mch"),
         timeline={"accepted": 0},
     )
     return replace(base, **changes)
@@ -108,7 +110,7 @@ class FakeSessions:
     async def save_session(self, session: Session, *, seen: Session) -> bool:
         self._check()
         row = self.rows.get(session.id)
-        if row is None or (row.state, row.wanted_end) != (seen.state, seen.wanted_end):
+        if row is None or _place(row) != _place(seen):
             return False
         self.rows[session.id] = replace(session, last_seen_at=max(row.last_seen_at, session.last_seen_at))
         if row.state is not session.state:
@@ -129,6 +131,81 @@ class FakeSessions:
         self.rows.pop(session, None)
 
 
+def _place(session: Session) -> tuple[object, ...]:
+    return session.state, session.wanted_end, session.machine
+
+
+class FakeMachines:
+    """A MachineStore beside `sessions`, whose taking is one step with its own."""
+
+    def __init__(self, sessions: FakeSessions) -> None:
+        self._sessions = sessions
+        self.rows: dict[str, Machine] = {}
+        self.logs: dict[str, str] = {}
+
+    async def add_machine(self, machine: Machine) -> Machine:
+        self._sessions._check()
+        if machine.id not in self.rows:
+            taken = {row.slot for row in self._standing()}
+            slot = next(number for number in range(len(taken) + 1) if number not in taken)
+            self.rows[machine.id] = replace(machine, slot=slot)
+        return self.rows[machine.id]
+
+    def _standing(self) -> list[Machine]:
+        return [row for row in self.rows.values() if row.phase is not MachinePhase.OVER]
+
+    async def get_machine(self, machine: str) -> Machine | None:
+        self._sessions._check()
+        return self.rows.get(machine)
+
+    async def list_machines(self, *, living: bool, limit: int = 200) -> Sequence[Machine]:
+        self._sessions._check()
+        return self._standing() if living else list(self.rows.values())
+
+    async def save_machine(self, machine: Machine, *, seen: Machine) -> bool:
+        self._sessions._check()
+        row = self.rows.get(machine.id)
+        if row is None or (row.phase, row.session) != (seen.phase, seen.session):
+            return False
+        self.rows[machine.id] = machine
+        return True
+
+    async def take_parked(self, seen: Session, at: int, then: Callable[[Machine], Session]) -> Session | None:
+        self._sessions._check()
+        fits = [
+            row
+            for row in self._standing()
+            if row.phase is MachinePhase.PARKED and (row.driver, row.image) == (seen.driver, seen.image)
+        ]
+        if not fits:
+            return None
+        taken = min(fits, key=lambda row: (row.made_at, row.id))
+        wanted = then(taken)
+        if not await self._sessions.save_session(wanted, seen=seen):
+            return None
+        self.rows[taken.id] = replace(taken, phase=MachinePhase.CLAIMED, session=seen.id, phase_since=at)
+        return wanted
+
+    async def machine_counts(self, *, since: int) -> Sequence[tuple[str, bool, str, str, int]]:
+        return []
+
+    async def save_machine_log(self, machine: str, log: str) -> None:
+        self.logs[machine] = log
+
+    async def machine_log(self, machine: str) -> str | None:
+        return self.logs.get(machine)
+
+    async def prune_machines(self, *, before: int) -> int:
+        return 0
+
+
+class FakeLogs:
+    """MachineLogs that always have one line."""
+
+    async def read(self, machine: str) -> str:
+        return f"== keeper.log ==\nlog of {machine}"
+
+
 class FakeKeeper:
     """A machine with its keeper: outlives the controller under test, keeps what is not acknowledged."""
 
@@ -141,6 +218,10 @@ class FakeKeeper:
         self.received: list[ControllerMessage] = []
         self.waiting: list[FromGuest] = []
         self.deadline = spec.deadline
+        self.session = spec.session
+        self.answers: str | None = ""
+        """What a claim is refused with; empty: it is accepted; None: there is no answer."""
+        self.on_claim: Callable[[FakeKeeper], None] | None = None
         self._numbers = 0
         self._channel: FakeChannel | None = None
 
@@ -148,7 +229,7 @@ class FakeKeeper:
         return Snapshot(
             version=WIRE_VERSION,
             machine=self.spec.machine,
-            session=self.spec.session,
+            session=self.session,
             exit=None,
             state="running" if self.alive else "exited",
             exit_reason=self.exit_reason,
@@ -201,6 +282,24 @@ class FakeKeeper:
         if self._channel is not None:
             self._channel.end()
 
+    def park(self) -> None:
+        """The warm guest has its desktop up."""
+        for stage in ("guest", "display", "desktop", "browser", "parked"):
+            self.stages[stage] = str(START)
+        self.say("boot", Progress("parked"))
+
+    def claimed(self, claim: Claim) -> None:
+        """As the keeper does: once, and for one session."""
+        if self.answers is None:
+            return
+        if self.session not in (None, claim.session):
+            self._put(ClaimAnswer(claim.session, False, "the machine is another session's"))
+            return
+        self.session = claim.session
+        self._put(ClaimAnswer(claim.session, not self.answers, self.answers))
+        if self.on_claim is not None and not self.answers:
+            self.on_claim(self)
+
     def drop(self) -> None:
         """The connection to the controller breaks; keeper and machine live on."""
         if self._channel is not None:
@@ -240,6 +339,8 @@ class FakeChannel:
         self._keeper.received.append(message)
         if isinstance(message, SetDeadline):
             self._keeper.deadline = message.deadline
+        if isinstance(message, Claim):
+            self._keeper.claimed(message)
         if isinstance(message, Acknowledge):
             self._keeper.waiting = [each for each in self._keeper.waiting if each.number > message.number]
 
@@ -255,8 +356,11 @@ class FakeDriver:
     """Machines in a dictionary; it outlives controllers, as a host does."""
 
     name = "fake"
+    flags = DriverFlags(warm=True)
 
     def __init__(self) -> None:
+        self.prepared: list[str] = []
+        self.on_warm: Callable[[FakeKeeper], None] | None = FakeKeeper.park
         self.machines: dict[str, FakeKeeper] = {}
         self.kept: set[str] = set()
         self.acts: list[tuple[str, str]] = []
@@ -270,6 +374,9 @@ class FakeDriver:
     async def probe(self) -> Probe:
         return Probe(True)
 
+    async def prepare(self, image: str) -> None:
+        self.prepared.append(image)
+
     async def create(self, spec: MachineSpec) -> None:
         self.acts.append(("create", spec.machine))
         if self.hold_create is not None:
@@ -277,8 +384,9 @@ class FakeDriver:
         if self.fail_create is not None:
             raise DriverError(self.fail_create)
         keeper = self.machines.setdefault(spec.machine, FakeKeeper(spec))
-        if self.on_create is not None:
-            self.on_create(keeper)
+        act = self.on_create if spec.session is not None else self.on_warm
+        if act is not None:
+            act(keeper)
 
     async def observe(self) -> Mapping[str, MachineState]:
         found = {
@@ -317,7 +425,7 @@ class FakeDriver:
 
     def of(self, session: str) -> FakeKeeper:
         """The keeper of a session's machine."""
-        return next(keeper for machine, keeper in self.machines.items() if session_id(machine) == session)
+        return next(keeper for keeper in self.machines.values() if keeper.session == session)
 
 
 class FakeDesk:

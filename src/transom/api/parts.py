@@ -10,9 +10,11 @@ from transom.api.limits import Limits
 from transom.api.views import Views
 from transom.auth.service import AuthService
 from transom.model.clock import Clock
-from transom.model.ports import CredentialStore, Driver, UserStore, Vault
+from transom.guests.guests import Guests
+from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore, Vault
 from transom.observe.metrics import Metrics
 from transom.sessions.ledger import Ledger
+from transom.sessions.pooling import Pool
 from transom.sessions.service import SessionService
 from transom.settings import Settings
 from transom.signin.catalog import Catalog
@@ -36,6 +38,9 @@ class Parts:
     vault: Vault
     catalog: Catalog
     driver: Driver
+    guests: Guests
+    machines: MachineStore
+    pool: Pool
     metrics: Metrics
     limits: Limits
     views: Views

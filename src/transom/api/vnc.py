@@ -11,7 +11,6 @@ from transom.api import sockets
 from transom.api.parts import Parts, parts_of
 from transom.api.sockets import Closing, Visitor
 from transom.model.errors import TransomError
-from transom.model.ids import machine_id
 from transom.model.session import Session
 from transom.stream.fallback import Ended, pipe
 
@@ -45,7 +44,7 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor) -> None:
     """Raises Closing."""
     try:
         async with asyncio.timeout(OPEN_S):
-            reader, writer = await parts.driver.open_stream(machine_id(visitor.session.id), "vnc")
+            reader, writer = await parts.driver.open_stream(visitor.session.machine, "vnc")
     except (TransomError, TimeoutError, OSError) as error:
         raise Closing(sockets.NO_DISPLAY, "the machine's display cannot be reached") from error
     ended = asyncio.Event()

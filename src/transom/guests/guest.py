@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -15,6 +15,8 @@ from transom.model.ports import Driver, KeeperChannel
 from transom_wire.codec import WireError
 from transom_wire.control import (
     Acknowledge,
+    Claim,
+    ClaimAnswer,
     ControllerMessage,
     FromGuest,
     GuestMisbehaved,
@@ -23,6 +25,7 @@ from transom_wire.control import (
     RoleChanged,
     SetDeadline,
     Snapshot,
+    Usage,
 )
 
 log = structlog.get_logger(__name__)
@@ -33,13 +36,22 @@ RECONNECT_S = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0)
 class Guest:
     """Runs as one task. Messages for viewers never wait behind those that need the store."""
 
-    def __init__(self, session: str, machine: str, driver: Driver, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        session: str,
+        machine: str,
+        driver: Driver,
+        inbox: Inbox,
+        used: Callable[[str, Usage], None] = lambda session, usage: None,
+    ) -> None:
         self.session, self.machine = session, machine
-        self._driver, self._inbox = driver, inbox
+        self._driver, self._inbox, self._used = driver, inbox, used
+        self._claim: tuple[Claim, asyncio.Future[ClaimAnswer]] | None = None
         self._channel: KeeperChannel | None = None
         self.snapshot: Snapshot | None = None
         self.roles: set[str] = set()
         self.deadline: int | None = None
+        self.usage: Usage | None = None
         self.exited = False
 
     @property
@@ -87,6 +99,16 @@ class Guest:
             self.deadline = message.deadline
         return True
 
+    async def claim(self, claim: Claim) -> ClaimAnswer:
+        """Have the machine become this session's. Said again to a keeper that is attached again; the caller
+        sets the deadline."""
+        self._claim = (claim, asyncio.get_running_loop().create_future())
+        try:
+            await self.tell(claim)
+            return await self._claim[1]
+        finally:
+            self._claim = None
+
     async def _attached(self, channel: KeeperChannel) -> None:
         snapshot = channel.snapshot
         self._channel, self.snapshot = channel, snapshot
@@ -95,6 +117,8 @@ class Guest:
         committed = Committed()
         log.info("keeper attached", session=self.session, roles=sorted(self.roles))
         try:
+            if self._claim is not None:
+                await self.tell(self._claim[0])
             await lane.put(lambda: self._inbox.attached(self.session, snapshot))
             await self._read(channel, lane, committed)
             await lane.drain()
@@ -120,11 +144,20 @@ class Guest:
             case RoleChanged(role=role, connected=connected):
                 (self.roles.add if connected else self.roles.discard)(role)
                 await self._role(role, connected, lane)
+            case ClaimAnswer():
+                self._answered(message)
+            case Usage():
+                self.usage = message
+                self._used(self.session, message)
             case GuestMisbehaved(role=role, reason=reason):
                 self._inbox.misbehaved(self.session, role, reason)
             case MachineExited(reason=reason):
                 await lane.drain()  # its last words came before, a sealed credential perhaps
                 await self._exit(reason)
+
+    def _answered(self, answer: ClaimAnswer) -> None:
+        if self._claim is not None and answer.session == self.session and not self._claim[1].done():
+            self._claim[1].set_result(answer)
 
     async def _role(self, role: str, connected: bool, lane: Lane) -> None:
         def tell() -> Awaitable[None]:
@@ -137,7 +170,7 @@ class Guest:
 
     async def _exit(self, reason: str) -> None:
         self.exited = True
-        await self._inbox.exited(self.session, reason)
+        await self._inbox.exited(self.session, self.machine, reason)
 
     async def _hear(self, envelope: FromGuest, lane: Lane, committed: Committed) -> None:
         if not committed.came(envelope.number):

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 import structlog
 
 from transom.guests.guest import Guest
 from transom.guests.inbox import Inbox
+from transom.model.errors import Unavailable
 from transom.model.ports import Driver
 from transom_wire.codec import encode
-from transom_wire.control import ControllerMessage, ToGuest
+from transom_wire.control import Claim, ClaimAnswer, ControllerMessage, ToGuest, Usage
 from transom_wire.link import ToGuestMessage
 
 log = structlog.get_logger(__name__)
@@ -25,6 +27,7 @@ class Guests:
         self._driver = driver
         self._inbox: Inbox | None = None
         self._guests: dict[str, tuple[Guest, asyncio.Task[None]]] = {}
+        self._watchers: list[Callable[[str, Usage], None]] = []
 
     def deliver_to(self, inbox: Inbox) -> None:
         """Say once, before the first hold, who takes in what guests say."""
@@ -35,7 +38,7 @@ class Guests:
         if session in self._guests:
             return
         assert self._inbox is not None, "deliver_to comes first"
-        guest = Guest(session, machine, self._driver, self._inbox)
+        guest = Guest(session, machine, self._driver, self._inbox, self._used)
         task = asyncio.create_task(guest.run(), name=f"guest {session}")
         self._guests[session] = (guest, task)
         task.add_done_callback(lambda ended: self._ended(session, ended))
@@ -59,6 +62,33 @@ class Guests:
                     await asyncio.wait({held[1]})
         except TimeoutError:
             log.warning("a keeper did not finish", session=session)
+
+    def watch_usage(self, watcher: Callable[[str, Usage], None]) -> None:
+        """Call `watcher(session, usage)` each time a keeper says what its machine uses."""
+        self._watchers.append(watcher)
+
+    def _used(self, session: str, usage: Usage) -> None:
+        for watcher in self._watchers:
+            watcher(session, usage)
+
+    def usage(self, session: str) -> Usage | None:
+        """What the session's machine used when its keeper last said so."""
+        guest = self._of(session)
+        return guest.usage if guest else None
+
+    async def claim(self, session: str, machine: str, claim: Claim) -> ClaimAnswer:
+        """Hold the warm `machine` for `session` and have it become that session's. The caller sets the deadline.
+        Raises Unavailable when the hold ended meanwhile."""
+        self.hold(session, machine)
+        guest, task = self._guests[session]
+        asking = asyncio.ensure_future(guest.claim(claim))
+        try:
+            await asyncio.wait({asking, task}, return_when=asyncio.FIRST_COMPLETED)
+            if asking.done():
+                return asking.result()
+            raise Unavailable("the warm machine ended")
+        finally:
+            asking.cancel()
 
     async def close(self) -> None:
         """Let go of all."""

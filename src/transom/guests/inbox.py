@@ -43,7 +43,7 @@ class Inbox(Protocol):
     async def role(self, session: str, role: str, *, connected: bool) -> None:
         """A part of the guest came to the link, or left it."""
 
-    async def exited(self, session: str, reason: str) -> None:
+    async def exited(self, session: str, machine: str, reason: str) -> None:
         """The machine is gone, says its keeper."""
 
     def unreachable(self, session: str) -> None:

@@ -73,9 +73,11 @@ class Unavailable(TransomError):
 class DriverError(TransomError):
     status, code = 503, "driver"
 
-    def __init__(self, message: str, *, mend: str = "") -> None:
+    def __init__(self, message: str, *, mend: str = "", stage: str = "boot") -> None:
         super().__init__(message)
         self.mend = mend
+        self.stage = stage
+        """Where it failed: `image`, `network` or `boot` (model.machine.FAILED_STAGES)."""
 
 
 class VaultError(TransomError):

@@ -20,13 +20,3 @@ def new_id(kind: str) -> str:
 def is_id(text: str, kind: str) -> bool:
     """True when `text` is an id of `kind`; everything else never reaches a query or a path."""
     return PATTERN.fullmatch(text) is not None and text.startswith(kind + "_")
-
-
-def machine_id(session_id: str) -> str:
-    """The id of a session's one machine."""
-    return "mch_" + session_id.removeprefix("ses_")
-
-
-def session_id(machine: str) -> str:
-    """The id of a machine's session."""
-    return "ses_" + machine.removeprefix("mch_")

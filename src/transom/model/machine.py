@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from transom_wire.control import Limits
@@ -64,3 +65,80 @@ class Problem:
 
     what: str
     mend: str
+
+
+class MachinePhase(StrEnum):
+    """Where a machine is, as its row says."""
+
+    MAKING = "making"
+    """The driver makes it, or it boots."""
+    PARKED = "parked"
+    """Warm: it waits in the pool for a session."""
+    CLAIMED = "claimed"
+    """Taken from the pool for `session`, and not ready yet."""
+    READY = "ready"
+    """A session uses it."""
+    LEAVING = "leaving"
+    """Nobody's any more; what is left of it is being removed."""
+    OVER = "over"
+    """Gone, and its slot free."""
+
+
+class Outcome(StrEnum):
+    """What became of a machine."""
+
+    USED = "used"
+    """It served its session to the end."""
+    FAILED = "failed"
+    """It never became ready, never parked, or refused its claim."""
+    LOST = "lost"
+    """It ended by itself under a session that used it."""
+    CANCELLED = "cancelled"
+    """Its session was ended before it was ready."""
+    UNUSED = "unused"
+    """The pool gave it back: too many, too old, of another image, or memory was short."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """One try at a machine: a row of its own, which outlives the machine. Times are Unix milliseconds."""
+
+    id: str
+    driver: str
+    image: str
+    slot: int
+    """Small number unique among machines that are not over; picks the sandbox's user id."""
+    phase: MachinePhase
+    phase_since: int
+    made_at: int
+    """When its making began."""
+    session: str | None = None
+    """None while it is the pool's."""
+    warm: bool = False
+    """It was made for the pool."""
+    stages: Mapping[str, int] = field(default_factory=dict)
+    """Stage -> milliseconds since `made_at`."""
+    ended_at: int | None = None
+    outcome: Outcome | None = None
+    failed_stage: str = ""
+    """One of FAILED_STAGES when something went wrong, and `cause` says what."""
+    cause: str = ""
+    usage: Mapping[str, int] = field(default_factory=dict)
+    """The last the keeper said: memory_bytes, cpu_ms, pids, disk_bytes."""
+
+
+FAILED_STAGES = (
+    "image",
+    "network",
+    "boot",
+    "guest",
+    "display",
+    "desktop",
+    "browser",
+    "claim",
+    "ready",
+    "first_frame",
+    "running",
+)
+"""Where a machine can fail, in the order of its life: `boot` is the driver's and the keeper's part, `guest` the
+guest's first word on its link, `ready` the first painted window, `running` anything after that."""

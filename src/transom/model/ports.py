@@ -9,7 +9,7 @@ from typing import Protocol
 from transom.model.alert import Alert
 from transom.model.credential import Credential, CredentialFileContent
 from transom.model.exit import Counted, Decision, Exit, Health, Lists, Pool
-from transom.model.machine import DriverFlags, MachineSpec, MachineState, Probe
+from transom.model.machine import DriverFlags, Machine, MachineSpec, MachineState, Probe
 from transom.model.session import Session, Signin
 from transom.model.user import Role, User
 from transom_wire.control import ControllerMessage, KeeperMessage, Snapshot
@@ -93,6 +93,43 @@ class SessionStore(Protocol):
 
     async def delete_session(self, session: str) -> None:
         """Forget an ended session."""
+
+
+class MachineStore(Protocol):
+    """Machines at rest, living and over. Every call is one transaction. Raises Unavailable."""
+
+    async def add_machine(self, machine: Machine) -> Machine:
+        """Write the row with the smallest free slot in place of its own; a known id returns what is there."""
+
+    async def get_machine(self, machine: str) -> Machine | None: ...
+
+    async def list_machines(self, *, living: bool, limit: int = 200) -> Sequence[Machine]:
+        """Newest first: those that are not over, or all."""
+
+    async def save_machine(self, machine: Machine, *, seen: Machine) -> bool:
+        """Write what differs from `seen` where the row's phase and session are still those; else False."""
+
+    async def take_parked(self, seen: Session, at: int, then: Callable[[Machine], Session]) -> Session | None:
+        """In one transaction: the oldest parked machine of `seen`'s driver and image becomes that session's,
+        and the session what `then(machine)` says. None when there is none, or the session moved meanwhile."""
+
+    async def machine_counts(self, *, since: int) -> Sequence[tuple[str, bool, str, str, int]]:
+        """(driver, warm, outcome, failed stage, how many) of machines made since then; outcome "" is living."""
+
+    async def save_machine_log(self, machine: str, log: str) -> None:
+        """Keep what a failed machine wrote."""
+
+    async def machine_log(self, machine: str) -> str | None: ...
+
+    async def prune_machines(self, *, before: int) -> int:
+        """Forget machines that were over before then, and their logs; how many."""
+
+
+class MachineLogs(Protocol):
+    """What machines wrote, as far as a driver's host still has it."""
+
+    async def read(self, machine: str) -> str:
+        """The ends of its logs, bounded; empty when there are none. Never raises for a machine's doing."""
 
 
 class UserStore(Protocol):
@@ -216,7 +253,7 @@ class ExitStore(Protocol):
         """Decide about its users and remove it; None when it does not exist."""
 
     async def set_draining(self, exit: str, draining: bool) -> bool: ...
-    async def save_health(self, exit: str, health: Health) -> None: ...
+    async def save_health(self, fares: Mapping[str, Health]) -> None: ...
     async def save_address(self, exit: str, address: str, at: int) -> str | None:
         """Returns the address that was known before."""
 

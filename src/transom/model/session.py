@@ -35,7 +35,7 @@ S = SessionState
 TRANSITIONS: Mapping[SessionState, frozenset[SessionState]] = {
     S.REQUESTED: frozenset({S.CREATING, S.STOPPING}),
     S.CREATING: frozenset({S.BOOTING, S.STOPPING}),
-    S.BOOTING: frozenset({S.READY, S.STOPPING}),
+    S.BOOTING: frozenset({S.CREATING, S.READY, S.STOPPING}),  # creating again: on another machine
     S.READY: frozenset({S.STOPPING}),
     S.STOPPING: frozenset({S.ENDED, S.FAILED}),
     S.ENDED: frozenset(),
@@ -66,8 +66,9 @@ class EndReason(StrEnum):
         return self not in (EndReason.STOPPED, EndReason.EXPIRED, EndReason.IDLE)
 
 
-STAGES = ("accepted", "machine", "guest", "display", "desktop", "browser", "ready", "first_frame")
-"""Keys of a session's timeline, in the order they are reached; values are milliseconds since the request."""
+STAGES = ("accepted", "machine", "claimed", "guest", "display", "desktop", "browser", "ready", "first_frame")
+"""Keys of a session's timeline, in the order they are reached; values are milliseconds since the request.
+A machine of the warm pool was booted before: what it had reached by then is 0, and `claimed` is its own."""
 
 
 class SigninStage(StrEnum):
@@ -122,8 +123,14 @@ class Session:
     width: int
     height: int
     start_url: str
-    slot: int
-    """Small number unique among living machines; picks the sandbox's user id."""
+    machine: str
+    """Its machine's id: drawn with the session, another after a claim, or after a first machine that failed."""
+    pooled: bool = False
+    """The machine comes from the warm pool: it is claimed, not made."""
+    attempt: int = 1
+    """Which try at making a machine this is."""
+    retried: str = ""
+    """Why the machine before this one was given up."""
     provider: str | None = None
     wanted_end: EndReason | None = None
     """Set once somebody or something decided the end; the plan does the rest."""

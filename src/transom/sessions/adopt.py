@@ -10,9 +10,11 @@ from typing import Protocol
 import structlog
 
 from transom.model.errors import TransomError
-from transom.model.ids import is_id, session_id
-from transom.model.ports import Driver, SessionStore
+from transom.model.ids import is_id
+from transom.model.machine import Machine, Outcome
+from transom.model.ports import Driver, MachineStore, SessionStore
 from transom.model.session import Session
+from transom.sessions.accounts import Accounts
 from transom.sessions.steps import Seen
 from transom.sessions.world import World
 
@@ -32,13 +34,29 @@ class Waker(Protocol):
     def wake(self, session: str) -> None: ...
 
 
+class Warm(Protocol):
+    """What the pool says of machines without a session."""
+
+    def keeps(self, machine: Machine, seen: Seen | None) -> bool: ...
+
+
 class Adopter:
     """Looks at rows and machines together. After a crash this is all the recovery there is."""
 
     def __init__(
-        self, *, store: SessionStore, driver: Driver, world: World, waker: Waker, tick_s: float
+        self,
+        *,
+        store: SessionStore,
+        machines: MachineStore,
+        accounts: Accounts,
+        pool: Warm,
+        driver: Driver,
+        world: World,
+        waker: Waker,
+        tick_s: float,
     ) -> None:
-        self._store, self._driver, self._world = store, driver, world
+        self._store, self._machines, self._driver, self._world = store, machines, driver, world
+        self._accounts, self._pool = accounts, pool
         self._waker, self._tick_s = waker, tick_s
         self._soon = asyncio.Event()
         self._until_all = 0
@@ -53,7 +71,9 @@ class Adopter:
         for row in await self._store.list_sessions(living=self._until_all > 0):
             self._waker.wake(row.id)
         self._until_all = (self._until_all or TICKS_TO_ALL) - 1
-        await self._remove_orphans(found)
+        if found is not None:
+            await self._remove_orphans(found)
+            await self._close_rows(found)
 
     async def keep_looking(self) -> None:
         """Look at each tick, for ever; a store that cannot serve is asked again."""
@@ -79,40 +99,69 @@ class Adopter:
                 await self._soon.wait()
         self._soon.clear()
 
-    async def _sweep(self) -> Mapping[str, Seen]:
-        """What the driver finds; nothing when it cannot look now: what was seen before stays."""
+    async def _sweep(self) -> Mapping[str, Seen] | None:
+        """What the driver finds; None when it cannot look now: what was seen before stays."""
         try:
             return await self._world.sweep()
         except (TransomError, TimeoutError, OSError) as error:
             log.warning("cannot look at the machines", reason=str(error) or "too slow")
-            return {}
+            return None
 
     async def _remove_orphans(self, found: Mapping[str, Seen]) -> None:
         for machine, seen in found.items():
             if not is_id(machine, "mch"):
                 continue
-            row = await self._store.get_session(session_id(machine))
-            if _wanted(row, seen):
-                continue
-            log.warning("removing an orphan", machine=machine, seen=seen)
-            await self._remove(machine, keep_folder=_kept(row))
+            row = await self._accounts.get(machine)
+            session = await self._session_of(row)
+            if row is None or not self._wanted(row, session, seen):
+                log.warning("removing an orphan", machine=machine, seen=seen)
+                await self._remove(machine, row, session)
 
-    async def _remove(self, machine: str, *, keep_folder: bool) -> None:
+    async def _close_rows(self, found: Mapping[str, Seen]) -> None:
+        """A row of which nothing is left on the host, and which nobody else will close, gives its slot back."""
+        for row in await self._machines.list_machines(living=True):
+            if row.id in found or self._world.of(row.id) is not Seen.ABSENT:
+                continue
+            session = await self._session_of(row)
+            if not self._wanted(row, session, None):
+                await self._close(row, session)
+
+    async def _session_of(self, row: Machine | None) -> Session | None:
+        """The session whose machine this is now; None for another one's, nobody's, or one that was replaced."""
+        if row is None or row.session is None:
+            return None
+        session = await self._store.get_session(row.session)
+        return session if session is not None and session.machine == row.id else None
+
+    def _wanted(self, row: Machine, session: Session | None, seen: Seen | None) -> bool:
+        """A living session's machine, the remains of a failed one under inspection, or the pool's."""
+        if row.session is None:
+            return self._pool.keeps(row, seen)
+        if session is None:
+            return False
+        return not session.state.over or (_kept(session) and seen is Seen.GONE)
+
+    async def _remove(self, machine: str, row: Machine | None, session: Session | None) -> None:
         try:
             async with asyncio.timeout(DESTROY_DEADLINE_S):
-                await self._driver.destroy(machine, keep_folder=keep_folder)
+                await self._driver.destroy(machine, keep_folder=_kept(session))
         except (TransomError, TimeoutError, OSError) as error:
             log.warning("an orphan stays", machine=machine, reason=str(error) or "too slow")
             return
         self._world.forget(machine)
+        if row is not None:
+            await self._close(row, session)
+
+    async def _close(self, row: Machine, session: Session | None) -> None:
+        if session is not None:
+            await self._accounts.of_session(session)
+        elif row.session is None:
+            await self._accounts.over(row.id, Outcome.UNUSED)
+        else:
+            await self._accounts.over(
+                row.id, Outcome.FAILED, row.failed_stage or "boot", row.cause or "given up"
+            )
 
 
-def _kept(row: Session | None) -> bool:
-    return row is not None and row.kept_until is not None
-
-
-def _wanted(row: Session | None, seen: Seen) -> bool:
-    """A living session's machine, or the remains of a failed one under inspection."""
-    if row is None:
-        return False
-    return not row.state.over or (_kept(row) and seen is Seen.GONE)
+def _kept(session: Session | None) -> bool:
+    return session is not None and session.kept_until is not None

@@ -10,7 +10,6 @@ import structlog
 
 from transom.model.clock import Clock
 from transom.model.errors import NotFound
-from transom.model.ids import machine_id
 from transom.model.ports import GuestSender, SigninDesk
 from transom.model.session import STAGES, EndReason, Session, Signin, SigninStage
 from transom.sessions.ledger import Ledger
@@ -71,6 +70,8 @@ class Intake:
         """A keeper answered: take over what it knows."""
 
         def take(row: Session) -> Session:
+            if row.machine != snapshot.machine:
+                return row
             for stage in STAGES:
                 if stage in snapshot.stages and stage != "first_frame":
                     row = mark(row, stage, _milliseconds(snapshot.stages[stage]))
@@ -159,9 +160,9 @@ class Intake:
             if signin is not None:
                 await self._put(row, signin)
 
-    async def exited(self, session: str, reason: str) -> None:
+    async def exited(self, session: str, machine: str, reason: str) -> None:
         """The keeper said that its machine ended."""
-        self._world.note(machine_id(session), Seen.GONE, reason)
+        self._world.note(machine, Seen.GONE, reason)
         self._wake(session)
 
     def unreachable(self, session: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import fields, replace
 from weakref import WeakValueDictionary
@@ -48,16 +48,31 @@ class Ledger:
             return await self.get(session)
 
     async def swap(self, seen: Session, wanted: Session) -> bool:
-        """Write `wanted` only where state and end are still those of `seen`; what else changed is kept."""
+        """Write `wanted` only where state, end and machine are still those of `seen`; what else changed is
+        kept."""
         moved = False
 
         def apply(row: Session) -> Session:
             nonlocal moved
-            moved = (row.state, row.wanted_end) == (seen.state, seen.wanted_end)
+            moved = _place(row) == _place(seen)
             return _merge(row, seen, wanted) if moved else row
 
         await self.change(seen.id, apply)
         return moved
+
+    async def take(
+        self, seen: Session, take: Callable[[Session], Awaitable[Session | None]]
+    ) -> Session | None:
+        """Have `take` write the newest row, where state, end and machine are still those of `seen`; what it
+        wrote, or None."""
+        async with self._lock(seen.id):
+            row = await self.get(seen.id)
+            if _place(row) != _place(seen):
+                return None
+            taken = await take(row)
+            if taken is not None:
+                self.tell(taken)
+            return taken
 
     async def touch(self, session: str, at: int) -> None:
         """A viewer's heartbeat."""
@@ -97,13 +112,18 @@ class Ledger:
                 self._watchers.pop(session, None)
 
 
+def _place(session: Session) -> tuple[object, ...]:
+    return session.state, session.wanted_end, session.machine
+
+
 def _merge(row: Session, seen: Session, wanted: Session) -> Session:
-    """`row` with those fields replaced in which `wanted` differs from `seen`; timelines are united."""
+    """`row` with those fields replaced in which `wanted` differs from `seen`; timelines of one machine are
+    united."""
     changed = {
         field.name: getattr(wanted, field.name)
         for field in fields(Session)
         if getattr(wanted, field.name) != getattr(seen, field.name)
     }
-    if "timeline" in changed:
+    if "timeline" in changed and "machine" not in changed:
         changed["timeline"] = {**wanted.timeline, **row.timeline}
     return replace(row, **changed)

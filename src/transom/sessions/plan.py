@@ -11,10 +11,12 @@ from dataclasses import replace
 from transom.model.session import EndReason, Session, SessionState, Signin, SigninStage
 from transom.sessions.steps import (
     Become,
+    ClaimMachine,
     ClearRemains,
     CreateMachine,
     DestroyMachine,
     End,
+    Failure,
     Forget,
     GiveUp,
     HoldGuest,
@@ -22,14 +24,18 @@ from transom.sessions.steps import (
     Observed,
     Policy,
     PurgeFolder,
+    ReplaceMachine,
     Seen,
     StartSignin,
     Step,
+    TakeMachine,
 )
 
 S = SessionState
 DETAIL_LIMIT = 500
 """Characters of `end_detail`; the rest is in the machine's log."""
+MACHINES = 2
+"""Machines that are made for one session, the second when the first fails before it is ready."""
 
 
 def plan(session: Session, observed: Observed, now: int, policy: Policy) -> list[Step]:
@@ -40,7 +46,28 @@ def plan(session: Session, observed: Observed, now: int, policy: Policy) -> list
         return _stopping(session, now, policy)
     if session.wanted_end is not None:
         return [Become(S.STOPPING)]
-    return _ended_by_time(session, now, policy) or _living(session, observed, now, policy)
+    due = _ended_by_time(session, now, policy) or _living(session, observed, now, policy)
+    return [_again(session, step) if isinstance(step, End) else step for step in due]
+
+
+def _again(session: Session, end: End) -> End | ReplaceMachine:
+    """Another machine in place of the end, where that makes sense: not for what the user or time decided."""
+    tries = end.reason in (EndReason.CREATE_FAILED, EndReason.BOOT_TIMEOUT, EndReason.MACHINE_GONE)
+    if not tries or "ready" in session.timeline or not (session.pooled or session.attempt < MACHINES):
+        return end
+    return ReplaceMachine(
+        end.reason, end.detail, "claim" if session.state is S.CREATING and session.pooled else ""
+    )
+
+
+def instead(session: Session, step: Step, failure: Failure) -> Step | None:
+    """What is done at once when `step` has failed: another machine, once."""
+    match step:
+        case ClaimMachine():
+            return ReplaceMachine(EndReason.CREATE_FAILED, failure.reason, "claim")
+        case CreateMachine() if failure.stage != "image" and session.attempt < MACHINES:
+            return ReplaceMachine(EndReason.CREATE_FAILED, failure.reason, failure.stage)
+    return None
 
 
 def _over(session: Session, now: int, policy: Policy) -> list[Step]:
@@ -78,15 +105,21 @@ def _ended_by_time(session: Session, now: int, policy: Policy) -> list[Step]:
 
 def _living(session: Session, observed: Observed, now: int, policy: Policy) -> list[Step]:
     if session.state is S.REQUESTED:
-        return [Become(S.CREATING)]
+        return [TakeMachine() if policy.pool else Become(S.CREATING)]
     if session.state is S.CREATING:
-        return _creating(observed)
+        return _claiming(observed) if session.pooled else _creating(observed)
     if observed.machine in (Seen.GONE, Seen.ABSENT):
         return [End(EndReason.MACHINE_GONE, observed.why_gone)]
     steps: list[Step] = [] if observed.held else [HoldGuest()]
     if session.state is S.BOOTING:
         return [*steps, Become(S.READY)] if "ready" in session.timeline else steps
     return steps + _deadline(session, observed, policy) + _signin(session, observed)
+
+
+def _claiming(observed: Observed) -> list[Step]:
+    if observed.machine in (Seen.GONE, Seen.ABSENT):
+        return [End(EndReason.MACHINE_GONE, observed.why_gone or "the warm machine was gone")]
+    return [ClaimMachine()] if observed.machine is Seen.RUNNING else []
 
 
 def _creating(observed: Observed) -> list[Step]:
@@ -118,15 +151,19 @@ def _signin(session: Session, observed: Observed) -> list[Step]:
     return [StartSignin()] if pending and observed.signin_reachable else []
 
 
-def after(session: Session, step: Step, now: int, policy: Policy, failure: str | None = None) -> Session:
+def after(session: Session, step: Step, now: int, policy: Policy, failure: Failure | None = None) -> Session:
     """The row once `step` is done; with `failure`, once it has failed. Steps without a mark return it as is."""
     match step:
         case Become(state=state):
             return _move(session, state, now)
-        case CreateMachine() if failure is not None:
-            return _stop(session, End(EndReason.CREATE_FAILED, failure), now)
+        case CreateMachine() | ClaimMachine() if failure is not None:
+            return _stop(session, End(EndReason.CREATE_FAILED, failure.reason), now)
         case CreateMachine():
             return mark(_move(session, S.BOOTING, now), "machine", now)
+        case ClaimMachine():
+            return mark(_move(session, S.BOOTING, now), "claimed", now)
+        case ReplaceMachine() if failure is not None:
+            return _stop(session, End(step.reason, step.detail), now)
         case End():
             return _stop(session, step, now)
         case DestroyMachine() if failure is None:
@@ -138,6 +175,24 @@ def after(session: Session, step: Step, now: int, policy: Policy, failure: str |
         case PurgeFolder() if failure is None:
             return replace(session, kept_until=None)
     return session
+
+
+def with_parked(session: Session, machine: str, now: int) -> Session:
+    """The row once a parked machine is its own, still to be claimed."""
+    return replace(mark(_move(session, S.CREATING, now), "machine", now), machine=machine, pooled=True)
+
+
+def with_another(session: Session, step: ReplaceMachine, machine: str, now: int) -> Session:
+    """The row once its machine was replaced by `machine`, which is still to be made."""
+    return replace(
+        _move(session, S.CREATING, now),
+        machine=machine,
+        pooled=False,
+        attempt=session.attempt + (0 if session.pooled else 1),
+        retried=f"{step.reason}: {step.detail}"[:DETAIL_LIMIT],
+        timeline={"accepted": session.timeline.get("accepted", 0)},
+        warnings=(),
+    )
 
 
 def _at_least_failed(reason: EndReason | None) -> EndReason:

@@ -1,4 +1,4 @@
-"""Who may have one more session, and which slot it takes."""
+"""Who may have one more session."""
 
 from __future__ import annotations
 
@@ -19,9 +19,3 @@ def check(living: Iterable[Session], user: str, *, per_user: int, in_all: int) -
         raise TooMany(f"you have {own} sessions; stop one first", retry_after=RETRY_AFTER_S)
     if len(sessions) >= in_all:
         raise Unavailable("this host is full", code="full", retry_after=RETRY_AFTER_S)
-
-
-def free_slot(living: Iterable[Session]) -> int:
-    """The smallest number no living session has."""
-    taken = {session.slot for session in living}
-    return next(number for number in range(len(taken) + 1) if number not in taken)

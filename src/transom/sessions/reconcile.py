@@ -14,7 +14,7 @@ from transom.model.session import Session, SessionState
 from transom.sessions.ledger import Ledger
 from transom.sessions.plan import plan
 from transom.sessions.run import Runner
-from transom.sessions.steps import CreateMachine, Observed, Step
+from transom.sessions.steps import ClaimMachine, CreateMachine, Observed, Step
 
 log = structlog.get_logger(__name__)
 ROUNDS = 24
@@ -24,7 +24,7 @@ AT_ONCE = 16
 BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Waits while the store cannot serve."""
 
-Observe = Callable[[str], Observed]
+Observe = Callable[[Session], Observed]
 
 
 class Reconciler:
@@ -99,7 +99,7 @@ class Reconciler:
         for _ in range(ROUNDS):
             self._again.discard(session)
             row = await self._ledger.get(session)
-            steps = plan(row, self._observe(session), self._clock(), self._runner.policy)
+            steps = plan(row, self._observe(row), self._clock(), self._runner.policy)
             for step in steps:
                 if not await self._run(row, step):
                     break
@@ -114,7 +114,7 @@ class Reconciler:
         return None
 
     async def _run(self, row: Session, step: Step) -> bool:
-        if not isinstance(step, CreateMachine):
+        if not isinstance(step, CreateMachine | ClaimMachine):
             return await self._runner.run(row, step)
         task = asyncio.create_task(self._runner.run(row, step))
         self._creating[row.id] = task

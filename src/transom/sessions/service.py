@@ -60,14 +60,14 @@ class SessionService:
                 raise NotFound("no such provider")
             living = await self._store.list_sessions(living=True)
             quota.check(living, user.id, per_user=self._terms.per_user, in_all=self._terms.in_all)
-            session = self._new(user, wish, quota.free_slot(living))
+            session = self._new(user, wish)
             written = await self._store.add_session(session, key)
         if written.id == session.id:
             self._ledger.tell(written)
             return written
         return self._same(written, wish)
 
-    def _new(self, user: User, wish: Wish, slot: int) -> Session:
+    def _new(self, user: User, wish: Wish) -> Session:
         image = self._image()
         if image is None:
             raise Unavailable("there is no image yet: run `transom image build`", code="no_image")
@@ -86,7 +86,7 @@ class SessionService:
             width=wish.width,
             height=wish.height,
             start_url=wish.start_url,
-            slot=slot,
+            machine=new_id("mch"),
             provider=wish.provider,
             timeline={"accepted": 0},
             signin=self._desk.new_flow(wish.provider) if wish.provider else None,

@@ -49,6 +49,10 @@ class Policy:
     """The keeper is told again only when its deadline is off by more than this."""
     idle_not_before: int = 0
     """Unix milliseconds before which nobody counts as idle: the controller was down, viewers need a moment."""
+    claim_ms: int = 25_000
+    """Longest wait for a warm machine's answer to its claim; then the session gets a machine of its own."""
+    pool: bool = False
+    """There is a warm pool: a new session looks there first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,37 @@ class Become:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeMachine:
+    """Look for a parked machine. Done: creating, with that one, or with one still to be made."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimMachine:
+    """Have the parked machine become this session's. Done: booting. Failed: replaced by one to be made."""
+
+
+@dataclass(frozen=True, slots=True)
 class CreateMachine:
-    """Have the driver make the machine. Done: booting. Failed: the session stops."""
+    """Have the driver make the machine. Done: booting. Failed: replaced once, then the session stops."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaceMachine:
+    """Take the machine down and begin again with another, of another slot. Failed: the session stops."""
+
+    reason: EndReason
+    detail: str
+    stage: str
+    """Where the machine failed, of FAILED_STAGES; empty: what its stages say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a step was not done."""
+
+    reason: str
+    stage: str = "boot"
+    """Where a machine failed, of FAILED_STAGES."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +150,10 @@ class Forget:
 
 Step = (
     Become
+    | TakeMachine
+    | ClaimMachine
     | CreateMachine
+    | ReplaceMachine
     | HoldGuest
     | MoveDeadline
     | StartSignin

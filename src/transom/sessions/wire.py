@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transom.guests.guests import Guests
 from transom.model.clock import Clock
-from transom.model.ports import Driver, SessionStore, SigninDesk
+from transom.model.ports import Driver, Egress, MachineLogs, MachineStore, SessionStore, SigninDesk
 from transom.model.session import Session
+from transom.sessions.accounts import Accounts
 from transom.sessions.adopt import Adopter
+from transom.sessions.demand import Waiting
 from transom.sessions.intake import Intake
 from transom.sessions.ledger import Ledger
+from transom.sessions.pool import PoolPolicy
+from transom.sessions.pooling import Pool
 from transom.sessions.reconcile import Reconciler
 from transom.sessions.run import Making, Runner
 from transom.sessions.service import SessionService, Terms
 from transom.sessions.steps import Policy
+from transom.sessions.warm import WarmTerms
 from transom.sessions.world import World, observer
 from transom.stream.broker import Broker
 
@@ -30,11 +35,16 @@ class Sessions:
     adopter: Adopter
     intake: Intake
     world: World
+    accounts: Accounts
+    pool: Pool
 
 
 def wire(
     *,
     store: SessionStore,
+    machines: MachineStore,
+    logs: MachineLogs,
+    egress: Egress,
     driver: Driver,
     guests: Guests,
     broker: Broker,
@@ -43,24 +53,53 @@ def wire(
     terms: Terms,
     making: Making,
     policy: Policy,
+    warm: tuple[PoolPolicy, WarmTerms],
+    available: Callable[[], int],
     clock: Clock,
     tick_s: float,
     misbehaved: Callable[[str], None],
 ) -> Sessions:
     """Sessions on these capabilities. Nothing runs until the adopter looks, or a session is made."""
     ledger, world = Ledger(store), World(driver)
+    accounts, waiting = Accounts(machines, logs, clock), Waiting()
+    ledger.watch_all(waiting.changed)
+    pool = Pool(
+        policy=warm[0],
+        terms=warm[1],
+        machines=machines,
+        accounts=accounts,
+        driver=driver,
+        world=world,
+        image=image,
+        clock=clock,
+        waiting=waiting,
+        available=available,
+    )
     runner = Runner(
         ledger=ledger,
+        machines=machines,
+        accounts=accounts,
         world=world,
         driver=driver,
         guests=guests,
+        egress=egress,
         desk=desk,
         making=making,
-        policy=policy,
+        policy=replace(policy, pool=pool.on),
         clock=clock,
+        looked=pool.looked,
     )
     reconciler = Reconciler(ledger=ledger, runner=runner, observe=observer(world, guests), clock=clock)
-    adopter = Adopter(store=store, driver=driver, world=world, waker=reconciler, tick_s=tick_s)
+    adopter = Adopter(
+        store=store,
+        machines=machines,
+        accounts=accounts,
+        pool=pool,
+        driver=driver,
+        world=world,
+        waker=reconciler,
+        tick_s=tick_s,
+    )
     intake = Intake(
         ledger=ledger,
         world=world,
@@ -78,7 +117,7 @@ def wire(
     service = SessionService(
         store=store, ledger=ledger, desk=desk, guests=guests, image=image, terms=terms, clock=clock
     )
-    return Sessions(ledger, service, reconciler, adopter, intake, world)
+    return Sessions(ledger, service, reconciler, adopter, intake, world, accounts, pool)
 
 
 def _end_signalling(broker: Broker) -> Callable[[Session], None]:

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from transom.model.ids import machine_id
 from transom.model.machine import MachineState
 from transom.model.ports import Driver
+from transom.model.session import Session
 from transom.sessions.steps import Observed, Seen
 
 _SEEN = {MachineState.RUNNING: Seen.RUNNING, MachineState.GONE: Seen.GONE}
@@ -79,16 +79,16 @@ class GuestView(Protocol):
         """What the keeper was told last."""
 
 
-def observer(world: World, guests: GuestView) -> Callable[[str], Observed]:
-    """Session id -> what is known of it now. A keeper that is connected proves its machine."""
+def observer(world: World, guests: GuestView) -> Callable[[Session], Observed]:
+    """A session -> what is known of it now. A keeper that is connected proves its machine."""
 
-    def observe(session: str) -> Observed:
-        machine = machine_id(session)
+    def observe(session: Session) -> Observed:
+        machine = session.machine
         return Observed(
-            machine=Seen.RUNNING if guests.connected(session) else world.of(machine),
-            held=guests.holding(session),
-            deadline=guests.deadline(session),
-            signin_reachable=guests.has_role(session, "signin"),
+            machine=Seen.RUNNING if guests.connected(session.id) else world.of(machine),
+            held=guests.holding(session.id),
+            deadline=guests.deadline(session.id),
+            signin_reachable=guests.has_role(session.id, "signin"),
             why_gone=world.why_gone(machine),
         )
 

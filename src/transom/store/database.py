@@ -7,13 +7,14 @@ known to be wrong with the data; try again after `retry_after` seconds.
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from transom.model.credential import Credential
 from transom.model.errors import Unavailable
+from transom.model.machine import Machine
 from transom.model.session import Session
 from transom.model.user import Role, User
-from transom.store import credentials, sessions, users
+from transom.store import credentials, machines, sessions, users
 from transom.store.engine import in_memory, prepare_file, read_url
 from transom.store.exit_store import ExitRows
 from transom.store.schema import prepare_schema
@@ -28,7 +29,7 @@ USE_INTERVAL_MS = 60_000
 
 
 class Store:
-    """Implements SessionStore, UserStore and CredentialStore. `url`: sqlite:///PATH or postgresql://..."""
+    """Implements the store ports but those of `exits`. `url`: sqlite:///PATH or postgresql://..."""
 
     def __init__(self, url: str, *, wait_ms: int = WAIT_MS) -> None:
         self._url = read_url(url)
@@ -91,6 +92,38 @@ class Store:
 
     async def delete_session(self, session: str) -> None:
         await self._db.write(sessions.delete_session, session)
+
+    # MachineStore
+
+    async def add_machine(self, machine: Machine) -> Machine:
+        return await self._db.write(machines.add_machine, machine)
+
+    async def get_machine(self, machine: str) -> Machine | None:
+        return await self._db.read(machines.get_machine, machine)
+
+    async def list_machines(self, *, living: bool, limit: int = 200) -> Sequence[Machine]:
+        return await self._db.read(machines.list_machines, living, limit)
+
+    async def save_machine(self, machine: Machine, *, seen: Machine) -> bool:
+        return await self._db.write(machines.save_machine, machine, seen)
+
+    async def take_parked(self, seen: Session, at: int, then: Callable[[Machine], Session]) -> Session | None:
+        try:
+            return await self._db.write(machines.take_parked, seen, at, then)
+        except machines.Moved:
+            return None
+
+    async def machine_counts(self, *, since: int) -> Sequence[tuple[str, bool, str, str, int]]:
+        return await self._db.read(machines.machine_counts, since)
+
+    async def save_machine_log(self, machine: str, log: str) -> None:
+        await self._db.write(machines.save_machine_log, machine, log)
+
+    async def machine_log(self, machine: str) -> str | None:
+        return await self._db.read(machines.machine_log, machine)
+
+    async def prune_machines(self, *, before: int) -> int:
+        return await self._db.write(machines.prune_machines, before)
 
     # UserStore
 

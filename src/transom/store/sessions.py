@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 
 from transom.model.errors import Conflict
 from transom.model.session import EndReason, Session, SessionState, Signin, SigninStage
@@ -20,7 +19,7 @@ FIELDS = tuple(field.name for field in fields(Session))
 
 
 def add_session(connection: Connection, session: Session, idempotency_key: str | None) -> Session:
-    """Write the intent, or return what this user's key wrote before. Raises Conflict `slot_taken`."""
+    """Write the intent, or return what this user's key wrote before. Raises Conflict."""
     if (known := session_by_key(connection, session.user, idempotency_key)) is not None:
         return known
     if _insert(connection, {**_row(session), "idempotency_key": idempotency_key}):
@@ -28,9 +27,7 @@ def add_session(connection: Connection, session: Session, idempotency_key: str |
     # On PostgreSQL another transaction may have come between the look and the insert.
     if (known := session_by_key(connection, session.user, idempotency_key)) is not None:
         return known
-    if get_session(connection, session.id) is not None:
-        raise Conflict("this session exists already", code="session_exists")
-    raise Conflict("another living session has this slot", code="slot_taken")
+    raise Conflict("this session, or its machine, exists already", code="session_exists")
 
 
 def session_by_key(connection: Connection, user: str, key: str | None) -> Session | None:
@@ -59,7 +56,7 @@ def list_sessions(connection: Connection, user: str | None, living: bool) -> Seq
 
 
 def save_session(connection: Connection, session: Session, seen: Session) -> bool:
-    """Write what differs from `seen`, where the row's state and end are still those of `seen`.
+    """Write what differs from `seen`, where the row's state, end and machine are still those of `seen`.
 
     Only the fields that the caller changed are written: a heartbeat or a sign-in that was stored
     meanwhile stays, and `last_seen_at` never goes back.
@@ -74,13 +71,11 @@ def save_session(connection: Connection, session: Session, seen: Session) -> boo
         sessions.c.id == seen.id,
         sessions.c.state == seen.state.value,
         sessions.c.wanted_end.is_not_distinct_from(before["wanted_end"]),
+        sessions.c.machine == seen.machine,
     )
     if not changed:
         return connection.execute(select(sessions.c.id).where(unmoved)).first() is not None
-    try:
-        return connection.execute(update(sessions).where(unmoved).values(**changed)).rowcount == 1
-    except IntegrityError:
-        raise Conflict("another living session has this slot", code="slot_taken") from None
+    return connection.execute(update(sessions).where(unmoved).values(**changed)).rowcount == 1
 
 
 def touch_session(connection: Connection, session: str, at: int) -> None:

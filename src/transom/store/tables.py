@@ -29,6 +29,8 @@ from sqlalchemy.types import TypeDecorator
 
 LIVING = text("state NOT IN ('ended', 'failed')")
 """The sessions that still have, or may still get, a machine."""
+STANDING = text("phase <> 'over'")
+"""The machines of which something may be left on a host."""
 
 
 class Line(TypeDecorator[str]):
@@ -77,7 +79,10 @@ sessions = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("start_url", Line, nullable=False),
-    Column("slot", Integer, nullable=False),
+    Column("machine", Text, nullable=False),
+    Column("pooled", Boolean, nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("retried", Line, nullable=False),
     Column("provider", Line),
     Column("wanted_end", Text),
     Column("end_detail", Line, nullable=False),
@@ -88,8 +93,32 @@ sessions = Table(
     Column("warnings", Json, nullable=False),
     UniqueConstraint("user_id", "idempotency_key", name="sessions_idempotency"),
     Index("sessions_by_user", "user_id", "created_at"),
-    # Two living machines in one slot would share a user id, and so each other's files.
-    Index("sessions_living_slot", "slot", unique=True, sqlite_where=LIVING, postgresql_where=LIVING),
+    Index("sessions_machine", "machine", unique=True),
+)
+
+machines = Table(
+    "machines",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("driver", Text, nullable=False),
+    Column("image", Text, nullable=False),
+    Column("slot", Integer, nullable=False),
+    Column("phase", Text, nullable=False),
+    Column("phase_since", BigInteger, nullable=False),
+    Column("made_at", BigInteger, nullable=False),
+    # No foreign key: the row outlives its session.
+    Column("session", Text),
+    Column("warm", Boolean, nullable=False),
+    Column("stages", Json, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("outcome", Text),
+    Column("failed_stage", Text, nullable=False),
+    Column("cause", Line, nullable=False),
+    Column("usage", Json, nullable=False),
+    Column("log", Line),
+    Index("machines_by_age", "made_at"),
+    # Two machines in one slot would share a user id, and so each other's files.
+    Index("machines_slot", "slot", unique=True, sqlite_where=STANDING, postgresql_where=STANDING),
 )
 
 users = Table(

@@ -14,14 +14,14 @@ from transom.guests.acknowledge import Committed
 from transom.guests.guests import Guests
 from transom.guests.inbox import BootMessage, PeerMessage, SigninMessage
 from transom.model.errors import Unavailable
-from transom.model.ids import machine_id
+from transom.model.ids import new_id
 from transom.model.machine import MachineSpec
 from transom_wire.control import Acknowledge, Limits, SetDeadline, Snapshot, ToGuest
 from transom_wire.exit import NO_ROUTE
 from transom_wire.link import PeerAnswer, PeerState, Ping, Progress, Ready, SetScreen, SigninState
 
 SESSION = a_session().id
-MACHINE = machine_id(SESSION)
+MACHINE = new_id("mch")
 SPEC = MachineSpec(
     MACHINE, SESSION, 0, "sha256-0", 1280, 720, "about:blank", NO_ROUTE, START, Limits(2**30, 1000, 512)
 )
@@ -58,7 +58,7 @@ class FakeInbox:
     async def role(self, session: str, role: str, *, connected: bool) -> None:
         self._store((role, connected))
 
-    async def exited(self, session: str, reason: str) -> None:
+    async def exited(self, session: str, machine: str, reason: str) -> None:
         self.heard.append(f"exited: {reason}")
 
     def unreachable(self, session: str) -> None:

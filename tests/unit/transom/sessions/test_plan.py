@@ -11,13 +11,24 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import START, a_session
 from transom.model.session import EndReason, Session, SessionState, Signin, SigninStage, may_become
-from transom.sessions.plan import after, decide, keeper_deadline, mark, plan
+from transom.sessions.plan import (
+    after,
+    decide,
+    instead,
+    keeper_deadline,
+    mark,
+    plan,
+    with_another,
+    with_parked,
+)
 from transom.sessions.steps import (
     Become,
+    ClaimMachine,
     ClearRemains,
     CreateMachine,
     DestroyMachine,
     End,
+    Failure,
     Forget,
     GiveUp,
     HoldGuest,
@@ -25,8 +36,11 @@ from transom.sessions.steps import (
     Observed,
     Policy,
     PurgeFolder,
+    ReplaceMachine,
     Seen,
     StartSignin,
+    Step,
+    TakeMachine,
 )
 
 S = SessionState
@@ -39,9 +53,11 @@ POLICY = Policy(
     forget_ms=86_400_000,
     grace_ms=120_000,
 )
+POOL_POLICY = replace(POLICY, pool=True)
 RUNNING = Observed(machine=Seen.RUNNING, held=True)
 GONE = Observed(machine=Seen.GONE, held=True, why_gone="killed")
 ABSENT = Observed(machine=Seen.ABSENT)
+POOLED = a_session(state=S.CREATING, pooled=True, timeline={"accepted": 0, "machine": 2})
 READY = a_session(state=S.READY, timeline={"accepted": 0, "ready": 3000})
 
 
@@ -66,7 +82,17 @@ def stopping(reason: EndReason) -> Session:
         (at(S.BOOTING), RUNNING, 0, []),
         (at(S.BOOTING, timeline={"ready": 1}), RUNNING, 0, [Become(S.READY)]),
         (at(S.BOOTING, timeline={"ready": 1}), RUNNING, 500, [Become(S.READY)]),
-        (at(S.BOOTING), GONE, 0, [End(EndReason.MACHINE_GONE, "killed")]),
+        (at(S.BOOTING), GONE, 0, [ReplaceMachine(EndReason.MACHINE_GONE, "killed", "")]),
+        (at(S.BOOTING, attempt=2), GONE, 0, [End(EndReason.MACHINE_GONE, "killed")]),
+        (POOLED, RUNNING, 0, [ClaimMachine()]),
+        (POOLED, Observed(), 0, []),
+        (POOLED, GONE, 0, [ReplaceMachine(EndReason.MACHINE_GONE, "killed", "claim")]),
+        (
+            replace(POOLED, attempt=2),
+            ABSENT,
+            0,
+            [ReplaceMachine(EndReason.MACHINE_GONE, "the warm machine was gone", "claim")],
+        ),
         (READY, RUNNING, 0, []),
         (READY, Observed(), 0, [HoldGuest()]),
         (READY, ABSENT, 0, [End(EndReason.MACHINE_GONE)]),
@@ -89,8 +115,8 @@ def test_each_state_knows_what_is_next(
     ("session", "seconds", "reason"),
     [
         (at(S.REQUESTED), 60, EndReason.STATE_TIMEOUT),
-        (at(S.CREATING), 60, EndReason.CREATE_FAILED),
-        (at(S.BOOTING), 120, EndReason.BOOT_TIMEOUT),
+        (at(S.CREATING, attempt=2), 60, EndReason.CREATE_FAILED),
+        (at(S.BOOTING, attempt=2), 120, EndReason.BOOT_TIMEOUT),
         (READY, 1800, EndReason.IDLE),
         (replace(READY, last_seen_at=START + 28_000_000), 8 * 3600, EndReason.EXPIRED),
         (at(S.REQUESTED, expires_at=START + 1000), 1, EndReason.EXPIRED),
@@ -150,7 +176,7 @@ def test_a_pending_sign_in_starts_once_its_agent_is_there() -> None:
 def test_what_a_step_leaves_in_the_row() -> None:
     made = after(at(S.CREATING), CreateMachine(), START + 700, POLICY)
     assert (made.state, made.timeline["machine"]) == (S.BOOTING, 700)
-    failed = after(at(S.CREATING), CreateMachine(), START, POLICY, "no space")
+    failed = after(at(S.CREATING), CreateMachine(), START, POLICY, Failure("no space"))
     assert (failed.state, failed.wanted_end, failed.end_detail) == (
         S.STOPPING,
         EndReason.CREATE_FAILED,
@@ -161,7 +187,7 @@ def test_what_a_step_leaves_in_the_row() -> None:
     lost = after(stopping(EndReason.MACHINE_GONE), DestroyMachine(True), START, POLICY)
     assert (lost.state, lost.kept_until) == (S.FAILED, START + POLICY.failed_keep_ms)
     stuck = stopping(EndReason.STOPPED)
-    assert after(stuck, DestroyMachine(False), START, POLICY, "busy") == stuck
+    assert after(stuck, DestroyMachine(False), START, POLICY, Failure("busy")) == stuck
     given_up = after(stuck, GiveUp(), START, POLICY)
     assert (given_up.state, given_up.wanted_end) == (S.FAILED, EndReason.STATE_TIMEOUT)
 
@@ -177,6 +203,62 @@ def test_a_stage_is_marked_once() -> None:
     first = mark(READY, "first_frame", START + 4000)
     assert mark(first, "first_frame", START + 9000).timeline["first_frame"] == 4000
     assert mark(READY, "browser", START - 50).timeline["browser"] == 0
+
+
+def test_with_a_pool_a_new_session_looks_there_first() -> None:
+    requested = at(S.REQUESTED)
+    assert plan(requested, ABSENT, START, POOL_POLICY) == [TakeMachine()]
+    taken = with_parked(requested, "mch_" + "b" * 20, START + 4)
+    assert (taken.state, taken.machine, taken.pooled) == (S.CREATING, "mch_" + "b" * 20, True)
+    assert taken.timeline == {"accepted": 0, "machine": 4}
+    claimed = after(taken, ClaimMachine(), START + 90, POOL_POLICY)
+    assert (claimed.state, claimed.timeline["claimed"]) == (S.BOOTING, 90)
+
+
+def test_a_claim_that_fails_costs_no_attempt_and_a_second_machine_is_the_last() -> None:
+    refused = instead(POOLED, ClaimMachine(), Failure("not parked", "claim"))
+    assert refused == ReplaceMachine(EndReason.CREATE_FAILED, "not parked", "claim")
+    cold = with_another(POOLED, refused, "mch_" + "b" * 20, START + 50)
+    assert (cold.state, cold.state_since, cold.pooled, cold.attempt) == (S.CREATING, START + 50, False, 1)
+    assert cold.timeline == {"accepted": 0}
+    assert cold.retried == "create_failed: not parked"
+    again = instead(cold, CreateMachine(), Failure("no space", "network"))
+    assert again == ReplaceMachine(EndReason.CREATE_FAILED, "no space", "network")
+    second = with_another(cold, again, "mch_" + "c" * 20, START + 60)
+    assert second.attempt == 2
+    assert instead(second, CreateMachine(), Failure("no space")) is None
+    assert after(second, CreateMachine(), START, POLICY, Failure("x")).state is S.STOPPING
+
+
+def test_another_machine_does_not_help_against_a_missing_image() -> None:
+    assert instead(at(S.CREATING), CreateMachine(), Failure("no image", "image")) is None
+
+
+@pytest.mark.parametrize("reason", [EndReason.STOPPED, EndReason.EXPIRED, EndReason.GUEST_FAILED])
+def test_what_was_decided_is_not_retried(reason: EndReason) -> None:
+    session = decide(at(S.BOOTING), reason)
+    assert plan(session, GONE, START, POLICY) == [Become(S.STOPPING)]
+
+
+def test_a_machine_that_cannot_be_removed_is_not_replaced() -> None:
+    step = ReplaceMachine(EndReason.BOOT_TIMEOUT, "slow", "")
+    stopped = after(at(S.BOOTING), step, START, POLICY, Failure("it does not die"))
+    assert (stopped.state, stopped.wanted_end) == (S.STOPPING, EndReason.BOOT_TIMEOUT)
+
+
+def done(row: Session, step: Step, now: int, failure: Failure | None) -> Session:
+    """The row once the runner has done `step`, or has failed to."""
+    if failure is not None and (other := instead(row, step, failure)) is not None:
+        return done(row, other, now, None)
+    if isinstance(step, ReplaceMachine) and failure is None:
+        return with_another(row, step, "mch_" + "d" * 20, now)
+    if isinstance(step, TakeMachine):
+        return (
+            with_parked(row, "mch_" + "e" * 20, now)
+            if failure is None
+            else replace(row, state=S.CREATING, state_since=now)
+        )
+    return after(row, step, now, POOL_POLICY, failure)
 
 
 observations = st.builds(
@@ -214,10 +296,10 @@ def test_whatever_is_seen_a_session_moves_along_the_table_and_ends(
     now, trace, row = START, [session.state], session
     quiet = [(Observed(), True, 60)] * 700
     for observed, fails, seconds in [*world, *quiet]:
-        for step in plan(row, observed, now, POLICY):
+        for step in plan(row, observed, now, POOL_POLICY):
             if isinstance(step, Forget):
                 break
-            moved = after(row, step, now, POLICY, "broken" if fails else None)
+            moved = done(row, step, now, Failure("broken") if fails else None)
             if moved != row:
                 row = moved
                 trace.append(row.state)
@@ -226,7 +308,8 @@ def test_whatever_is_seen_a_session_moves_along_the_table_and_ends(
     assert row.state.over
     for then, next_ in pairwise(trace):
         assert then == next_ or may_become(then, next_)
-    assert len(trace) <= 10
+    assert len(trace) <= 20
+    assert row.attempt <= 2
 
 
 @given(st.lists(observations, min_size=1, max_size=20))

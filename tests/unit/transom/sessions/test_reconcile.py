@@ -10,7 +10,8 @@ import pytest
 from tests.support.controller import Controller, a_user, by_token, until
 from tests.support.fakes import FakeKeeper, a_session
 from transom.model.errors import Gone
-from transom.model.ids import machine_id
+from transom.model.ids import new_id
+from transom.model.machine import Machine, MachinePhase
 from transom.model.session import EndReason, Session, SessionState, SigninStage
 from transom.sessions.wish import Wish
 from transom_wire.control import Acknowledge, SetDeadline
@@ -55,7 +56,7 @@ async def test_a_session_becomes_ready_step_by_step(controller: Controller) -> N
     session = await ready(controller)
     assert [new for _, new in controller.store.history] == [S.CREATING, S.BOOTING, S.READY]
     assert set(session.timeline) >= {"accepted", "machine", "display", "desktop", "browser", "ready"}
-    assert controller.driver.acts == [("create", machine_id(session.id))]
+    assert controller.driver.acts == [("create", session.machine)]
     keeper = controller.driver.of(session.id)
     await until(lambda: not keeper.waiting)
     assert keeper.told(Acknowledge)
@@ -106,7 +107,7 @@ async def test_a_machine_that_ends_is_noticed_by_what_its_keeper_says(controller
     row = controller.store.rows[session.id]
     assert (row.wanted_end, row.end_detail) == (EndReason.MACHINE_GONE, "out of memory")
     assert row.kept_until is not None
-    assert controller.driver.kept == {machine_id(session.id)}
+    assert controller.driver.kept == {session.machine}
 
 
 async def test_a_keeper_that_dies_in_silence_is_noticed_too(controller: Controller) -> None:
@@ -132,7 +133,7 @@ async def test_a_failed_machine_is_kept_and_then_purged(controller: Controller) 
     controller.driver.of(session.id).exit("broken")
     await until(lambda: state(controller, session) is S.FAILED)
     await controller.look()
-    assert controller.driver.kept == {machine_id(session.id)}
+    assert controller.driver.kept == {session.machine}
     controller.clock.forward(1801)
     controller.parts.reconciler.wake(session.id)
     await controller.settle()
@@ -205,17 +206,20 @@ async def test_a_sign_in_starts_when_the_machine_is_ready(controller: Controller
 
 
 async def test_an_orphan_is_removed_and_a_kept_folder_is_not(controller: Controller) -> None:
-    orphan = a_session()
+    orphan = new_id("mch")
     await ready(controller)
     spec = next(iter(controller.driver.machines.values())).spec
-    controller.driver.machines[machine_id(orphan.id)] = FakeKeeper(spec)
-    controller.driver.kept.add(machine_id(a_session().id))
+    controller.driver.machines[orphan] = FakeKeeper(spec)
+    controller.driver.kept.add(new_id("mch"))
     failed = a_session(state=S.FAILED, ended_at=1, kept_until=controller.clock.now + 1000)
     controller.store.rows[failed.id] = failed
-    controller.driver.kept.add(machine_id(failed.id))
+    controller.machines.rows[failed.machine] = Machine(
+        failed.machine, "fake", failed.image, 7, MachinePhase.OVER, 1, 1, session=failed.id, ended_at=1
+    )
+    controller.driver.kept.add(failed.machine)
     await controller.look()
-    assert machine_id(orphan.id) not in controller.driver.machines
-    assert controller.driver.kept == {machine_id(failed.id)}
+    assert orphan not in controller.driver.machines
+    assert controller.driver.kept == {failed.machine}
     assert len(controller.driver.machines) == 1
 
 
@@ -243,7 +247,7 @@ async def test_a_killed_controller_loses_nothing(controller: Controller) -> None
         await again.settle()
         assert state(again, session) is S.READY
         assert controller.driver.of(session.id) is keeper
-        assert controller.driver.acts == [("create", machine_id(session.id))]
+        assert controller.driver.acts == [("create", session.machine)]
     finally:
         await again.kill()
 
@@ -282,7 +286,7 @@ async def test_a_creation_cut_by_a_crash_begins_again(controller: Controller) ->
     session = await controller.service.create(USER, WISH, None)
     await until(lambda: controller.driver.acts)
     await controller.kill()
-    controller.driver.kept.add(machine_id(session.id))
+    controller.driver.kept.add(session.machine)
     controller.driver.hold_create = None
     controller.driver.on_create = boots
     again = controller.again().start()
