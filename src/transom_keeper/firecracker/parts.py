@@ -16,6 +16,7 @@ from transom_keeper.sandbox import DOOR_SOCKETS
 from transom_keeper.vm import snapshot
 from transom_keeper.vm.arguments import vmm_limits
 from transom_keeper.vm.files import Files, open_files
+from transom_keeper.vm.overlay import make_named
 from transom_wire.control import KeeperConfig
 from transom_wire.helper import StartJail
 from transom_wire.vm import CONFIG_BYTES, VmConfig
@@ -50,10 +51,15 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
     owner = os.geteuid() if config.uid is None else config.uid
     helper = Helper(str(config.helper))
     with contextlib.ExitStack() as undo, contextlib.ExitStack() as soon:
-        files = open_files(vm, Path(), config.limits.disk_bytes)
+        overlay, overlay_path = make_named(Path(), "overlay", config.limits.disk_bytes)
+        soon.callback(overlay_path.unlink)
+        files = open_files(vm, overlay)
         undo.callback(files.close)
-        drive, drive_for_jail = _config_drive(owner)
+        drive, drive_path = make_named(Path(), "config", CONFIG_BYTES)
         undo.callback(os.close, drive)
+        soon.callback(drive_path.unlink)
+        os.fchown(drive, owner, owner)
+        drive_for_jail = os.open(drive_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         soon.callback(os.close, drive_for_jail)
         console, console_for_jail = os.pipe()
         undo.callback(os.close, console)
@@ -93,21 +99,6 @@ def _ended(jail: Jail) -> Callable[[], None]:
         jail.close()
 
     return end
-
-
-def _config_drive(owner: int) -> tuple[int, int]:
-    """An empty drive that nobody can find: descriptors to write by and, for `owner`, to read by. Raises OSError."""
-    path = f"config.{os.getpid()}"
-    drive = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
-    try:
-        reader = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        os.unlink(path)
-        os.ftruncate(drive, CONFIG_BYTES)
-        os.fchown(drive, owner, owner)
-    except OSError:
-        os.close(drive)
-        raise
-    return drive, reader
 
 
 def _snapshot_files(vm: VmConfig, files: Files) -> tuple[int, ...]:

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from transom_keeper.vm import snapshot
-from transom_keeper.vm.overlay import make_overlay
 from transom_wire.vm import VmConfig
 
 
@@ -31,8 +30,8 @@ class Files:
             os.close(self._all.pop())
 
 
-def open_files(vm: VmConfig, folder: Path, disk_bytes: int) -> Files:
-    """Open what `vm` names, and make an overlay in `folder`. Raises OSError."""
+def open_files(vm: VmConfig, overlay: int) -> Files:
+    """Open what `vm` names; `overlay` is closed with the rest, and when that fails. Raises OSError."""
     with contextlib.ExitStack() as undo:
 
         def opened(descriptor: int) -> int:
@@ -41,12 +40,13 @@ def open_files(vm: VmConfig, folder: Path, disk_bytes: int) -> Files:
             return descriptor
 
         every: list[int] = []
+        opened(overlay)
         read = os.O_RDONLY | os.O_CLOEXEC
         files = Files(
             kernel=opened(os.open(vm.kernel, read)),
             initramfs=opened(os.open(vm.initramfs, read)),
             rootfs=opened(os.open(vm.rootfs, read)),
-            overlay=opened(make_overlay(folder, disk_bytes)),
+            overlay=overlay,
             _all=every,
         )
         if vm.snapshot is not None:

@@ -13,15 +13,26 @@ PIECE = 2**20
 
 def make_overlay(folder: Path, size: int) -> int:
     """A descriptor, for reading and writing, of an empty disk of `size` bytes in `folder`. Raises OSError."""
-    path = folder / f"overlay.{os.getpid()}"
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    descriptor, path = make_named(folder, "overlay", size)
     try:
-        os.unlink(path)
-        os.ftruncate(descriptor, size)
+        path.unlink()
     except OSError:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def make_named(folder: Path, name: str, size: int) -> tuple[int, Path]:
+    """The same, of a disk that can be found until whoever must find it has: then its path is to be removed."""
+    path = folder / f"{name}.{os.getpid()}"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        os.ftruncate(descriptor, size)
+    except OSError:
+        os.close(descriptor)
+        path.unlink()
+        raise
+    return descriptor, path
 
 
 def empty(overlay: int) -> None:

@@ -22,7 +22,7 @@ from transom_keeper.vm import snapshot
 from transom_keeper.vm.arguments import Drives, Shape, vmm_limits
 from transom_keeper.vm.config_drive import describe, encode_drive
 from transom_keeper.vm.files import Files, open_files
-from transom_keeper.vm.overlay import copy_sparse, empty
+from transom_keeper.vm.overlay import copy_sparse, empty, make_overlay
 from transom_keeper.vm.qmp import QmpError
 from transom_keeper.vm.tsc import measure_khz
 from transom_keeper.vm.vmm import Home, Vmm, because, start_vmm
@@ -195,7 +195,7 @@ def prepare(config: KeeperConfig, tag: str, groups: Groups, output: GuestOutput)
     helper = Helper(config.helper)
     admit = partial(_admit, helper, config, tag, groups) if os.geteuid() != 0 else None
     home = Home(bwrap, argv0(config.machine, tag), config.vm.vmm, groups, output, admit)
-    files = open_files(config.vm, Path(), config.limits.disk_bytes)
+    files = open_files(config.vm, make_overlay(Path(), config.limits.disk_bytes))
     try:
         network = _network(helper, config)
     except LaunchError:
