@@ -145,7 +145,7 @@ async def test_the_database_itself_refuses_two_owners(store: Store) -> None:
     await store.exits.add([exit])
     ada, bob = await users(store, 2)
     both = Decision(put=(Lease(ada, exit.id, 1), Lease(bob, exit.id, 2)))
-    with pytest.raises(Exception, match="(?i)unique"):
+    with pytest.raises(Exception, match=r"(?i)unique"):
         await store.exits.decide(lambda _: both, at=1)
     assert not (await store.exits.pool()).leases
 

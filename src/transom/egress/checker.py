@@ -46,6 +46,11 @@ class Checker:
         self.host: str | None = None
         """This host's own address, as the echo service says; None: not known."""
 
+    @property
+    def running(self) -> list[str]:
+        """Exits that are asked at the moment."""
+        return list(self._running)
+
     def start_due(self) -> None:
         """Begin every check that is due."""
         now = self._state.clock()

@@ -23,12 +23,9 @@ class Passwords:
 
     async def learn(self, pool: Pool) -> None:
         """Open what is new, forget what is gone. Raises VaultError, Unavailable."""
-        self._known = {id: held for id, held in self._known.items() if id in pool.exits}
-        new = {
-            id: exit.sealed
-            for id, exit in pool.exits.items()
-            if exit.sealed is not None and self._known.get(id, (b"", ""))[0] != exit.sealed
-        }
+        sealed = {id: exit.sealed for id, exit in pool.exits.items() if exit.sealed is not None}
+        self._known = {id: held for id, held in self._known.items() if sealed.get(id) == held[0]}
+        new = {id: record for id, record in sealed.items() if id not in self._known}
         for id, secret in (await self._box.open_secrets(new)).items():
             self._known[id] = (new[id], secret.decode("utf-8", "replace"))
 
