@@ -93,6 +93,11 @@ class ControlServer:
             task.cancel()
         await asyncio.gather(*self._open, return_exceptions=True)
 
+    @property
+    def attached(self) -> bool:
+        """True while a controller listens."""
+        return self._controller is not None
+
     def deliver(self, message: Message) -> None:
         """Tell the controller, if there is one."""
         if self._controller is None:

@@ -1,16 +1,20 @@
-"""The forwarder's exits: how a host and a port become a connection, or a reason why not."""
+"""The forwarder's exits: how a target becomes a connection, or a reason why not. Here: none, and the host's own."""
 
 from __future__ import annotations
 
 import asyncio
 import errno
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
-from transom_keeper.proxy import ProxyError
+from transom_keeper.forwarder_leg import Leg
+from transom_keeper.proxy import ProxyError, Target
 from transom_wire.address import IPAddress, refuse_reason
+from transom_wire.exit import NO_ROUTE
 
 RESOLVE_S = 5.0
 CONNECT_S = 4.0
@@ -19,31 +23,43 @@ MAX_ADDRESSES = 4
 """Addresses of one name that are tried; a name may have hundreds."""
 MAX_RESOLVING = 16
 """Names looked up at once: a lookup holds a thread until the system's own resolver gives up."""
-BUFFER = 64 * 1024
-"""Bytes read ahead of one connection before its sender has to wait."""
 
-Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Addresses of a name. Raises OSError."""
 Refuse = Callable[[str], str | None]
 """Why an address may not be reached, or None."""
-Connect = Callable[[str, int], Awaitable[Streams]]
+Denies = Callable[[IPAddress, int], bool]
+"""True for an address and a port that the machine's own rules deny."""
+Connect = Callable[[str, int], Awaitable[Leg]]
 """A connection to an address. Raises OSError."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A connection on which a request can be sent."""
+
+    leg: Leg
+    absolute: bytes | None = None
+    """None: the site is at the other end. Else a proxy is, which wants whole addresses and, where this is not
+    empty, this as Proxy-Authorization."""
 
 
 class Exit(Protocol):
     """A way out of the machine."""
 
-    async def dial(self, host: IPAddress | str, port: int) -> Streams:
+    async def dial(self, target: Target) -> Way:
         """Connect, within deadlines. Raises ProxyError with the page that the guest gets."""
 
 
 class NoExit:
-    """No way out: the default."""
+    """No way out. `why` is the sentence that the guest's browser shows."""
 
-    async def dial(self, host: IPAddress | str, port: int) -> Streams:
+    def __init__(self, why: str = "") -> None:
+        self._why = why or NO_ROUTE.why
+
+    async def dial(self, target: Target) -> Way:
         """Refuse."""
-        raise ProxyError(403, "no_exit", "This machine has no way out to the internet.")
+        raise ProxyError(403, "no_exit", self._why)
 
 
 class DirectExit:
@@ -57,32 +73,38 @@ class DirectExit:
         resolve: Resolve | None = None,
         refuse: Refuse | None = None,
         connect: Connect | None = None,
+        denies: Denies | None = None,
     ) -> None:
         self._resolve = resolve or resolve_by_system
+        self._denies = denies or (lambda address, port: False)
         self._refuse = refuse or refuse_from_here
         self._connect = connect or connect_by_system
         self._resolving = asyncio.Semaphore(MAX_RESOLVING)
 
-    async def dial(self, host: IPAddress | str, port: int) -> Streams:
-        """Connect to `host`, or to the first of its allowed addresses that answers."""
-        failure = ProxyError(502, "unreachable", f"{host} cannot be reached.")
+    async def dial(self, target: Target) -> Way:
+        """Connect to the target's host, or to the first of its allowed addresses that answers."""
+        host, port = target.host, target.port
+        failure = ProxyError(502, "no_way", f"{host} cannot be reached.")
         for address in await self._allowed(host, port):
             try:
                 async with asyncio.timeout(CONNECT_S):
-                    return await self._connect(address, port)
+                    return Way(await self._connect(address, port))
             except TimeoutError:
                 failure = ProxyError(504, "timeout", f"{host} did not answer in time.")
             except OSError as error:
-                failure = ProxyError(502, "unreachable", f"{host} cannot be reached: {_cause(error)}.")
+                failure = ProxyError(502, "no_way", f"{host} cannot be reached: {_cause(error)}.")
         raise failure
 
     async def _allowed(self, host: IPAddress | str, port: int) -> list[str]:
         addresses = await self._look_up(host, port) if isinstance(host, str) else [str(host)]
-        judged = [(address, self._refuse(address)) for address in addresses]
+        judged = [(address, self._judge(address, port)) for address in addresses]
         allowed = [address for address, reason in judged if reason is None]
         if not allowed:
             raise ProxyError(403, "address", f"{host} may not be reached from here: {judged[0][1]} address.")
         return allowed[:MAX_ADDRESSES]
+
+    def _judge(self, address: str, port: int) -> str | None:
+        return self._refuse(address) or ("a blocked" if self._denies(ip_address(address), port) else None)
 
     async def _look_up(self, name: str, port: int) -> list[str]:
         try:
@@ -97,30 +119,44 @@ class DirectExit:
         return addresses
 
 
-def exit_named(name: str) -> Exit:
-    """The exit of a keeper's configuration: `none` or `direct`. Raises ValueError."""
-    if name == "none":
-        return NoExit()
-    if name == "direct":
-        return DirectExit()
-    raise ValueError("no such exit")
-
-
 async def resolve_by_system(name: str, port: int) -> Sequence[str]:
-    """Addresses of `name` by getaddrinfo, in the order the system prefers. Raises OSError.
+    """Addresses of a guest's `name` by getaddrinfo, in the order the system prefers. Raises OSError.
 
-    The name goes in as bytes, with its final dot: else Python would load its IDNA tables after the keeper
-    gave up its rights, and the resolver would try the host's search domains, which reach private names.
+    With its final dot: the resolver would else try the host's search domains, which reach private names.
+    """
+    return await _getaddrinfo(f"{name}.", port)
+
+
+async def resolve_upstream(name: str, port: int) -> list[str]:
+    """Addresses of a proxy, which the operator named: as the host itself would look it up. Raises OSError."""
+    return await _getaddrinfo(name, port)
+
+
+async def _getaddrinfo(name: str, port: int) -> list[str]:
+    """The name goes in as bytes: else Python would load its IDNA tables after the keeper gave up its rights."""
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(name.encode("ascii"), port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+
+
+async def connect_by_system(
+    address: str, port: int, *, tls: ssl.SSLContext | None = None, name: str | None = None
+) -> Leg:
+    """A TCP connection to an address; no name is looked up. With `tls` the other side proves to be `name`.
+
+    Raises OSError, ssl.SSLError among them.
     """
     loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(f"{name}.".encode("ascii"), port, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
-
-
-async def connect_by_system(address: str, port: int) -> Streams:
-    """A TCP connection to an address; no name is looked up. Raises OSError."""
-    ip_address(address)
-    return await asyncio.open_connection(address, port, limit=BUFFER)
+    family = socket.AF_INET6 if isinstance(ip_address(address), IPv6Address) else socket.AF_INET
+    made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+    try:
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await loop.sock_connect(made, (address, port))
+        _, leg = await loop.create_connection(Leg, sock=made, ssl=tls, server_hostname=name if tls else None)
+    except BaseException:
+        made.close()
+        raise
+    return leg
 
 
 def refuse_from_here(address: str) -> str | None:

@@ -11,6 +11,7 @@ import signal
 import socket
 import time
 from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
 from pathlib import Path
 
 from transom_keeper import view
@@ -25,6 +26,7 @@ from transom_keeper.machine import Launcher, LaunchError, Machine
 from transom_keeper.outbox import Outbox
 from transom_keeper.sandbox import FORWARDER_PORT
 from transom_keeper.splice import Stream
+from transom_keeper.usage import UsageMeter, UsageReports
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import encode
 from transom_wire.control import (
@@ -81,6 +83,7 @@ class Keeper:
     exit_reason: str | None = None
     deadline: Deadline = field(init=False)
     claims: ClaimDesk = field(init=False)
+    usage: UsageReports = field(init=False)
     _started_at: int = 0
     _stages: dict[str, str] = field(default_factory=dict)
     _size: tuple[int, int] = (0, 0)
@@ -99,6 +102,8 @@ class Keeper:
     def __post_init__(self) -> None:
         self.deadline, self._started_at = Deadline(self.config.deadline), now_ms()
         self.claims = ClaimDesk(self, self.config.session, seconds_for(self.config.vm), now_ms)
+        meter = UsageMeter(self.place.groups.folders, Path(self.config.folder))
+        self.usage = UsageReports(meter, lambda: self._forwarder, lambda: self._control)
         self._size = (self.config.width, self.config.height)
         self._door_port = self.place.public.getsockname()[1]
 
@@ -139,7 +144,8 @@ class Keeper:
         )
         self._link = LinkRelay(machine.sockets.link, welcome, token, self)
         self._door = Door(self.place.public, machine.sockets.door, loop, agent_address=machine.agent_address)
-        self._forwarder = Forwarder(machine.sockets.forwarder, self.config.exit.kind)
+        own = {ip_address(self.config.door_address)}
+        self._forwarder = Forwarder(machine.sockets.forwarder, self.config.exit, own=own)
         await self._link.start()
         await self._forwarder.start()
 
@@ -148,8 +154,11 @@ class Keeper:
         assert self._stop is not None and self._control is not None
         ended = asyncio.ensure_future(machine.wait())
         watch = asyncio.ensure_future(self._watch_deadline())
+        reports = asyncio.ensure_future(self.usage.run())
         await asyncio.wait({ended, self._stop}, return_when=asyncio.FIRST_COMPLETED)
         watch.cancel()
+        reports.cancel()
+        await self.usage.measure()
         reason = self._stop.result() if self._stop.done() else ended.result()
         if self._saving is not None:
             self._saving.cancel()
@@ -161,6 +170,7 @@ class Keeper:
         view.note_exit(self.config.machine, self.exit_reason)
         await self._close_ways()
         self.deadline.disarm()
+        self.usage.tell()
         await self._control.tell_exit(self.exit_reason)
         await self._linger()
         await self._control.close()
@@ -281,6 +291,8 @@ class Keeper:
                 self.deadline.move(deadline)
             case SetExit(route):
                 self.config = replace(self.config, exit=route)
+                if self._forwarder is not None:
+                    self._forwarder.change(route, self.usage.tell)
             case StopMachine(reason):
                 self._ask_stop(f"stopped: {reason}")
             case _:

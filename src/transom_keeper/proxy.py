@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from html import escape
 from ipaddress import IPv6Address
 
 import h11
@@ -36,11 +37,35 @@ _PHRASES = {
     503: b"Service Unavailable",
     504: b"Gateway Timeout",
 }
+_WORDS = {
+    "no_exit": b"No way out",
+    "down": b"Exit is down",
+    "silent": b"Exit does not answer",
+    "password": b"Exit refused our password",
+    "certificate": b"Exit has a wrong certificate",
+    "garbled": b"Exit does not work as a proxy",
+    "quota": b"Exit asks for payment",
+    "barred": b"Exit does not let this site be reached",
+    "no_way": b"No way to this site",
+    "address": b"This address may not be reached",
+    "rule": b"Not allowed here",
+    "moved": b"The way out has changed",
+}
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Not reached</title>
+<style>body{{font:1.1rem/1.6 system-ui,sans-serif;max-width:38rem;margin:15vh auto;padding:0 1rem;color:#222}}
+@media (prefers-color-scheme:dark){{body{{background:#1b1b1f;color:#ddd}}}}</style>
+<h1>Not reached</h1>
+<p>{reason}</p>
+<p><small>transom, status {status}</small></p>
+</html>
+"""
 
 
 class ProxyError(Exception):
     """The request ends with an error page: `status`, a sentence for the person at the browser, and
-    `cause`, one word by which it is counted."""
+    `cause`, one word by which it is counted. EXIT_FAULTS and SITE_FAULTS of `transom_wire.exit` are causes,
+    and: no_exit, address, rule, name, request, site, broken, moved."""
 
     def __init__(self, status: int, cause: str, reason: str) -> None:
         super().__init__(reason)
@@ -76,37 +101,60 @@ def target_of(request: h11.Request) -> Target:
     return Target(host, port, _origin_form(request.method, match[2]))
 
 
-def upstream_request(request: h11.Request, target: Target) -> h11.Request:
-    """The request as the site sees it: origin form, one Host of ours, nothing of the proxy's, no second use."""
+def upstream_request(request: h11.Request, target: Target, login: bytes | None = None) -> h11.Request:
+    """The request as the site sees it: origin form, one Host of ours, nothing of the proxy's, no second use.
+
+    With `login`, be it empty, as another proxy sees it: the whole address, and `login` as its credentials.
+    """
     chunked = _is_chunked(request.headers)
     headers: Headers = [(b"Host", target.authority)]
     headers += [(n, v) for n, v in _end_to_end(request.headers, drop_length=chunked) if n.lower() != b"host"]
     if chunked:
         headers.append((b"Transfer-Encoding", b"chunked"))
     headers.append((b"Connection", b"close"))
-    return h11.Request(method=request.method, target=target.path or b"/", headers=headers)
+    path = target.path or b"/"
+    if login is not None:
+        path = b"http://" + target.authority + (b"" if path == b"*" else path)
+    if login:
+        headers.append((b"Proxy-Authorization", login))
+    return h11.Request(method=request.method, target=path, headers=headers)
 
 
-def downstream_response(response: h11.Response) -> h11.Response:
-    """The response as the guest sees it. Raises ProxyError for a 407: a guest is never asked for a password."""
+def downstream_response(response: h11.Response, *, by_proxy: bool = False) -> h11.Response:
+    """The response as the guest sees it. Raises ProxyError for a 407: a guest is never asked for a password.
+
+    `by_proxy`: it came from an upstream proxy, not from the site.
+    """
     if response.status_code == 407:
+        if by_proxy:
+            raise ProxyError(502, "password", "The exit refused our name or password.")
         raise ProxyError(502, "proxy_auth", "The site asked for a proxy password, which is not its to ask.")
     headers = _end_to_end(response.headers, drop_length=_is_chunked(response.headers))
     return h11.Response(status_code=response.status_code, headers=headers, reason=response.reason)
 
 
-def error_page(error: ProxyError) -> tuple[h11.Response, bytes]:
-    """A short page of plain text that names the cause, after which the connection closes."""
-    body = f"transom: {error.reason}\n".encode()
+def error_page(error: ProxyError, *, html: bool = False) -> tuple[h11.Response, bytes]:
+    """A short page that names the cause, after which the connection closes: plain text, or `html` for a browser.
+
+    The status line's words name it too: of a tunnel's page that is all most programs show.
+    """
+    text = f"transom: {error.reason}\n"
+    kind = b"text/html" if html else b"text/plain"
+    body = (_PAGE.format(status=error.status, reason=escape(error.reason)) if html else text).encode()
     headers: Headers = [
-        (b"Content-Type", b"text/plain; charset=utf-8"),
+        (b"Content-Type", kind + b"; charset=utf-8"),
         (b"Content-Length", str(len(body)).encode()),
         (b"Cache-Control", b"no-store"),
         (b"X-Content-Type-Options", b"nosniff"),
         (b"Connection", b"close"),
     ]
-    phrase = _PHRASES.get(error.status, b"Error")
+    phrase = _WORDS.get(error.cause) or _PHRASES.get(error.status, b"Error")
     return h11.Response(status_code=error.status, headers=headers, reason=phrase), body
+
+
+def wants_html(request: h11.Request) -> bool:
+    """True when a person's browser asks for a page to show."""
+    return any(name.lower() == b"accept" and b"text/html" in value.lower() for name, value in request.headers)
 
 
 def _host_and_port(authority: bytes, default: int | None) -> tuple[IPAddress | str, int]:

@@ -2,8 +2,10 @@
 
 `parse_host` reads a host as a browser or `inet_aton` would, every spelling of a number included, so
 that nothing called a name is really an address. `refuse_reason` then judges the resolved address; the
-caller dials exactly the address it asked about, never the name again (DNS rebinding).
-Ranges: IANA's special-purpose registries for IPv4 and IPv6, RFC 6890 and its updates.
+caller dials exactly the address it asked about, never the name again (DNS rebinding). Where somebody else
+resolves the name, `refuse_host` judges what can be judged before: addresses, and names that are never public.
+Ranges: IANA's special-purpose registries for IPv4 and IPv6, RFC 6890 and its updates. Names: RFC 6761, 6762,
+7686, 8375, ICANN's reservation of `internal`, and what clouds call their metadata services.
 """
 
 from __future__ import annotations
@@ -78,6 +80,73 @@ _GLOBAL_6 = IPv6Network("2000::/3")
 _NAT64 = IPv6Network("64:ff9b::/96")
 _ISATAP = (0x00005EFE, 0x02005EFE)
 """Bits 64..95 of an ISATAP interface identifier (RFC 5214); the last 32 bits are an IPv4 address."""
+
+_LOCAL_NAMES = {
+    "localhost": "loopback",
+    "localdomain": "loopback",
+    "local": "link-local",
+    "internal": "private",
+    "intranet": "private",
+    "private": "private",
+    "corp": "private",
+    "home": "private",
+    "lan": "private",
+    "home.arpa": "private",
+    "onion": "hidden service",
+    "i2p": "hidden service",
+    "metadata": "cloud metadata",
+    "instance-data": "cloud metadata",
+    "metadata.google.internal": "cloud metadata",
+    "metadata.goog": "cloud metadata",
+    "metadata.tencentyun.com": "cloud metadata",
+    "metadata.platformequinix.com": "cloud metadata",
+}
+"""Names that mean something near whoever resolves them, each with all names below it."""
+_SPELT = re.compile(r"(?:.*[.-])?([0-9]{1,3}(?:\.[0-9]{1,3}){3}|[0-9]{1,3}(?:-[0-9]{1,3}){3})")
+"""An IPv4 address at the end of a label, with dots or hyphens: `10.0.0.1.nip.io`, `app-10-0-0-1.nip.io`."""
+
+
+def refuse_host(host: IPAddress | str) -> str | None:
+    """Return why a guest may not reach `host`, as `parse_host` returned it, through somebody who resolves names.
+
+    A name without a dot is refused: the resolver might complete it. So is one that spells a refused address,
+    as services do that give every address a name.
+    """
+    if not isinstance(host, str):
+        return _refuse(host)
+    for name in _and_its_parents(host):
+        if name in _LOCAL_NAMES:
+            return _LOCAL_NAMES[name]
+    if "." not in host:
+        return "unqualified"
+    return next((reason for reason in map(_refuse_spelt, _and_its_children(host)) if reason), None)
+
+
+def _and_its_parents(name: str) -> list[str]:
+    labels = name.split(".")
+    return [".".join(labels[place:]) for place in range(len(labels))]
+
+
+def _and_its_children(name: str) -> list[str]:
+    labels = name.split(".")
+    return [".".join(labels[:place]) for place in range(1, len(labels))]
+
+
+def _refuse_spelt(front: str) -> str | None:
+    match = _SPELT.fullmatch(front)
+    octets = [int(octet) for octet in re.split(r"[.-]", match[1])] if match else []
+    if not octets or any(octet > 255 for octet in octets):
+        return None
+    return _refuse(IPv4Address(bytes(octets)))
+
+
+def inner_address(address: IPAddress) -> IPAddress:
+    """The IPv4 address that `address` maps or that NAT64 would make of it, else the address without its zone."""
+    if isinstance(address, IPv4Address):
+        return address
+    bare = IPv6Address(int(address))
+    mapped = bare.ipv4_mapped
+    return mapped or (IPv4Address(int(bare) & 0xFFFFFFFF) if bare in _NAT64 else bare)
 
 
 def refuse_reason(address: str) -> str | None:

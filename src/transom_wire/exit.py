@@ -11,6 +11,15 @@ from typing import Annotated
 
 from transom_wire.codec import Many, Range, Text
 
+EXIT_FAULTS = ("down", "silent", "password", "certificate", "garbled", "quota")
+"""Causes of a failed dial that are the upstream's own: nobody answers there; it accepts and says nothing; it
+refuses our name or password; its TLS certificate is not its own; it does not speak its protocol; it wants money."""
+SITE_FAULTS = ("barred", "no_way", "timeout")
+"""Causes that may be the site's: the upstream does not let this site be reached; it has no way there; no answer
+in time. A keeper counts each as `exit_failed_CAUSE` in Snapshot.counters and Usage, beside `exit_ok`,
+`exit_dial_ms` (the sum of the dials in `exit_ok`), `exit_bytes_up`, `exit_bytes_down` and `exit_changes`: SetExit
+messages that changed the way out. A Usage comes right before each, so that what lies between two is one exit's."""
+
 ExitName = Annotated[str, Text(64, r"[A-Za-z0-9_.-]{1,64}")]
 HostPattern = Annotated[str, Text(253, r"(?:\*\.)?[A-Za-z0-9_.:\[\]-]{1,251}|\*")]
 

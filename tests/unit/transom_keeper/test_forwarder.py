@@ -14,11 +14,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transom_keeper.forwarder import Forwarder, ForwarderLimits
-from transom_keeper.forwarder_exit import Streams
-from transom_keeper.proxy import MAX_HEAD, ProxyError
+from transom_keeper.forwarder import Forwarder
+from transom_keeper.forwarder_exit import Way, connect_by_system
+from transom_keeper.forwarder_guest import ForwarderLimits
+from transom_keeper.proxy import MAX_HEAD, ProxyError, Target
+from transom_wire.exit import NO_ROUTE, ExitRoute
 
 PATIENCE_S = 10.0
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Site = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 LIMITS = ForwarderLimits()
 
@@ -30,11 +33,11 @@ class SiteExit:
         self.address = address
         self.dialled: list[tuple[str, int]] = []
 
-    async def dial(self, host: object, port: int) -> Streams:
-        self.dialled.append((str(host), port))
-        if "refused" in str(host):
-            raise ProxyError(403, "address", f"{host} may not be reached.")
-        return await asyncio.open_connection(*self.address)
+    async def dial(self, target: Target) -> Way:
+        self.dialled.append((str(target.host), target.port))
+        if "refused" in str(target.host):
+            raise ProxyError(403, "address", f"{target.host} may not be reached.")
+        return Way(await connect_by_system(*self.address))
 
 
 class Bench:
@@ -84,7 +87,9 @@ async def bench(site: Site | None = None, **limits: Any) -> AsyncIterator[Bench]
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     address = listener.getsockname()
-    forwarder = Forwarder(listener, "none", way=way if site else None, limits=replace(LIMITS, **limits))
+    told = ExitRoute(kind="upstream", exit="one") if site else NO_ROUTE
+    make = {"make": lambda route, rules: way} if site else {}
+    forwarder = Forwarder(listener, told, limits=replace(LIMITS, **limits), **make)  # type: ignore[arg-type]
     await forwarder.start()
     made = Bench(forwarder, way, address)
     try:
@@ -444,7 +449,7 @@ async def test_a_site_that_never_answers_gets_a_504() -> None:
 
 async def test_an_exit_that_hangs_gets_a_504() -> None:
     async with bench(telling, dial_s=0.05) as b:
-        b.way.dial = lambda host, port: asyncio.Event().wait()  # type: ignore[assignment,method-assign]
+        b.way.dial = lambda target: asyncio.Event().wait()  # type: ignore[assignment,method-assign]
         got = await b.ask(b"CONNECT site.example:443 HTTP/1.1\r\nHost: x\r\n\r\n")
         assert got.startswith(b"HTTP/1.1 504 ")
 
@@ -474,13 +479,45 @@ async def test_a_site_may_answer_before_it_has_read_the_body() -> None:
         assert got.startswith(b"HTTP/1.1 413 ")
 
 
-async def test_too_many_connections_are_refused_and_the_others_live() -> None:
+async def test_over_the_limit_a_new_connection_waits_until_another_ends() -> None:
     async with bench(echoing, connections=2) as b:
-        first = await connected(b)
-        await connected(b)
-        assert (await b.ask(b"")).startswith(b"HTTP/1.1 503 ")
+        first, second = await connected(b), await connected(b)
+        third = asyncio.ensure_future(connected(b))
         first[1].write(b"still")
         assert await first[0].readexactly(5) == b"still"
+        assert not third.done() and b.count("open") == 2
+        second[1].close()
+        third_reader, third_writer = await asyncio.wait_for(third, PATIENCE_S)
+        third_writer.write(b"now")
+        assert await third_reader.readexactly(3) == b"now"
+
+
+async def test_over_the_limit_an_idle_connection_gives_way_and_a_busy_one_does_not() -> None:
+    async with bench(echoing, connections=2) as b:
+        busy, (idle, _) = await connected(b), await b.guest()
+        await b.until(lambda: b.count("open") == 2)
+        await connected(b)
+        assert await asyncio.wait_for(idle.read(), PATIENCE_S) == b""
+        busy[1].write(b"still")
+        assert await busy[0].readexactly(5) == b"still"
+
+
+async def test_a_connection_that_falls_idle_gives_way_to_one_that_waits() -> None:
+    gate = asyncio.Event()
+
+    async def site(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await gate.wait()
+        writer.write(OK)
+
+    async with bench(site, connections=1) as b:
+        reader, writer = await b.guest()
+        writer.write(b"GET http://a.example/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        await b.until(lambda: b.count("requests") == 1)
+        waiting = asyncio.ensure_future(b.ask(b"GET http://b.example/ HTTP/1.0\r\nHost: x\r\n\r\n"))
+        gate.set()
+        assert (await asyncio.wait_for(reader.read(), PATIENCE_S)).startswith(b"HTTP/1.1 200 ")
+        assert (await waiting).startswith(b"HTTP/1.1 200 ")
 
 
 async def test_a_connection_carries_so_many_requests_and_no_more() -> None:
@@ -499,11 +536,6 @@ async def test_close_ends_every_connection_and_may_be_repeated() -> None:
             await asyncio.open_connection(*b.address)
         await b.forwarder.close()
         assert b.count("open") == 0
-
-
-async def test_an_exit_that_does_not_exist_is_refused() -> None:
-    with socket.socket() as listener, pytest.raises(ValueError, match="no such exit"):
-        Forwarder(listener, "everything")
 
 
 def test_any_bytes_end_without_a_dial_or_a_crash() -> None:

@@ -9,11 +9,13 @@ from typing import Any, cast
 import pytest
 
 from transom_keeper import forwarder_exit
-from transom_keeper.forwarder_exit import DirectExit, NoExit, Streams, exit_named, is_own, refuse_from_here
-from transom_keeper.proxy import ProxyError
+from transom_keeper.forwarder_exit import DirectExit, NoExit, is_own, refuse_from_here
+from transom_keeper.forwarder_leg import Leg
+from transom_keeper.proxy import ProxyError, Target
+from transom_wire.address import IPAddress
 
 PUBLIC, PUBLIC_2, PUBLIC_6 = "9.9.9.9", "1.1.1.1", "2620:fe::fe"
-STREAMS = cast(Streams, (object(), object()))
+LEG = cast(Leg, object())
 
 
 class Net:
@@ -32,14 +34,18 @@ class Net:
             raise socket.gaierror(socket.EAI_NONAME, "no such name")
         return self.names[name]
 
-    async def connect(self, address: str, port: int) -> Streams:
+    async def connect(self, address: str, port: int) -> Leg:
         self.dialled.append((address, port))
         if address in self.dead:
             raise self.dead[address]
-        return STREAMS
+        return LEG
 
     def exit(self) -> DirectExit:
         return DirectExit(resolve=self.resolve, connect=self.connect)
+
+
+def to(host: IPAddress | str, port: int) -> Target:
+    return Target(host, port, None)
 
 
 async def refused(dial: Awaitable[Any]) -> ProxyError:
@@ -53,28 +59,21 @@ async def never(*_: object) -> Any:
 
 
 async def test_no_exit_refuses_all() -> None:
-    error = await refused(NoExit().dial("site.example", 443))
+    error = await refused(NoExit().dial(to("site.example", 443)))
     assert (error.status, error.cause) == (403, "no_exit")
     assert "no way out" in error.reason
 
 
-async def test_exits_have_names() -> None:
-    assert isinstance(exit_named("none"), NoExit)
-    assert isinstance(exit_named("direct"), DirectExit)
-    with pytest.raises(ValueError, match="no such exit"):
-        exit_named("anything")
-
-
 async def test_the_resolved_address_itself_is_dialled_and_the_name_asked_once() -> None:
     net = Net({"site.example": [PUBLIC]})
-    assert await net.exit().dial("site.example", 443) is STREAMS
+    assert (await net.exit().dial(to("site.example", 443))).leg is LEG
     assert net.dialled == [(PUBLIC, 443)]
     assert net.asked == ["site.example"]
 
 
 async def test_an_address_is_dialled_without_asking_anybody() -> None:
     net = Net()
-    assert await net.exit().dial(ip_address(PUBLIC_6), 80) is STREAMS
+    assert (await net.exit().dial(to(ip_address(PUBLIC_6), 80))).leg is LEG
     assert (net.dialled, net.asked) == ([(PUBLIC_6, 80)], [])
 
 
@@ -101,49 +100,49 @@ async def test_an_address_is_dialled_without_asking_anybody() -> None:
 async def test_a_name_of_a_private_address_is_refused_and_nothing_dialled(address: str) -> None:
     net = Net({"rebind.example": [address]})
     for host in ("rebind.example", ip_address(address)):
-        error = await refused(net.exit().dial(host, 80))
+        error = await refused(net.exit().dial(to(host, 80)))
         assert (error.status, error.cause) == (403, "address")
     assert net.dialled == []
 
 
 async def test_of_many_addresses_only_the_allowed_are_dialled() -> None:
     net = Net({"mixed.example": ["127.0.0.1", PUBLIC, "::1"]}, dead={PUBLIC: ConnectionRefusedError()})
-    error = await refused(net.exit().dial("mixed.example", 80))
-    assert (error.status, error.cause) == (502, "unreachable")
+    error = await refused(net.exit().dial(to("mixed.example", 80)))
+    assert (error.status, error.cause) == (502, "no_way")
     assert "connection refused" in error.reason
     assert net.dialled == [(PUBLIC, 80)]
 
 
 async def test_the_next_address_is_tried() -> None:
     net = Net({"site.example": [PUBLIC_6, PUBLIC, PUBLIC_2]}, dead={PUBLIC_6: OSError(101, "unreachable")})
-    assert await net.exit().dial("site.example", 443) is STREAMS
+    assert (await net.exit().dial(to("site.example", 443))).leg is LEG
     assert net.dialled == [(PUBLIC_6, 443), (PUBLIC, 443)]
 
 
 async def test_not_every_address_of_a_name_with_hundreds_is_tried() -> None:
     many = [f"9.9.{number}.9" for number in range(200)]
     net = Net({"many.example": many}, dead=dict.fromkeys(many, OSError(113, "unreachable")))
-    assert (await refused(net.exit().dial("many.example", 80))).cause == "unreachable"
+    assert (await refused(net.exit().dial(to("many.example", 80)))).cause == "no_way"
     assert len(net.dialled) == forwarder_exit.MAX_ADDRESSES
 
 
 @pytest.mark.parametrize("names", [{}, {"lost.example": []}])
 async def test_a_name_without_an_address(names: dict[str, list[str]]) -> None:
-    error = await refused(Net(names).exit().dial("lost.example", 80))
+    error = await refused(Net(names).exit().dial(to("lost.example", 80)))
     assert (error.status, error.cause) == (502, "name")
     assert "lost.example" in error.reason
 
 
 async def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarder_exit, "RESOLVE_S", 0.01)
-    error = await refused(DirectExit(resolve=never).dial("slow.example", 80))
+    error = await refused(DirectExit(resolve=never).dial(to("slow.example", 80)))
     assert (error.status, error.cause) == (504, "name")
 
 
 async def test_an_address_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarder_exit, "CONNECT_S", 0.01)
     net = Net({"slow.example": [PUBLIC]})
-    error = await refused(DirectExit(resolve=net.resolve, connect=never).dial("slow.example", 80))
+    error = await refused(DirectExit(resolve=net.resolve, connect=never).dial(to("slow.example", 80)))
     assert (error.status, error.cause) == (504, "timeout")
 
 
@@ -159,7 +158,7 @@ async def test_lookups_at_once_are_bounded(monkeypatch: pytest.MonkeyPatch) -> N
         return [PUBLIC]
 
     way = DirectExit(resolve=slow, connect=Net().connect)
-    dials = [asyncio.ensure_future(way.dial(f"n{number}.example", 80)) for number in range(50)]
+    dials = [asyncio.ensure_future(way.dial(to(f"n{number}.example", 80))) for number in range(50)]
     while running < forwarder_exit.MAX_RESOLVING:
         await asyncio.sleep(0)
     gate.set()

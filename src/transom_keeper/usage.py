@@ -1,0 +1,204 @@
+"""What a machine uses now: by its control groups, by its processes where the host gives none.
+
+A number that cannot be had is left out, never guessed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from transom_keeper.cgroups import CONTROLLERS, processes
+from transom_keeper.deadline import now_ms
+from transom_wire.codec import Message
+from transom_wire.control import Usage
+
+EVERY_S = 5.0
+"""Seconds between two reports to a controller."""
+_TICKS = os.sysconf("SC_CLK_TCK")
+_PAGE = os.sysconf("SC_PAGE_SIZE")
+OVERLAY = "overlay*"
+"""Files of a virtual machine's folder that hold what it wrote."""
+TEMPORARY = ("tmp", "var/tmp", "run", "home", "dev/shm")
+"""Where a sandbox can write: each may be a file system in memory of its own."""
+MAX_PROCESSES = 4096
+MOST = 64
+"""Numbers of one report, the wire's limit."""
+
+
+class UsageMeter:
+    """Measures one machine. `groups` are its control groups' folders, `folder` is the machine's own."""
+
+    def __init__(self, groups: Iterable[Path], folder: Path, proc: Path = Path("/proc")) -> None:
+        self._groups, self._folder, self._proc = tuple(groups), folder, proc
+        self._cpu_ms = 0
+        self.last: dict[str, str] = {}
+        """What was measured last."""
+
+    def measure(self) -> dict[str, str]:
+        """memory_bytes, cpu_ms since the start, pids, disk_bytes: those that are known, as decimal text.
+
+        Blocks for milliseconds where there are no control groups: for a thread.
+        """
+        known = self._by_groups()
+        if len(known) < len(CONTROLLERS):
+            known = {**self._by_processes(), **known}
+        # A process that is gone takes its time with it where its parent did not wait for it.
+        self._cpu_ms = known["cpu_ms"] = max(self._cpu_ms, known.get("cpu_ms", 0))
+        disk = self._disk()
+        if disk is not None:
+            known["disk_bytes"] = disk
+        self.last = {name: str(number) for name, number in known.items()}
+        return self.last
+
+    def _by_groups(self) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for folder in self._groups:
+            if not processes(folder):
+                continue
+            for name, file, key, part in _FILES:
+                number = _read_number(folder / file, key)
+                if number is not None:
+                    found.setdefault(name, number // part)
+        return found
+
+    def _by_processes(self) -> dict[str, int]:
+        pids = descendants(os.getpid(), self._proc)
+        if not pids:
+            return {}
+        memory, ticks = 0, 0
+        for pid in pids:
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                resident, shared = (self._proc / str(pid) / "statm").read_text().split()[1:3]
+                memory += (int(resident) - int(shared)) * _PAGE
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                ticks += sum(map(int, _stat(self._proc, pid)[11:15]))
+        return {"memory_bytes": max(0, memory), "cpu_ms": ticks * 1000 // _TICKS, "pids": len(pids)}
+
+    def _disk(self) -> int | None:
+        with contextlib.suppress(OSError):
+            overlays = [path.stat().st_blocks * 512 for path in self._folder.glob(OVERLAY)]
+            if overlays:
+                return sum(overlays)
+        for pid in descendants(os.getpid(), self._proc):
+            used = _temporary(self._proc / str(pid) / "root")
+            if used is not None:
+                return used
+        return None
+
+
+class Listener(Protocol):
+    """Whom the reports go to."""
+
+    @property
+    def attached(self) -> bool: ...
+
+    def deliver(self, message: Message) -> None: ...
+
+
+class Counting(Protocol):
+    """The forwarder."""
+
+    def sums(self) -> Mapping[str, str]:
+        """Counters that only rise."""
+
+
+class UsageReports:
+    """Tells a controller, while one listens."""
+
+    def __init__(
+        self,
+        meter: UsageMeter,
+        forwarder: Callable[[], Counting | None],
+        listener: Callable[[], Listener | None],
+    ) -> None:
+        self._meter, self._forwarder, self._listener = meter, forwarder, listener
+        self.every_s = EVERY_S
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        while True:
+            listener = self._listener()
+            if listener is not None and listener.attached:
+                await self.measure()
+                self.tell()
+            await asyncio.sleep(self.every_s)
+
+    async def measure(self) -> None:
+        """Look at the machine; what `tell` says of it is as old as the last look."""
+        await asyncio.to_thread(self._meter.measure)
+
+    def tell(self) -> None:
+        """One report, now."""
+        listener, forwarder = self._listener(), self._forwarder()
+        if listener is not None:
+            sums = forwarder.sums() if forwarder is not None else {}
+            exits = {f"exit_{name}": number for name, number in sums.items()}
+            listener.deliver(
+                Usage(at=now_ms(), numbers=dict([*self._meter.last.items(), *exits.items()][:MOST]))
+            )
+
+
+_FILES = (
+    ("memory_bytes", "memory.current", "", 1),
+    ("memory_bytes", "memory.usage_in_bytes", "", 1),
+    ("cpu_ms", "cpu.stat", "usage_usec", 1000),
+    ("cpu_ms", "cpuacct.usage", "", 1_000_000),
+    ("pids", "pids.current", "", 1),
+)
+"""(number, file, the key of its line or none, how many of its units make one of ours), both versions."""
+
+
+def descendants(root: int, proc: Path = Path("/proc")) -> list[int]:
+    """All processes below `root`, itself not, parents before their children."""
+    found: list[int] = []
+    waiting = [root]
+    while waiting and len(found) < MAX_PROCESSES:
+        pid = waiting.pop(0)
+        children = _children(pid, proc)
+        found += children
+        waiting += children
+    return found
+
+
+def _children(pid: int, proc: Path) -> list[int]:
+    children: list[int] = []
+    with contextlib.suppress(OSError, ValueError):
+        for task in (proc / str(pid) / "task").iterdir():
+            children += [int(each) for each in (task / "children").read_text().split()]
+    return children
+
+
+def _stat(proc: Path, pid: int) -> list[str]:
+    """The fields behind the name, which may hold spaces and brackets."""
+    return (proc / str(pid) / "stat").read_text().rpartition(")")[2].split()
+
+
+def _read_number(file: Path, key: str) -> int | None:
+    try:
+        text = file.read_text()
+        if not key:
+            return int(text)
+        return next(int(line.split()[1]) for line in text.splitlines() if line.startswith(f"{key} "))
+    except (OSError, ValueError, IndexError, StopIteration):
+        return None
+
+
+def _temporary(root: Path) -> int | None:
+    """Bytes in the file systems that a machine with this root can write to; None for the host's own root."""
+    used: dict[int, int] = {}
+    try:
+        if os.path.samefile(root, "/"):
+            return None
+        for place in TEMPORARY:
+            with contextlib.suppress(FileNotFoundError):
+                device = os.stat(root / place).st_dev
+                system = os.statvfs(root / place)
+                used[device] = (system.f_blocks - system.f_bfree) * system.f_frsize
+    except OSError:
+        return None
+    return sum(used.values())
