@@ -120,6 +120,7 @@ class Composition:
             machines=self.store,
             pool=self.sessions.pool,
             metrics=self.metrics,
+            machine_metrics=self.machine_metrics,
             limits=Limits(),
             views=Views(now_ms),
         )

@@ -107,6 +107,7 @@ class Api:
             machines=self.store,
             pool=self.sessions.pool,
             metrics=self.metrics,
+            machine_metrics=self.machine_metrics,
             limits=Limits(),
             views=Views(now_ms),
         )

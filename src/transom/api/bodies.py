@@ -148,6 +148,10 @@ class SessionView(BaseModel):
     detail: str
     provider: str | None
     driver: str
+    machine: str
+    warm: bool
+    attempt: int
+    retried: str
     created_at: int
     expires_at: int
     idle_at: int
@@ -158,6 +162,60 @@ class SessionView(BaseModel):
     signin: SigninView | None
     page: str
     sequence: int
+    usage: dict[str, int] | None = None
+
+
+class MachineView(BaseModel):
+    """A machine, living or over. `stages` has milliseconds since `made_at`; `usage` what its keeper said last."""
+
+    id: str
+    driver: str
+    image: str
+    slot: int
+    phase: str
+    phase_since: int
+    made_at: int
+    session: str | None
+    warm: bool
+    stages: dict[str, int]
+    ended_at: int | None
+    outcome: str | None
+    failed_stage: str
+    cause: str
+    usage: dict[str, int]
+
+
+class PoolView(BaseModel):
+    """The warm pool."""
+
+    least: int
+    most: int
+    target: int
+    making: int
+    parked: int
+    memory_bytes: int
+    hits: int
+    misses: int
+    failures: int
+    last_failure: str
+
+
+class FunnelView(BaseModel):
+    """How many machines had this outcome, failed at this stage; outcome "" is living."""
+
+    driver: str
+    warm: bool
+    outcome: str
+    failed_stage: str
+    count: int
+
+
+class MachinesView(BaseModel):
+    """What an operator sees of machines."""
+
+    pool: PoolView
+    funnel: list[FunnelView]
+    machines: list[MachineView]
 
 
 class ErrorBody(BaseModel):

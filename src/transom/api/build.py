@@ -16,6 +16,7 @@ from transom.api import (
     events,
     guard,
     health,
+    machines,
     pages,
     sessions,
     signalling,
@@ -25,7 +26,7 @@ from transom.api import (
 from transom.api.bodies import ErrorView
 from transom.settings import Settings
 
-ROUTERS = (account, users, sessions, signalling, credentials, events, vnc, health, pages)
+ROUTERS = (account, users, sessions, signalling, credentials, events, vnc, health, machines, pages)
 ERRORS = (401, 403, 404, 409, 410, 413, 422, 429, 503)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -30,6 +30,7 @@ async def get_metrics(request: Request, parts: P) -> Response:
         principal = await principal_of(request)
         if principal is None or not principal.administrator:
             raise Refused("metrics are for this host and for administrators")
+    parts.machine_metrics.look(parts.pool.state())
     text = parts.metrics.render(lambda: parts.quality.rungs(parts.clock()))
     return Response(text, media_type=CONTENT_TYPE)
 

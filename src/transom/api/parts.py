@@ -12,6 +12,7 @@ from transom.auth.service import AuthService
 from transom.model.clock import Clock
 from transom.guests.guests import Guests
 from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore, Vault
+from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.sessions.ledger import Ledger
 from transom.sessions.pooling import Pool
@@ -42,6 +43,7 @@ class Parts:
     machines: MachineStore
     pool: Pool
     metrics: Metrics
+    machine_metrics: MachineMetrics
     limits: Limits
     views: Views
 

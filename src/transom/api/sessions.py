@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header
 
 from transom.api.access import Owned, P, Visible, Who
 from transom.api.bodies import NewSession, Screen, SessionView, StartSignin
+from transom.sessions.usage import numbers
 from transom.sessions.wish import Wish, screen_size, start_url
 
 router = APIRouter(tags=["sessions"])
@@ -45,8 +46,9 @@ async def get_sessions(who: Who, parts: P) -> list[dict[str, Any]]:
 
 @router.get("/api/sessions/{session}", response_model=SessionView)
 async def get_session(visible: Visible, parts: P) -> dict[str, Any]:
-    """The session, living or over."""
-    return parts.views.session(visible)
+    """The session, living or over, with what its machine uses."""
+    usage = numbers(parts.guests.usage(visible.id))
+    return parts.views.session(visible) | {"usage": usage or None}
 
 
 @router.delete("/api/sessions/{session}", status_code=202, response_model=SessionView)

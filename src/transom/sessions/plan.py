@@ -53,7 +53,8 @@ def plan(session: Session, observed: Observed, now: int, policy: Policy) -> list
 def _again(session: Session, end: End) -> End | ReplaceMachine:
     """Another machine in place of the end, where that makes sense: not for what the user or time decided."""
     tries = end.reason in (EndReason.CREATE_FAILED, EndReason.BOOT_TIMEOUT, EndReason.MACHINE_GONE)
-    if not tries or "ready" in session.timeline or not (session.pooled or session.attempt < MACHINES):
+    early = session.state in (S.CREATING, S.BOOTING) and "ready" not in session.timeline
+    if not tries or not early or not (session.pooled or session.attempt < MACHINES):
         return end
     return ReplaceMachine(
         end.reason, end.detail, "claim" if session.state is S.CREATING and session.pooled else ""

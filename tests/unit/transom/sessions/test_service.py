@@ -10,7 +10,7 @@ import pytest
 from tests.support.controller import Controller, a_user, by_token, until
 from tests.support.fakes import FakeKeeper
 from transom.model.errors import Conflict, Gone, NotFound, TooMany, Unavailable
-from transom.model.session import EndReason, SessionState, SigninStage
+from transom.model.session import EndReason, Session, SessionState, SigninStage
 from transom.model.user import Role
 from transom.sessions.wish import Wish
 from transom_wire.control import ToGuest
