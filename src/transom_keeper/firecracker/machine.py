@@ -128,6 +128,8 @@ class FirecrackerMachine:
         await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         for each in waits:
             each.cancel()
+        if self._ended.is_set():
+            raise ApiError("it ended as it was restored")
         if not self._heard.is_set():
             raise ApiError(f"the restored guest said nothing in {seconds:.0f} s")
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
-import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -12,48 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.transom_keeper.firecracker.peer import NO_CONTENT, VERSION, Peer, answer, over
 from transom_keeper.firecracker import api, bodies
 from transom_keeper.firecracker.api import Api, ApiError, fault
 from transom_keeper.firecracker.bodies import Request
 from transom_keeper.firecracker.schema import SchemaError
-
-NO_CONTENT = b"HTTP/1.1 204 \r\nServer: Firecracker API\r\nConnection: keep-alive\r\n\r\n"
-
-
-def answer(status: int, content: object) -> bytes:
-    body = content if isinstance(content, bytes) else json.dumps(content).encode()
-    head = f"HTTP/1.1 {status} \r\nServer: Firecracker API\r\nConnection: keep-alive\r\n"
-    return (head + f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n").encode() + body
-
-
-VERSION = answer(200, {"firecracker_version": "1.16.1"})
-
-
-class Peer:
-    """Answers each request with the next of `answers`; with none left it says nothing."""
-
-    def __init__(self, answers: list[bytes]) -> None:
-        self.answers = answers
-        self.heard: list[tuple[str, bytes]] = []
-
-    async def serve(self, ours: socket.socket) -> None:
-        reader, writer = await asyncio.open_unix_connection(sock=ours)
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                size = next(
-                    (int(each[15:]) for each in head.split(b"\r\n") if each.startswith(b"Content-Length:")), 0
-                )
-                body = await reader.readexactly(size)
-                self.heard.append((head.split(b" HTTP/1.1")[0].decode(), body))
-                if self.answers:
-                    writer.write(said := self.answers.pop(0))
-                    if not said:
-                        return
-        except (asyncio.IncompleteReadError, ConnectionError):
-            return
-        finally:
-            writer.close()
 
 
 @asynccontextmanager
@@ -63,15 +24,6 @@ async def connected(*answers: bytes) -> AsyncIterator[tuple[Api, Peer]]:
         client = await Api.over(theirs)
         yield client, peer
         await client.close()
-
-
-@asynccontextmanager
-async def over(peer: Peer) -> AsyncIterator[socket.socket]:
-    ours, theirs = socket.socketpair()
-    serving = asyncio.ensure_future(peer.serve(ours))
-    yield theirs
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
 
 
 async def test_asks_for_the_version_first_and_tells_each_body_in_turn() -> None:
