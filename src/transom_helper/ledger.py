@@ -109,17 +109,17 @@ class Ledger:
     def owned(self, uid: int) -> list[Key]:
         """The machines of `uid`; root's own are meant by 0."""
         return [
-            key for key in self.keys() if (entry := self._read(self._folder / key.name)) and entry.uid == uid
+            key for key in self.machines() if (entry := self._read(self._folder / key.name)) and entry.uid == uid
         ]
 
-    def keys(self) -> list[Key]:
+    def machines(self) -> list[Key]:
         """Every machine there is an entry of."""
         names = (_NAME.fullmatch(entry.name) for entry in os.scandir(self._folder))
         return sorted((Key(**name.groupdict()) for name in names if name), key=lambda key: key.name)
 
     def visible(self, tag: str, uid: int) -> list[str]:
         """The machines of `tag` that `uid` may ask about."""
-        mine = self.keys() if uid == 0 else self.owned(uid)
+        mine = self.machines() if uid == 0 else self.owned(uid)
         return [key.machine for key in mine if key.tag == tag]
 
     def _read(self, path: Path) -> Entry | None:

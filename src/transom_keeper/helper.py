@@ -128,7 +128,7 @@ class Helper:
                 answer, got = packets.receive(peer, FROM_HELPER, FOUND_BYTES)
         except TimeoutError as error:
             raise HelperError("the root helper does not answer in time", _START) from error
-        except packets.Closed as error:
+        except (packets.Closed, ConnectionResetError, BrokenPipeError) as error:
             raise HelperError(
                 "the root helper closed the connection: this user may not use it, or asks too much",
                 f"add --allow-uid {os.geteuid()} to the helper's command",

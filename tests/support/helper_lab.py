@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -117,25 +117,17 @@ class Failed(Exception):
         self.kind, self.words, self.mend = kind, words, mend
 
 
-def namespace_count() -> int:
-    """Network namespaces that some process is in, or holds open."""
-    found: set[tuple[int, int]] = set()
-    for pid in (entry for entry in os.listdir("/proc") if entry.isdigit()):
-        with contextlib.suppress(OSError):
-            seen = os.stat(f"/proc/{pid}/ns/net")
-            found.add((seen.st_dev, seen.st_ino))
-        with contextlib.suppress(OSError):
-            for name in os.listdir(f"/proc/{pid}/fd"):
-                with contextlib.suppress(OSError):
-                    if os.readlink(f"/proc/{pid}/fd/{name}").startswith("net:["):
-                        seen = os.stat(f"/proc/{pid}/fd/{name}")
-                        found.add((seen.st_dev, seen.st_ino))
-    return len(found)
+def number_of(namespace: int) -> int:
+    """What the helper has numbered this network, a descriptor, with: it is there for as long as the kernel has
+    the network, whoever holds that, or nobody."""
+    body = living._ask(living._RTM_GETNSID, living._NLM_F_ACK, ((living._NETNSA_FD, namespace),))[0]
+    return next(value for name, value in living._attributes(body) if name == living._NETNSA_NSID)
 
 
-def living_networks() -> int:
-    """Networks that helpers have numbered and that the kernel still has, whoever holds them or nobody."""
-    return len(living.numbers())
+def gone(numbers: Iterable[int]) -> bool:
+    """Whether the kernel has none of these networks any more, a moment from now."""
+    wanted = set(numbers)
+    return eventually(lambda: not wanted & living.numbers())
 
 
 def inside(namespace: int, work: Callable[[], Any]) -> Any:

@@ -92,4 +92,4 @@ def test_one_machine_is_held_by_one_at_a_time(ledger: Ledger, monkeypatch: pytes
 def test_other_files_are_no_machines(ledger: Ledger, tmp_path: Path) -> None:
     for name in ("README", f".{TAG}.mch_a", "xyz.mch_a", f"{TAG}.mch a"):
         (tmp_path / module.FOLDER / name).touch()
-    assert ledger.keys() == []
+    assert ledger.machines() == []
