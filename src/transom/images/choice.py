@@ -74,4 +74,4 @@ class Choice:
         return [line for line in lines if DIGEST.fullmatch(line)]
 
     def _put(self, name: str, digests: list[str]) -> None:
-        files.write(self._folder / name, "".join(f"{digest}\n" for digest in digests[-KEPT:]))
+        files.write(self._folder / name, "".join(f"{digest}\n" for digest in digests[-KEPT:]).encode())

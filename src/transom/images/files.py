@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,16 +17,21 @@ POLL = 0.2
 """Seconds between two tries to take a lock."""
 
 
-def write(path: Path, text: str) -> None:
-    """Make `path` hold `text`, whole or not at all. Raises OSError."""
+def write(path: Path, content: bytes) -> None:
+    """Make `path` hold `content`, whole or not at all, for all to read. Raises OSError."""
     path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}")
-    with fresh.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fchmod(file.fileno(), 0o644)
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    descriptor, fresh = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, 0o644)
+            os.fsync(descriptor)
+        os.replace(fresh, path)
+    except OSError:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(fresh)
+        raise
 
 
 def try_lock(descriptor: int, *, shared: bool = False) -> bool:

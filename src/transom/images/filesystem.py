@@ -103,10 +103,13 @@ def _mode(root: Path, path: str) -> int:
     return (root / path).lstat().st_mode & 0o7777
 
 
-def _as_root(argv: Sequence[str]) -> list[str]:
-    if os.geteuid() == 0:
-        return list(argv)
+def in_user_namespace(argv: Sequence[str]) -> list[str]:
+    """`argv` run where the caller's own files look like root's."""
     return ["bwrap", "--unshare-user", "--uid", "0", "--gid", "0", "--dev-bind", "/", "/", *argv]
+
+
+def _as_root(argv: Sequence[str]) -> list[str]:
+    return list(argv) if os.geteuid() == 0 else in_user_namespace(argv)
 
 
 def _without_epoch() -> dict[str, str]:

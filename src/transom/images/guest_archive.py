@@ -6,13 +6,10 @@ then in `/transom/transom_guest` and `/transom/transom_wire`.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
-import tempfile
 from pathlib import Path
 
-from transom.images import cpio
+from transom.images import cpio, files
 from transom.images.errors import ImageError
 
 PLACE = "transom"
@@ -35,7 +32,7 @@ def combine(initramfs: Path, guest: Path, cache: Path, image: str) -> Path:
     if kept.is_file():
         return kept
     try:
-        _write(kept, cpio.padded(initramfs.read_bytes(), cpio.BLOCK) + archive(guest))
+        files.write(kept, cpio.padded(initramfs.read_bytes(), cpio.BLOCK) + archive(guest))
     except OSError as error:
         raise ImageError(
             f"the guest's archive cannot be made: {error}", mend=f"make {cache} writable, free disk space"
@@ -59,19 +56,3 @@ def archive(guest: Path) -> bytes:
     if not entries:
         raise ImageError(f"{guest} holds no guest code", mend="stage the guest's code again")
     return cpio.archive(entries)
-
-
-def _write(target: Path, content: bytes) -> None:
-    target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=target.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fchmod(file.fileno(), 0o644)
-            os.fsync(file.fileno())
-        os.rename(name, target)
-    except OSError:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-        raise

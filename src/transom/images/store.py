@@ -140,7 +140,7 @@ class ImageStore:
                 tree.remove(self._aside(target))
             os.sync()  # the name must not reach the disk before the content
             built.rename(target)
-        files.write(self.folder / "recipes" / found.recipe, f"{found.digest}\n")
+        files.write(self.folder / "recipes" / found.recipe, f"{found.digest}\n".encode())
         return found.digest
 
     def in_use(self, digest: str) -> bool:

@@ -20,7 +20,32 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_packages_are_gathered_without_comments(folder: Path) -> None:
-    assert recipe.load(folder).packages == ("ca-certificates", "xterm")
+    found = recipe.load(folder)
+    assert found.layers["base"] == ("ca-certificates",)
+    assert found.packages == ("ca-certificates", "git", "gstreamer1.0-tools", "systemd", "xterm")
+    assert found.modules == ("virtio-net",)
+
+
+def test_a_line_may_be_for_one_architecture(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for machine, kernel in (("x86_64", "linux-a"), ("aarch64", "linux-b")):
+        monkeypatch.setattr("platform.machine", lambda machine=machine: machine)
+        assert recipe.load(folder).fetched == ("busybox-static", kernel)
+
+
+def test_layers_left_out_take_what_is_theirs(folder: Path) -> None:
+    whole, small = recipe.load(folder), recipe.load(folder, without=("vm", "cli"))
+    assert sorted(small.layers) == ["base", "desktop", "gstreamer"]
+    assert (small.fetched, small.modules, small.commands, small.prune) == ((), (), {}, ())
+    assert small.digest != whole.digest
+    assert small.bootstrap_digest != whole.bootstrap_digest
+    assert recipe.load(folder, ext4=True).digest != whole.digest
+
+
+@pytest.mark.parametrize("layer", ["base", "nothing", ""])
+def test_what_is_no_layer_cannot_be_left_out(folder: Path, layer: str) -> None:
+    with pytest.raises(ImageError, match="not a layer") as caught:
+        recipe.load(folder, without=(layer,))
+    assert "cli, desktop, gstreamer, vm" in caught.value.mend
 
 
 def test_the_digest_follows_every_file_and_nothing_else(folder: Path) -> None:
@@ -57,10 +82,10 @@ def test_only_packages_decide_the_bootstrap(folder: Path) -> None:
     assert recipe.load(folder).bootstrap_digest != before
 
 
-@pytest.mark.parametrize("line", ["-o=Debug", "Xterm", "a b", "x;y", "../x", "$(id)"])
+@pytest.mark.parametrize("line", ["-o=Debug", "Xterm", "a b", "x;y", "../x", "$(id)", "x [sparc]"])
 def test_a_package_line_that_is_no_package(folder: Path, line: str) -> None:
     (folder / "packages/base.txt").write_text(line)
-    with pytest.raises(ImageError, match="not package names"):
+    with pytest.raises(ImageError, match="not a whole recipe"):
         recipe.load(folder)
 
 
@@ -108,6 +133,8 @@ def test_an_architecture_nobody_builds_for(folder: Path, monkeypatch: pytest.Mon
 def test_the_real_recipe_pins_what_it_installs() -> None:
     found = recipe.load(REAL)
     assert {"codex", "claude", "gemini", "node"} <= found.commands.keys()
+    assert sorted(found.layers) == ["base", "cli", "desktop", "gstreamer", "vm"]
+    assert found.init.stat().st_mode & 0o100
     package = json.loads((REAL / "cli/package.json").read_text())
     lock = json.loads((REAL / "cli/package-lock.json").read_text())["packages"]
     for name, version in {**package["dependencies"], **package["optionalDependencies"]}.items():

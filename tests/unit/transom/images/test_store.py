@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import fcntl
 import json
+import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,25 +11,57 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom.images import manifest
+from transom.images import manifest, tree
 from transom.images.errors import ImageError
-from transom.images.manifest import Manifest
+from transom.images.manifest import Layer, Manifest, Part, identity
 from transom.images.store import ImageStore, default_folder
 
-ONE = Manifest(
-    version=1,
-    digest="sha256-" + "1" * 64,
-    recipe="r1",
-    suite="trixie",
-    architecture="x64",
-    built_at=1,
-    size=5,
-    files=1,
-    packages={"xterm": "400-1"},
-    tools={},
-    landmarks={"usr/bin/x": 5},
-)
-TWO = replace(ONE, digest="sha256-" + "2" * 64, recipe="r2", built_at=2)
+
+def fill(built: Path, kernel: str) -> dict[str, Part]:
+    """A small image's files in `built`; their digests."""
+    (built / "root/usr/bin").mkdir(parents=True)
+    (built / "root/usr/bin/x").write_text("12345")
+    (built / "vmlinux").write_text(kernel)
+    root, size, _ = tree.digest(built / "root")
+    return {"root": Part(root, size), "vmlinux": Part(tree.file_digest(built / "vmlinux"), len(kernel))}
+
+
+def described(kernel: str, built_at: int) -> Manifest:
+    with tempfile.TemporaryDirectory() as folder:
+        parts = fill(Path(folder) / "image", kernel)
+    return Manifest(
+        version=2,
+        digest=identity(parts),
+        recipe=f"r{built_at}",
+        suite="trixie",
+        architecture="x64",
+        built_at=built_at,
+        size=5,
+        files=1,
+        packages={"xterm": "400-1"},
+        tools={},
+        landmarks={"usr/bin/x": 5},
+        parts=parts,
+        layers={"base": Layer(1, 5)},
+    )
+
+
+KERNELS = {1: "linux one", 2: "linux two", 3: "linux three"}
+ONE, TWO, THREE = (described(kernel, number) for number, kernel in KERNELS.items())
+OLD = {
+    "version": 1,
+    "digest": "sha256-" + "0" * 64,
+    "recipe": "old",
+    "suite": "trixie",
+    "architecture": "x64",
+    "built_at": 0,
+    "size": 5,
+    "files": 1,
+    "packages": {},
+    "tools": {},
+    "landmarks": {"usr/bin/x": 5},
+}
+"""As the first version of transom wrote it: a root alone, named by the root's digest."""
 
 
 @pytest.fixture
@@ -37,8 +72,7 @@ def store(tmp_path: Path) -> ImageStore:
 def add(store: ImageStore, found: Manifest) -> Path:
     with store.building(lambda: None) as work:
         built = work / "image"
-        (built / "root/usr/bin").mkdir(parents=True)
-        (built / "root/usr/bin/x").write_text("12345")
+        fill(built, KERNELS[found.built_at])
         store.add(built, found)
     return store.folder / found.digest
 
@@ -117,7 +151,87 @@ def test_removing(store: ImageStore) -> None:
         store.remove(TWO.digest)
     store.remove(ONE.digest)
     assert list(store.list()) == [TWO]
-    assert sorted(path.name for path in store.folder.glob("*-*")) == [TWO.digest]
+    assert sorted(path.name for path in store.folder.glob("*sha256-*")) == [TWO.digest]
+
+
+def test_what_a_machine_holds_is_not_removed(store: ImageStore) -> None:
+    folder = add(store, ONE)
+    keeper = os.open(folder, os.O_RDONLY)
+    fcntl.flock(keeper, fcntl.LOCK_SH)
+    try:
+        assert store.in_use(ONE.digest)
+        with pytest.raises(ImageError, match="machines use"):
+            store.remove(ONE.digest)
+        assert store.root(ONE.digest)
+    finally:
+        os.close(keeper)
+    assert not store.in_use(ONE.digest)
+    store.remove(ONE.digest)
+    assert list(store.list()) == []
+
+
+def test_a_rollback_goes_back_step_by_step(store: ImageStore) -> None:
+    for found in (ONE, TWO, THREE):
+        add(store, found)
+        store.use(found.digest)
+    assert store.rollback() == store.current() == TWO.digest
+    assert store.rolled_back() == [THREE.digest]
+    assert store.rollback() == store.current() == ONE.digest
+    with pytest.raises(ImageError, match="no earlier image"):
+        store.rollback()
+    assert store.current() == ONE.digest
+    store.use(THREE.digest)
+    assert store.rolled_back() == [TWO.digest]
+    assert store.rollback() == ONE.digest
+
+
+def test_a_rollback_skips_what_is_no_longer_whole(store: ImageStore) -> None:
+    for found in (ONE, TWO, THREE):
+        add(store, found)
+        store.use(found.digest)
+    (store.folder / TWO.digest / "vmlinux").unlink()
+    assert store.rollback() == ONE.digest
+
+
+@pytest.mark.parametrize("changed", ["vmlinux", "root/usr/bin/x"])
+def test_an_image_with_other_content_of_the_same_size_is_refused(store: ImageStore, changed: str) -> None:
+    path = add(store, ONE) / changed
+    path.write_text("?" * path.stat().st_size)
+    for refused in (store.check, store.use):
+        with pytest.raises(ImageError, match="built"):
+            refused(ONE.digest)
+    assert store.current() is None
+
+
+def test_a_part_is_read_once_and_again_when_it_changes(store: ImageStore) -> None:
+    path = add(store, ONE) / "vmlinux"
+    assert store.part(ONE.digest, "vmlinux").read_text() == "linux one"
+    assert store.part(ONE.digest, "vmlinux") == path
+    path.write_text("linux eno")
+    with pytest.raises(ImageError, match="not as it was built"):
+        store.part(ONE.digest, "vmlinux")
+
+
+def test_parts_that_are_not_there(store: ImageStore) -> None:
+    add(store, ONE)
+    for name in ("rootfs.ext4", "root", "../x"):
+        with pytest.raises(ImageError, match="has no"):
+            store.part(ONE.digest, name)
+
+
+def test_an_image_of_the_first_version_is_listed_and_used(store: ImageStore) -> None:
+    folder = store.folder / "work"
+    fill(folder, "")
+    (folder / "vmlinux").unlink()
+    digest, _, _ = tree.digest(folder / "root")
+    (folder / "manifest.json").write_text(json.dumps({**OLD, "digest": digest}))
+    folder.rename(store.folder / digest)
+    add(store, ONE)
+    assert [found.digest for found in store.list()] == [ONE.digest, digest]
+    store.use(digest)
+    assert store.current() == digest
+    with pytest.raises(ImageError, match="no vmlinux"):
+        store.part(digest, "vmlinux")
 
 
 def test_a_broken_build_leaves_no_work(store: ImageStore) -> None:
@@ -156,6 +270,12 @@ values = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
     max_leaves=4,
 )
+
+
+def test_a_manifest_whose_parts_are_not_its_own(tmp_path: Path) -> None:
+    (tmp_path / "manifest.json").write_text(manifest.dump(replace(ONE, parts=TWO.parts)))
+    with pytest.raises(ImageError):
+        manifest.load(tmp_path / "manifest.json")
 
 
 @given(st.sampled_from(sorted(json.loads(manifest.dump(ONE)))), values)
