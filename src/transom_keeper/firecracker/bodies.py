@@ -63,7 +63,7 @@ def boot(cpus: int, memory_bytes: int) -> tuple[Request, ...]:
 
 
 def machine(cpus: int, memory_bytes: int) -> Request:
-    """Size of the machine. SMT off: a guest's threads share no core's secrets with each other by our wish."""
+    """Size of the machine: whole cores, as the guest sees them. Raises ValueError for a size that is none."""
     if not 1 <= cpus <= MAX_CPUS or memory_bytes < MIB:
         raise ValueError("no machine has that size")
     body = {"vcpu_count": cpus, "mem_size_mib": memory_bytes // MIB, "smt": False, "track_dirty_pages": False}

@@ -1,0 +1,1 @@
+"""Machines as Firecracker microVMs in jails, on hosts with KVM."""

@@ -1,0 +1,151 @@
+"""Whether this host can make Firecracker machines: facts are gathered, then judged. Judging is pure."""
+
+from __future__ import annotations
+
+import os
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from transom.model.machine import Probe, Problem
+from transom_keeper.firecracker.version import CLOCK_REALTIME, Version, allowed, parse, wanted
+from transom_keeper.helper import Helper, HelperError
+
+KVM = Path("/dev/kvm")
+VERSION_SECONDS = 5.0
+HELPER_SECONDS = 5.0
+_HYGIENE = {
+    "ksm": "/sys/kernel/mm/ksm/run",
+    "smt": "/sys/devices/system/cpu/smt/active",
+    "swaps": "/proc/swaps",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What `gather` saw."""
+
+    kvm: bool
+    """/dev/kvm is there; its jail makes one of its own for each machine."""
+    said: str | None
+    """What `firecracker --version` prints; None when it cannot be run."""
+    helper: HelperError | None
+    """Why the root helper does not answer; None when it does."""
+    jail: str
+    """Why the helper can make no jail; empty when it can."""
+    missing: tuple[str, ...]
+    """Parts of the image, or the guest's code, that are not there."""
+    ksm: str
+    smt: str
+    swaps: str
+    """The kernel's words; empty where it says nothing."""
+
+
+def judge(facts: Facts) -> Probe:
+    """What the facts mean, and what mends it."""
+    problems = tuple(_problems(facts))
+    return Probe(usable=not problems, problems=problems, warnings=tuple(_warnings(facts)))
+
+
+def _problems(facts: Facts) -> Iterator[Problem]:
+    if not facts.kvm:
+        yield Problem(
+            f"{KVM} is not there", "switch virtualization on in the firmware, or modprobe kvm_intel"
+        )
+    version = parse(facts.said) if facts.said is not None else None
+    if facts.said is None:
+        yield Problem("firecracker does not run", f"install {wanted()} from its releases")
+    elif version is None or not allowed(version):
+        known = f"firecracker {version}" if version is not None else "this firecracker"
+        yield Problem(f"{known} has known holes", f"install {wanted()}")
+    if facts.helper is not None:
+        yield Problem(facts.helper.reason, facts.helper.mend)
+    elif facts.jail:
+        yield Problem(
+            f"the root helper makes no jail: {facts.jail}",
+            "start the helper with --firecracker and --jailer of one release",
+        )
+    for path in facts.missing:
+        yield Problem(f"{path} is not there", "transom image build")
+
+
+def _warnings(facts: Facts) -> Iterator[Problem]:
+    """What lets one guest learn of another (Firecracker's docs/prod-host-setup.md), and what is slower."""
+    if facts.ksm not in ("", "0"):
+        yield Problem(
+            "KSM merges memory of machines, which lets one see what another has",
+            "echo 2 > /sys/kernel/mm/ksm/run",
+        )
+    if facts.smt == "1":
+        yield Problem(
+            "two machines may share a core's two threads, and its secrets",
+            "boot with nosmt=force, or keep machines of strangers on cores of their own",
+        )
+    if len(facts.swaps.splitlines()) > 1:
+        yield Problem("memory of machines may be written to swap", "swapoff -a, or encrypt the swap")
+    version = parse(facts.said or "")
+    if version is not None and allowed(version) and version < CLOCK_REALTIME:
+        yield Problem(
+            f"firecracker {version} wakes machines with the clock of their snapshot until they are claimed",
+            f"install {CLOCK_REALTIME} or later",
+        )
+
+
+def gather(firecracker: Path, helper: str, wanted_files: tuple[Path, ...], *, kvm: bool = True) -> Facts:
+    """Look at this host; without `kvm` nobody asks for it. Blocking."""
+    trouble, jail = _ask(helper)
+    words = {name: _read(path) for name, path in _HYGIENE.items()}
+    return Facts(
+        kvm=not kvm or _is_device(KVM),
+        said=_says(firecracker),
+        helper=trouble,
+        jail=jail,
+        missing=tuple(str(path) for path in wanted_files if not path.exists()),
+        **words,
+    )
+
+
+def version_of(firecracker: Path) -> Version | None:
+    """What version the program says it is; None when it says none."""
+    said = _says(firecracker)
+    return parse(said) if said is not None else None
+
+
+def _says(firecracker: Path) -> str | None:
+    try:
+        done = subprocess.run(
+            [str(firecracker), "--version"],
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=VERSION_SECONDS,
+            env={},
+            cwd="/",
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout[:4096] if done.returncode == 0 else None
+
+
+def _ask(helper: str) -> tuple[HelperError | None, str]:
+    try:
+        return None, Helper(helper, HELPER_SECONDS).survey("00000000").jail
+    except HelperError as error:
+        return error, ""
+
+
+def _is_device(path: Path) -> bool:
+    try:
+        return stat.S_ISCHR(os.stat(path).st_mode)
+    except OSError:
+        return False
+
+
+def _read(path: str) -> str:
+    try:
+        return Path(path).read_text().strip()
+    except OSError:
+        return ""
