@@ -18,13 +18,14 @@ from transom.auth.service import AuthService
 from transom.drivers.local import local_driver
 from transom.drivers.logs import FolderLogs
 from transom.drivers.stage import stage
-from transom.egress.static import StaticEgress
+from transom.exits import Exits
 from transom.guests.guests import Guests
 from transom.images.store import ImageStore
 from transom.model.clock import now_ms
 from transom.model.errors import DriverError, TransomError
 from transom.model.ports import Driver
 from transom.model.session import Session
+from transom.observe.exits import ExitMetrics
 from transom.observe.host import available_bytes
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
@@ -42,6 +43,7 @@ from transom.store.database import Store
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.vault.keys import key_source
+from transom.vault.secrets import SecretRecords
 from transom.vault.service import VaultService
 
 log = structlog.get_logger(__name__)
@@ -63,6 +65,7 @@ class Composition:
         self.auth = AuthService(self.store, now_ms)
         self.metrics = Metrics()
         self.machine_metrics = MachineMetrics(self.metrics.registry)
+        self.exit_metrics = ExitMetrics(self.metrics.registry)
         self._tasks: list[asyncio.Task[None]] = []
         self._opened = False
 
@@ -83,11 +86,21 @@ class Composition:
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
         desk = SigninService(catalog, self.vault, self.guests, now_ms, wait=wait)
+        self.exits = Exits(
+            settings,
+            self.store.exits,
+            SecretRecords(self.store, key_source(settings.kek, settings.kek_command), self.vault),
+            self.guests,
+            self.exit_metrics,
+            now_ms,
+            {provider.id: provider.network for provider in catalog.providers.values()},
+        )
+        await self.exits.open()
         self.sessions = wire(
             store=self.store,
             machines=self.store,
             logs=FolderLogs(settings.machines),
-            egress=StaticEgress(settings.exit),
+            egress=self.exits.egress,
             driver=self.driver,
             guests=self.guests,
             broker=self.broker,
@@ -121,6 +134,8 @@ class Composition:
             pool=self.sessions.pool,
             metrics=self.metrics,
             machine_metrics=self.machine_metrics,
+            egress=self.exits.egress,
+            exits=self.exits.desk,
             limits=Limits(),
             views=Views(now_ms),
         )
@@ -136,10 +151,12 @@ class Composition:
     async def _watch(self) -> None:
         for row in await self.store.list_sessions(living=True):
             self.metrics.adopted(row)
+            self.exits.egress.noticed(row)
         for machine in await self.store.list_machines(living=True):
             self.machine_metrics.adopted(machine)
         self.sessions.accounts.watch(self.machine_metrics.machine)
         self.guests.watch_usage(self.machine_metrics.used)
+        self.exits.watch(self.guests, self.sessions)
         self.sessions.ledger.watch_all(self.metrics.session)
         self.sessions.ledger.watch_all(self._forget_viewers)
 
@@ -155,6 +172,7 @@ class Composition:
                 asyncio.create_task(self._prove_vault(), name="vault"),
                 asyncio.create_task(self._prune(), name="prune"),
                 asyncio.create_task(self.sessions.pool.run(), name="pool"),
+                *(asyncio.create_task(work(), name=name) for name, work in self.exits.parts()),
             ]
 
     async def _prove_vault(self) -> None:
@@ -182,6 +200,7 @@ class Composition:
         if hasattr(self, "sessions"):
             await self.sessions.reconciler.close()
             await self.sessions.pool.close()
+            await self.exits.close()
             await self.guests.close()
             await self.broker.close()
         await self.store.close()

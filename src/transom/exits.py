@@ -24,6 +24,7 @@ from transom.observe.alerts import Alerts
 from transom.observe.exits import ExitMetrics
 from transom.observe.failures import Failures
 from transom.observe.webhook import Target, Webhook, read_secret
+from transom.sessions.wire import Sessions
 from transom.settings import Settings
 from transom.store.exit_store import ExitRows
 
@@ -66,6 +67,13 @@ class Exits:
             async with asyncio.timeout(IMPORT_DEADLINE_S):
                 added, known = await self.desk.add(wanted, by=BY_SETTINGS)
             log.info("exits of the settings", added=added, known=known)
+
+    def watch(self, guests: Guests, sessions: Sessions) -> None:
+        """Hear of sessions, of keepers that answer and count, and of machines that fail."""
+        guests.watch_usage(self.egress.used)
+        guests.watch_attached(self.egress.attached)
+        sessions.ledger.watch_all(self.egress.noticed)
+        sessions.accounts.watch(self.failures.machine)
 
     def parts(self) -> list[tuple[str, Callable[[], Coroutine[Any, Any, None]]]]:
         """What runs for the controller's life, by name."""

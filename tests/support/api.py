@@ -24,10 +24,11 @@ from transom.api.parts import Parts
 from transom.api.views import Views
 from transom.app import SHIPPED_PROVIDERS, warm
 from transom.auth.service import AuthService
-from transom.egress.static import StaticEgress
+from transom.exits import Exits
 from transom.guests.guests import Guests
 from transom.model.clock import now_ms
 from transom.model.user import Role, User
+from transom.observe.exits import ExitMetrics
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.sessions.run import Making
@@ -39,6 +40,7 @@ from transom.store.database import Store
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.vault.keys import key_source
+from transom.vault.secrets import SecretRecords
 from transom.vault.service import VaultService
 from transom_wire.link import PeerOffer, Progress, Ready
 
@@ -68,11 +70,14 @@ class Api:
         self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
         self.vault = VaultService(self.store, key_source(self.settings.kek, None), now_ms)
         terms = Terms("fake", 8 * 3600, 1800, self.settings.sessions_per_user, self.settings.sessions_max)
+        records = SecretRecords(self.store, key_source(self.settings.kek, None), self.vault)
+        exit_metrics = ExitMetrics(self.metrics.registry)
+        self.exits = Exits(self.settings, self.store.exits, records, self.guests, exit_metrics, now_ms, {})
         self.sessions = wire(
             store=self.store,
             machines=self.store,
             logs=FakeLogs(),
-            egress=StaticEgress("none"),
+            egress=self.exits.egress,
             driver=self.driver,
             guests=self.guests,
             broker=self.broker,
@@ -90,6 +95,7 @@ class Api:
         self.sessions.ledger.watch_all(self.metrics.session)
         self.sessions.accounts.watch(self.machine_metrics.machine)
         self.guests.watch_usage(self.machine_metrics.used)
+        self.exits.watch(self.guests, self.sessions)
         self.parts = Parts(
             settings=self.settings,
             clock=now_ms,
@@ -108,6 +114,8 @@ class Api:
             pool=self.sessions.pool,
             metrics=self.metrics,
             machine_metrics=self.machine_metrics,
+            egress=self.exits.egress,
+            exits=self.exits.desk,
             limits=Limits(),
             views=Views(now_ms),
         )
@@ -118,7 +126,9 @@ class Api:
     async def _lifespan(self, app: FastAPI) -> AsyncIterator[None]:
         app.state.parts = self.parts
         await self.store.open()
-        works = (self.sessions.adopter.keep_looking(), self.sessions.pool.run())
+        await self.exits.open()
+        works = [self.sessions.adopter.keep_looking(), self.sessions.pool.run()]
+        works += [work() for _, work in self.exits.parts()]
         tasks = [asyncio.create_task(work) for work in works]
         try:
             yield
@@ -128,6 +138,7 @@ class Api:
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.sessions.reconciler.close()
             await self.sessions.pool.close()
+            await self.exits.close()
             await self.guests.close()
             await self.broker.close()
             await self.store.close()

@@ -138,7 +138,7 @@ class Egresses:
     async def settle(self) -> None:
         """Look, and let every check that began come to its end."""
         await self.service.look()
-        await self.service.checker.check([exit for exit in self.service.checker.running])
+        await self.service.checker.check(self.service.checker.running)
         await self.service.look()
 
     async def attach(self, user: str, *, exit: str | None = None, **changes: object) -> str:

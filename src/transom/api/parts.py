@@ -9,6 +9,8 @@ from fastapi import Request, WebSocket
 from transom.api.limits import Limits
 from transom.api.views import Views
 from transom.auth.service import AuthService
+from transom.egress.desk import ExitDesk
+from transom.egress.service import EgressService
 from transom.model.clock import Clock
 from transom.guests.guests import Guests
 from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore, Vault
@@ -44,6 +46,8 @@ class Parts:
     pool: Pool
     metrics: Metrics
     machine_metrics: MachineMetrics
+    egress: EgressService
+    exits: ExitDesk
     limits: Limits
     views: Views
 

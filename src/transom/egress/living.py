@@ -10,7 +10,7 @@ from transom.egress.usage import Reading, read_usage
 from transom.model.clock import Clock
 from transom.model.exit import Counted
 from transom.model.ports import ExitStore, KeeperSender
-from transom.model.session import Session
+from transom.model.session import Session, SessionState
 from transom_wire.control import SetExit, Snapshot
 from transom_wire.exit import ExitRoute
 
@@ -26,6 +26,8 @@ class Held:
     user: str
     provider: str | None
     machine: str | None = None
+    claimed: bool = False
+    """It is the session's: a warm machine gets its route with its claim."""
     told: ExitRoute | None = field(default=None, repr=False)
     """The route its keeper has for certain; None: unknown, so it is told."""
     exit: str | None = None
@@ -51,8 +53,9 @@ class Living:
         if held is None:
             self._held[session.id] = Held(session.user, session.provider)
             return True
-        changed = held.provider != session.provider
-        held.provider = session.provider
+        ready = session.state is SessionState.READY and not held.claimed
+        changed = ready or held.provider != session.provider
+        held.provider, held.claimed = session.provider, held.claimed or ready
         return changed
 
     async def attached(self, session: str, snapshot: Snapshot) -> None:
@@ -70,6 +73,7 @@ class Living:
             failed=known.failed,
         )
         held.machine, held.exit, held.told = snapshot.machine, snapshot.exit, None
+        held.claimed = snapshot.session is not None
 
     def used(self, session: str, numbers: Mapping[str, str]) -> None:
         """A keeper's counters."""
@@ -105,7 +109,7 @@ class Living:
         """Tell every keeper whose route is another one than it was told. One that is away learns it on return."""
         for session, held in list(self._held.items()):
             wanted = route_of(held.user, held.provider)
-            if held.machine is None or wanted == held.told:
+            if held.machine is None or not held.claimed or wanted == held.told:
                 continue
             if await self._keepers.tell(session, SetExit(wanted)):
                 held.told, held.exit = wanted, wanted.exit

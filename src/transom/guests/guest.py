@@ -43,9 +43,10 @@ class Guest:
         driver: Driver,
         inbox: Inbox,
         used: Callable[[str, Usage], None] = lambda session, usage: None,
+        came: Callable[[str, Snapshot], Awaitable[None]] | None = None,
     ) -> None:
         self.session, self.machine = session, machine
-        self._driver, self._inbox, self._used = driver, inbox, used
+        self._driver, self._inbox, self._used, self._came = driver, inbox, used, came
         self._claim: tuple[Claim, asyncio.Future[ClaimAnswer]] | None = None
         self._channel: KeeperChannel | None = None
         self.snapshot: Snapshot | None = None
@@ -120,6 +121,8 @@ class Guest:
             if self._claim is not None:
                 await self.tell(self._claim[0])
             await lane.put(lambda: self._inbox.attached(self.session, snapshot))
+            if (came := self._came) is not None:
+                await lane.put(lambda: came(self.session, snapshot))
             await self._read(channel, lane, committed)
             await lane.drain()
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 
@@ -12,7 +12,7 @@ from transom.guests.inbox import Inbox
 from transom.model.errors import Unavailable
 from transom.model.ports import Driver
 from transom_wire.codec import encode
-from transom_wire.control import Claim, ClaimAnswer, ControllerMessage, ToGuest, Usage
+from transom_wire.control import Claim, ClaimAnswer, ControllerMessage, Snapshot, ToGuest, Usage
 from transom_wire.link import ToGuestMessage
 
 log = structlog.get_logger(__name__)
@@ -28,6 +28,7 @@ class Guests:
         self._inbox: Inbox | None = None
         self._guests: dict[str, tuple[Guest, asyncio.Task[None]]] = {}
         self._watchers: list[Callable[[str, Usage], None]] = []
+        self._attached: list[Callable[[str, Snapshot], Awaitable[None]]] = []
 
     def deliver_to(self, inbox: Inbox) -> None:
         """Say once, before the first hold, who takes in what guests say."""
@@ -38,7 +39,7 @@ class Guests:
         if session in self._guests:
             return
         assert self._inbox is not None, "deliver_to comes first"
-        guest = Guest(session, machine, self._driver, self._inbox, self._used)
+        guest = Guest(session, machine, self._driver, self._inbox, self._used, self._came)
         task = asyncio.create_task(guest.run(), name=f"guest {session}")
         self._guests[session] = (guest, task)
         task.add_done_callback(lambda ended: self._ended(session, ended))
@@ -66,6 +67,14 @@ class Guests:
     def watch_usage(self, watcher: Callable[[str, Usage], None]) -> None:
         """Call `watcher(session, usage)` each time a keeper says what its machine uses."""
         self._watchers.append(watcher)
+
+    def watch_attached(self, watcher: Callable[[str, Snapshot], Awaitable[None]]) -> None:
+        """Call `watcher(session, snapshot)` each time a keeper answers; again while it raises Unavailable."""
+        self._attached.append(watcher)
+
+    async def _came(self, session: str, snapshot: Snapshot) -> None:
+        for watcher in self._attached:
+            await watcher(session, snapshot)
 
     def _used(self, session: str, usage: Usage) -> None:
         for watcher in self._watchers:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict, deque
 from collections.abc import Callable
 
-from transom.model.session import Session, SessionState
+from transom.model.machine import Machine, MachinePhase, Outcome
 
 WINDOW = 20
 """Newest outcomes that are looked at."""
@@ -19,24 +19,25 @@ REMEMBERED = 4096
 
 
 class Failures:
-    """Watches sessions' rows. `said` is called with a sentence, once for each bad spell."""
+    """Watches machines' rows. `said` is called with a sentence, once for each bad spell."""
 
     def __init__(self, said: Callable[[str], None]) -> None:
         self._said = said
         self._outcomes: deque[tuple[int, bool]] = deque(maxlen=WINDOW)
-        self._seen: OrderedDict[str, SessionState] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, bool], None] = OrderedDict()
         self._bad = False
 
-    def session(self, session: Session) -> None:
-        """A row is new or changed: a desktop that is ready is a success, a failed session is none."""
-        before = self._seen.get(session.id)
-        if session.state is before or session.state not in (SessionState.READY, SessionState.FAILED):
+    def machine(self, machine: Machine) -> None:
+        """A row changed: a machine that is ready or parked is a success, one that failed is none."""
+        good = machine.phase in (MachinePhase.READY, MachinePhase.PARKED)
+        failed = machine.phase is MachinePhase.OVER and machine.outcome in (Outcome.FAILED, Outcome.LOST)
+        if not (good or failed) or (machine.id, good) in self._seen:
             return
-        self._seen[session.id] = session.state
+        self._seen[(machine.id, good)] = None
         while len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
-        self._outcomes.append((session.state_since, session.state is SessionState.READY))
-        self._judge(session.state_since)
+        self._outcomes.append((machine.phase_since, good))
+        self._judge(machine.phase_since)
 
     def _judge(self, now: int) -> None:
         counted = [good for at, good in self._outcomes if now - at <= WINDOW_MS]
