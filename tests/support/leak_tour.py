@@ -1,0 +1,167 @@
+"""Every way out that a program in a machine might try, as Python that runs in it and says what came of each.
+
+`SHELL` runs as the machine's user or as root of a namespace of its own; `page()` runs in the desktop's browser.
+Nothing here is expected to work but what asks the forwarder.
+"""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import quote
+
+WELL_KNOWN = [
+    ("1.1.1.1", 53),
+    ("8.8.8.8", 53),
+    ("8.8.8.8", 443),
+    ("9.9.9.9", 853),
+    ("162.159.200.1", 123),
+    ("74.125.250.129", 19302),
+    ("185.125.190.36", 80),
+    ("151.101.130.132", 443),
+    ("169.254.169.254", 80),
+    ("169.254.170.2", 80),
+    ("100.100.100.200", 80),
+    ("192.168.100.1", 22),
+    ("192.168.100.1", 4000),
+    ("192.168.100.11", 80),
+    ("10.0.0.1", 80),
+    ("172.17.0.1", 2375),
+    ("224.0.0.251", 5353),
+    ("239.255.255.250", 1900),
+    ("255.255.255.255", 67),
+    ("2606:4700:4700::1111", 53),
+    ("2001:4860:4860::8888", 443),
+    ("fd00:ec2::254", 80),
+    ("fe80::1", 80),
+    ("ff02::fb", 5353),
+    ("ff02::1:2", 547),
+    ("::ffff:8.8.8.8", 53),
+    ("64:ff9b::808:808", 53),
+]
+"""Resolvers, a time server, a STUN server, package mirrors, metadata services, neighbours, multicast."""
+
+SHELL = """
+import ctypes, json, os, shutil, socket, struct, subprocess, sys, urllib.request
+PLACES = {places!r}
+came = {{}}
+def attempt(name, act):
+    try: came[name] = str(act())[:200]
+    except BaseException as error: came[name] = type(error).__name__
+def send(address, port, kind, data):
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, kind) as out:
+        out.settimeout(0.4)
+        if kind == socket.SOCK_DGRAM:
+            out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+            out.sendto(data, (address, port))
+            return "answered " + repr(out.recvfrom(64))
+        out.connect((address, port))
+        return "connected"
+def raw(family, protocol, address):
+    with socket.socket(family, socket.SOCK_RAW, protocol) as out:
+        return out.sendto(b"\\x08\\0\\xf7\\xff" + bytes(4), (address, 0))
+def frame():
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+        names = [name for _, name in socket.if_nameindex()]
+        for name in names:
+            out.bind((name, 0))
+            out.send(b"\\xff" * 6 + b"\\x02\\0\\0\\0\\0\\x09" + b"\\x08\\x06" + bytes(46))
+        return names
+def vsock():
+    with socket.socket(socket.AF_VSOCK, socket.SOCK_STREAM) as out:
+        out.settimeout(1)
+        return out.connect((2, 4000))
+def run(*words, **environment):
+    if shutil.which(words[0]) is None: return "absent"
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, env={{**os.environ, **environment}})
+    return f"{{done.returncode}} {{done.stdout}}"
+def without_proxy():
+    return {{name: value for name, value in os.environ.items() if "proxy" not in name.lower()}}
+def bare(*words):
+    if shutil.which(words[0]) is None: return "absent"
+    done = subprocess.run(words, capture_output=True, text=True, timeout=30, env=without_proxy())
+    return f"{{done.returncode}} {{done.stdout}}"
+if {root}:
+    for words in (["link", "add", "dummy0", "type", "dummy"], ["link", "set", "dummy0", "up"],
+                  ["addr", "add", "10.11.12.13/24", "dev", "dummy0"], ["route", "add", "default", "via", "10.11.12.1"],
+                  ["route", "replace", "default", "via", "192.168.100.1"],
+                  ["-6", "route", "replace", "default", "via", "fe80::1", "dev", "eth0"],
+                  ["addr", "add", "192.168.100.77/24", "dev", "eth0"], ["addr", "add", "8.8.4.4/32", "dev", "eth0"],
+                  ["link", "set", "eth0", "promisc", "on"]):
+        attempt("ip " + " ".join(words), lambda: run("ip", *words))
+query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\\3web\\3lab\\7example\\0" + struct.pack(">2H", 1, 1)
+for address, port in PLACES:
+    attempt(f"udp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_DGRAM, query))
+    attempt(f"tcp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_STREAM, b""))
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    attempt(f"icmp {{address}}", lambda: raw(family, 58 if ":" in address else 1, address))
+    attempt(f"raw {{address}}", lambda: raw(family, 255, address))
+attempt("frame", frame)
+attempt("vsock", vsock)
+attempt("name", lambda: socket.getaddrinfo("web.lab.example", 80))
+attempt("curl direct", lambda: bare("curl", "-sS", "-m", "3", "http://{far}/leak"))
+attempt("curl noproxy", lambda: run("curl", "-sS", "-m", "3", "--noproxy", "*", "http://{far}/leak"))
+attempt("curl doh", lambda: bare("curl", "-sS", "-m", "3", "--doh-url", "https://1.1.1.1/dns-query", "http://web.lab.example/leak"))
+attempt("apt", lambda: bare("apt-get", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=2", "update"))
+attempt("git", lambda: bare("git", "ls-remote", "http://{far}/leak.git"))
+attempt("ping", lambda: bare("ping", "-c1", "-W1", "{far}"))
+attempt("curl", lambda: run("curl", "-sS", "-m", "20", "http://web.lab.example/ip"))
+attempt("curl tls", lambda: run("curl", "-sSk", "-m", "20", "https://web.lab.example/ip"))
+attempt("curl metadata", lambda: run("curl", "-sS", "-m", "20", "http://169.254.169.254/latest/meta-data/"))
+print(json.dumps(came))
+"""
+
+
+def shell(far: str, direct: list[tuple[str, int]], *, root: bool = False) -> str:
+    """The tour for a shell. `far` is an address of the far side; `direct` more places to try, the host's own say."""
+    return SHELL.format(places=[*WELL_KNOWN, *direct], far=far, root=root)
+
+
+def page(far: str, report: str) -> str:
+    """A `data:` URL of the tour for a browser; what it found is asked for at `report` + JSON."""
+    script = f"""
+    const came = {{ candidates: [], webrtc: '', fetched: {{}} }};
+    async function rtc(name, servers) {{
+      const peer = new RTCPeerConnection({{ iceServers: servers }});
+      peer.createDataChannel('x');
+      peer.onicecandidate = event => event.candidate && came.candidates.push(event.candidate.candidate);
+      await peer.setLocalDescription(await peer.createOffer());
+      await new Promise(done => setTimeout(done, 3000));
+      came.webrtc += name + ':' + peer.iceGatheringState + ' ';
+      peer.close();
+    }}
+    async function ask(url) {{
+      const stop = AbortSignal.timeout(3000);
+      try {{ await fetch(url, {{ mode: 'no-cors', signal: stop }}); came.fetched[url] = 'answered'; }}
+      catch (error) {{ came.fetched[url] = error.name; }}
+    }}
+    (async () => {{
+      for (const rel of ['dns-prefetch', 'preconnect']) {{
+        const link = document.createElement('link');
+        link.rel = rel; link.href = 'https://prefetch.lab.example/'; document.head.append(link);
+      }}
+      await Promise.all([
+        rtc('stun', [{{ urls: 'stun:{far}:3478' }}, {{ urls: 'stun:74.125.250.129:19302' }}]),
+        rtc('turn', [{{ urls: 'turn:{far}:3478', username: 'u', credential: 'c' }},
+                     {{ urls: 'turn:{far}:3478?transport=tcp', username: 'u', credential: 'c' }}]),
+        ask('http://169.254.169.254/latest/meta-data/'), ask('http://100.100.100.200/'),
+        ask('http://[fd00:ec2::254]/'), ask('http://192.168.100.1:4000/'), ask('http://10.0.0.1/'),
+        ask('https://1.1.1.1/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB'),
+        ask('https://{far}:8443/leak-h3'),
+      ]);
+      try {{ new WebSocket('ws://169.254.169.254/'); }} catch (error) {{ }}
+      try {{ await new WebTransport('https://{far}:8443/leak').ready; came.webtransport = 'ready'; }}
+      catch (error) {{ came.webtransport = error.name; }}
+      new Image().src = '{report}' + encodeURIComponent(JSON.stringify(came));
+    }})();
+    """
+    return "data:text/html," + quote(f"<title>tour</title><h1>tour</h1><script>{script}</script>")
+
+
+def answered(came: str) -> dict[str, str]:
+    """What `SHELL` printed. Raises AssertionError with the text when it is something else."""
+    try:
+        found: dict[str, str] = json.loads(came)
+    except ValueError:
+        raise AssertionError(came) from None
+    return found
