@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from transom_helper.refusal import Refusal
@@ -29,28 +27,22 @@ class Admission:
     _buckets: dict[int, Bucket] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    @contextmanager
-    def connection(self, uid: int) -> Iterator[bool]:
-        """For the length of one connection: whether it may be."""
-        why = self._enter(uid)
-        if why:
-            self.count(why)
-        try:
-            yield not why
-        finally:
-            if not why:
-                with self._lock:
-                    self._open[uid] -= 1
-                    self._open += Counter()  # drops users with none
-
-    def _enter(self, uid: int) -> str:
+    def enter(self, uid: int) -> bool:
+        """Whether `uid` may have one more connection; it has, then, until `leave`."""
         with self._lock:
             if uid != 0 and uid not in self.allowed:
-                return "users"
+                self.turned_away["users"] += 1
+                return False
             if self._open[uid] >= CONNECTIONS_OF_ONE or self._open.total() >= CONNECTIONS:
-                return "connections"
+                self.turned_away["connections"] += 1
+                return False
             self._open[uid] += 1
-            return ""
+            return True
+
+    def leave(self, uid: int) -> None:
+        """One connection of `uid` is over."""
+        with self._lock:
+            self._open[uid] -= 1
 
     def request(self, uid: int, now: float) -> None:
         """Take one request in. Raises Refusal for one too many. Only allowed users get here: the table of

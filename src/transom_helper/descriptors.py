@@ -38,7 +38,7 @@ def _pid(descriptor: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         for line in Path(f"/proc/self/fdinfo/{descriptor}").read_text().splitlines():
             name, _, value = line.partition(":")
-            if name == "Pid" and int(value) > 1:
+            if name == "Pid" and int(value) > 0:
                 return int(value)
     raise Refusal("a descriptor came that is no living process's")
 

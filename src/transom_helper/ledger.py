@@ -109,7 +109,9 @@ class Ledger:
     def owned(self, uid: int) -> list[Key]:
         """The machines of `uid`; root's own are meant by 0."""
         return [
-            key for key in self.machines() if (entry := self._read(self._folder / key.name)) and entry.uid == uid
+            key
+            for key in self.machines()
+            if (entry := self._read(self._folder / key.name)) and entry.uid == uid
         ]
 
     def machines(self) -> list[Key]:

@@ -21,7 +21,7 @@ from transom_wire.helper import TO_HELPER, Denied, HelperAnswer, HelperRequest
 
 logger = logging.getLogger("helper")
 
-BACKLOG = 64
+BACKLOG = 256
 CONNECTION_SECONDS = 60.0
 """The longest life of a connection; a request under way is finished."""
 SILENCE_SECONDS = 10.0
@@ -84,21 +84,27 @@ def serve(listener: socket.socket, admission: Admission, verbs: Verbs) -> None:
     """Take connections in, for ever."""
     while True:
         peer, _ = listener.accept()
-        threading.Thread(target=_connection, args=(peer, admission, verbs), daemon=True).start()
+        with contextlib.ExitStack() as undo:
+            undo.callback(peer.close)
+            pid, uid = credentials(peer)
+            if not admission.enter(uid):
+                logger.warning("turned away: user %d, process %d", uid, pid)
+                continue
+            undo.pop_all()
+            threading.Thread(target=connection, args=(peer, uid, admission, verbs), daemon=True).start()
 
 
-def _connection(peer: socket.socket, admission: Admission, verbs: Verbs) -> None:
-    pid, uid = credentials(peer)
-    with peer, admission.connection(uid) as welcome:
-        if not welcome:
-            logger.warning("turned away: user %d, process %d", uid, pid)
-            return
+def connection(peer: socket.socket, uid: int, admission: Admission, verbs: Verbs) -> None:
+    """One caller that has been let in, to its end."""
+    with peer:
         try:
             _converse(peer, uid, admission, verbs)
         except (packets.Closed, TimeoutError):
             return
         except OSError as error:
             logger.info("a connection of user %d broke: %s", uid, error.strerror)
+        finally:
+            admission.leave(uid)
 
 
 def _converse(peer: socket.socket, uid: int, admission: Admission, verbs: Verbs) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -34,6 +35,7 @@ SECONDS = 30.0
 FOUND_BYTES = 512 * 1024
 """The longest answer: Found with all the machines it may name."""
 SOCKETS_BEFORE_DOORS = 2
+AGAIN_SECONDS = 0.02
 _START = "systemctl start transom-helper.socket"
 A = TypeVar("A")
 
@@ -143,12 +145,19 @@ class Helper:
         raise HelperError("the root helper answered something else than was asked", "update transom's helper")
 
     def _connect(self, peer: socket.socket) -> None:
-        try:
-            peer.connect(self.path)
-        except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise HelperError(f"no root helper listens at {self.path}", _START) from error
-        except PermissionError as error:
-            raise HelperError(f"{self.path} may not be opened", f"chmod 666 {self.path}") from error
+        deadline = time.monotonic() + self.seconds
+        while True:
+            try:
+                peer.connect(self.path)
+                return
+            except BlockingIOError as error:  # so many connect at once that the rest has to queue
+                if time.monotonic() > deadline:
+                    raise TimeoutError from error
+                time.sleep(AGAIN_SECONDS)
+            except (FileNotFoundError, ConnectionRefusedError) as error:
+                raise HelperError(f"no root helper listens at {self.path}", _START) from error
+            except PermissionError as error:
+                raise HelperError(f"{self.path} may not be opened", f"chmod 666 {self.path}") from error
 
 
 def _network(got: list[int], open_tap: bool) -> MachineNetwork:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack
-
 import pytest
 
 from transom_helper.admission import CONNECTIONS, CONNECTIONS_OF_ONE, REQUESTS_BURST, Admission
@@ -19,26 +17,25 @@ def admission() -> Admission:
 
 def test_root_and_the_allowed_only(admission: Admission) -> None:
     for uid, welcome in ((0, True), (CALLER, True), (STRANGER, False)):
-        with admission.connection(uid) as answer:
-            assert answer is welcome
+        assert admission.enter(uid) is welcome
     assert admission.turned_away == {"users": 1}
 
 
 def test_one_user_cannot_take_every_connection(admission: Admission) -> None:
-    with ExitStack() as stack:
-        mine = [stack.enter_context(admission.connection(CALLER)) for _ in range(CONNECTIONS_OF_ONE + 1)]
-        assert mine == [True] * CONNECTIONS_OF_ONE + [False]
-        assert stack.enter_context(admission.connection(OTHER))
-    with admission.connection(CALLER) as again:
-        assert again
+    mine = [admission.enter(CALLER) for _ in range(CONNECTIONS_OF_ONE + 1)]
+    assert mine == [True] * CONNECTIONS_OF_ONE + [False]
+    assert admission.enter(OTHER)
+    admission.leave(CALLER)
+    assert admission.enter(CALLER)
 
 
 def test_all_together_have_an_end() -> None:
     users = range(1000, 1000 + CONNECTIONS)
     admission = Admission(frozenset(users), range(0))
-    with ExitStack() as stack:
-        assert all(stack.enter_context(admission.connection(uid)) for uid in users)
-        assert not stack.enter_context(admission.connection(0))
+    assert all(admission.enter(uid) for uid in users)
+    assert not admission.enter(0)
+    admission.leave(users[0])
+    assert admission.enter(0)
 
 
 def test_requests_are_counted_by_user(admission: Admission) -> None:

@@ -46,7 +46,7 @@ def admission() -> Admission:
 @pytest.fixture
 def peer(verbs: Scripted, admission: Admission) -> Iterator[socket.socket]:
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    thread = threading.Thread(target=server._connection, args=(theirs, admission, verbs))
+    thread = threading.Thread(target=server.connection, args=(theirs, os.geteuid(), admission, verbs))
     thread.start()
     ours.settimeout(10)
     with ours:
@@ -122,7 +122,7 @@ def test_a_silent_caller_is_let_go(
     monkeypatch.setattr(server, "SILENCE_SECONDS", 0.05)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with ours:
-        server._connection(theirs, admission, verbs)
+        server.connection(theirs, 0, admission, verbs)
         assert ours.recv(10) == b""
 
 
@@ -131,7 +131,7 @@ def test_a_connection_has_an_end(
 ) -> None:
     monkeypatch.setattr(server, "CONNECTION_SECONDS", 0.2)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    thread = threading.Thread(target=server._connection, args=(theirs, admission, verbs))
+    thread = threading.Thread(target=server.connection, args=(theirs, os.geteuid(), admission, verbs))
     thread.start()
     ours.settimeout(10)
     with ours, pytest.raises((packets.Closed, BrokenPipeError, ConnectionResetError)):

@@ -162,3 +162,12 @@ def test_no_helper(tmp_path: Path) -> None:
     assert "no root helper" in error.reason and "systemctl" in error.mend
     (tmp_path / "s").touch()
     assert refused(Helper(str(tmp_path / "s"))).mend
+
+
+def test_a_queue_that_is_full_is_waited_for(tmp_path: Path) -> None:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    listener.bind(str(tmp_path / "s"))
+    listener.listen(0)
+    with listener, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as first:
+        first.connect(str(tmp_path / "s"))
+        assert "in time" in refused(Helper(str(tmp_path / "s"), 0.1)).reason
