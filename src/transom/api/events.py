@@ -13,9 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from transom.api import sockets
 from transom.api.bodies import Body, Description, Epoch, Heartbeat, PeerName
+from transom.api.exit_views import own_view
 from transom.api.parts import Parts, parts_of
 from transom.api.signalling import heard
 from transom.api.sockets import Closing, Visitor
+from transom.egress.service import OwnExit
 from transom.model.errors import TransomError
 from transom.model.session import Session, SessionState
 from transom.stream.peers import Refusal
@@ -79,7 +81,13 @@ class Stream:
     async def run(self) -> None:
         """Send, receive and ping until one of them ends. Raises Closing, WebSocketDisconnect."""
         session = self._session.id
-        with self._parts.ledger.watch(session, self._changed), self._parts.broker.listen(session, self._said):
+        parts, user = self._parts, self._principal.user.id
+        with (
+            parts.ledger.watch(session, self._changed),
+            parts.broker.listen(session, self._said),
+            parts.egress.listen(user, self._leaves) as way_out,
+        ):
+            self._leaves(way_out)
             self._shown = await self._parts.sessions.own(session, self._principal)
             tasks = [asyncio.create_task(work()) for work in (self._send, self._receive, self._ping)]
             try:
@@ -95,6 +103,9 @@ class Stream:
     def _changed(self, session: Session) -> None:
         self._shown = session
         self._wake.set()
+
+    def _leaves(self, way_out: OwnExit) -> None:
+        self._put({"type": "exit", "exit": own_view(way_out)})
 
     def _said(self, peer: str, epoch: int, outcome: str | Refusal) -> None:
         if isinstance(outcome, Refusal):

@@ -41,6 +41,7 @@ class Checker:
         self._through, self._direct, self._changed = through, direct, changed
         self._running: dict[str, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
+        self._comparing = asyncio.Lock()
         self._worked_at = -(2**62)
         self._host_at = -(2**62)
         self.host: str | None = None
@@ -135,9 +136,10 @@ class Checker:
         if state.terms.echo is not None and state.clock() - self._host_at >= state.terms.check_ms:
             await self._ask_host(state.terms.echo)
         now = state.clock()
-        before = await state.store.save_address(id, address, now)
-        await state.refresh()
-        exit = state.pool.exits.get(id)
-        if exit is not None:
-            for alert in findings.of_address(state.pool, exit, before, self.host, now):
-                await self._alerts.raised(alert)
+        async with self._comparing:  # of two exits with one address, one finds the other
+            before = await state.store.save_address(id, address, now)
+            await state.refresh()
+            exit = state.pool.exits.get(id)
+            found = list(findings.of_address(state.pool, exit, before, self.host, now)) if exit else []
+        for alert in found:
+            await self._alerts.raised(alert)

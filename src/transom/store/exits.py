@@ -21,7 +21,8 @@ Plan = Callable[[Pool], Decision]
 
 def read_pool(connection: Connection) -> Pool:
     """Every exit and every lease."""
-    rows = connection.execute(select(exits).order_by(exits.c.created_at, exits.c.id))
+    place = (exits.c.host, exits.c.port, exits.c.username)
+    rows = connection.execute(select(exits).order_by(exits.c.created_at, *place, exits.c.id))
     leases = [_lease(row) for row in connection.execute(select(exit_leases))]
     return Pool({row.id: _exit(row) for row in rows}, {lease.user: lease for lease in leases})
 
