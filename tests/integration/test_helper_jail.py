@@ -66,11 +66,19 @@ class Parts:
         self.network.close()
 
 
+def unit_rights() -> tuple[str, ...]:
+    """A command that leaves what the shipped unit leaves of root's rights."""
+    unit = Path(__file__).parents[2] / "deploy" / "transom-helper.service"
+    (line,) = [each for each in unit.read_text().splitlines() if each.startswith("CapabilityBoundingSet=")]
+    rights = [f"+{name.removeprefix('CAP_').lower()}" for name in line.partition("=")[2].split()]
+    return ("setpriv", "--no-new-privs", f"--bounding-set=-all,{','.join(rights)}", "--")
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HelperLab]:
     programs = tmp_path_factory.mktemp("programs")
     firecracker, jailer = install(programs, 2_000_000)
-    with helper("--firecracker", str(firecracker), "--jailer", str(jailer)) as running:
+    with helper("--firecracker", str(firecracker), "--jailer", str(jailer), prefix=unit_rights()) as running:
         yield running
         with contextlib.suppress(HelperError):
             running.client().remove(MACHINE, TAG)

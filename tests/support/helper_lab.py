@@ -34,6 +34,8 @@ class HelperLab:
 
     folder: Path
     arguments: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
+    """A command that starts the helper with fewer rights."""
     process: subprocess.Popen[str] | None = None
     log: Path = field(init=False)
 
@@ -52,7 +54,7 @@ class HelperLab:
         return Helper(self.socket, seconds)
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "transom_helper", "--socket", self.socket]
+        command = [*self.prefix, sys.executable, "-m", "transom_helper", "--socket", self.socket]
         command += ["--chroot-base", str(self.base), "--allow-uid", str(CALLER), *self.arguments]
         with open(self.log, "a") as log:
             self.process = subprocess.Popen(command, stderr=log, text=True)
@@ -72,11 +74,11 @@ class HelperLab:
 
 
 @contextlib.contextmanager
-def helper(*arguments: str) -> Iterator[HelperLab]:
+def helper(*arguments: str, prefix: tuple[str, ...] = ()) -> Iterator[HelperLab]:
     """A running helper, whose folder goes with it."""
     folder = Path(tempfile.mkdtemp(prefix="transom-helper-"))
     folder.chmod(0o711)
-    lab = HelperLab(folder, arguments)
+    lab = HelperLab(folder, arguments, prefix)
     try:
         lab.start()
         yield lab
