@@ -74,9 +74,8 @@ def quantiles(values: list[float]) -> dict[str, float]:
     }
 
 
-def machine_cpu(session: str) -> float:
-    """Seconds of CPU that a session's keeper and all below it have used."""
-    machine = "mch_" + session.removeprefix("ses_")
+def machine_cpu(machine: str) -> float:
+    """Seconds of CPU that a machine's keeper and all below it have used."""
     parents: dict[int, tuple[int, float]] = {}
     roots = []
     for entry in Path("/proc").iterdir():
@@ -108,6 +107,10 @@ class Bench:
     def state(self, session: str) -> dict[str, Any]:
         found: dict[str, Any] = self.http.get(f"/api/sessions/{session}").raise_for_status().json()
         return found
+
+    def machine(self, session: str) -> str:
+        machine: str = self.state(session)["machine"]
+        return machine
 
     @contextmanager
     def session(self, start_url: str) -> Iterator[str]:
@@ -189,14 +192,14 @@ class Bench:
 
     def flow(self, session: str, seconds: float) -> dict[str, float]:
         """fps and kbit/s as the page counts them, and cores used by the machine, over some seconds."""
-        page = self.open(session)
+        page, machine = self.open(session), self.machine(session)
         page.wait_for_timeout(3000)
-        used, began = machine_cpu(session), time.monotonic()
+        used, began = machine_cpu(machine), time.monotonic()
         samples = []
         while time.monotonic() < began + seconds:
             page.wait_for_timeout(1000)
             samples.append(page.evaluate("window.transom.stats()"))
-        cores = (machine_cpu(session) - used) / (time.monotonic() - began)
+        cores = (machine_cpu(machine) - used) / (time.monotonic() - began)
         page.close()
         return {
             "fps": round(statistics.median(sample["fps"] for sample in samples), 1),
@@ -216,10 +219,11 @@ def measure(bench: Bench, counts: argparse.Namespace) -> dict[str, Any]:
         figures["key_to_picture_webrtc_ms"] = bench.latency(session, "webrtc", counts.keys)
         figures["key_to_picture_vnc_ms"] = bench.latency(session, "vnc", counts.keys)
         figures["static"] = bench.flow(session, 10)
-        used, began = machine_cpu(session), time.monotonic()
+        machine = bench.machine(session)
+        used, began = machine_cpu(machine), time.monotonic()
         time.sleep(10)
         figures["nobody_watching_cores"] = round(
-            (machine_cpu(session) - used) / (time.monotonic() - began), 3
+            (machine_cpu(machine) - used) / (time.monotonic() - began), 3
         )
     with bench.session(MOVING) as session:
         figures["full_motion"] = bench.flow(session, 10)

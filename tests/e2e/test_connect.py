@@ -101,7 +101,7 @@ def test_the_stream_server_dies_and_the_picture_returns(
 
     page = open_page(viewer, server, running)
     epoch = page.evaluate("window.transom.epoch")
-    kill_guest_process(running, "transom_guest.stream")
+    kill_guest_process(server.machine(running), "transom_guest.stream")
     page.wait_for_function(
         "epoch => window.transom.state === 'live' && (window.transom.epoch > epoch || window.transom.rung === 'vnc')",
         arg=epoch,

@@ -47,15 +47,15 @@ def test_a_session_that_nobody_watches_ends_as_idle(server: Server) -> None:
     ended = server.wait_for(session, "ended", "failed", seconds=40)
     assert (ended["state"], ended["reason"]) == ("ended", "idle")
     with pytest.raises(AssertionError):
-        keeper_of("mch_" + session.removeprefix("ses_"))
+        keeper_of(server.machine(session))
 
 
 def test_a_dead_display_fails_the_session_and_its_folder_is_kept_a_while(server: Server) -> None:
     session = server.create()["id"]
     server.wait_for(session, "ready")
-    kill_guest_process(session, "Xvnc")
+    kill_guest_process(server.machine(session), "Xvnc")
     failed = server.wait_for(session, "failed")
-    folder = server.state / "machines" / ("mch_" + session.removeprefix("ses_"))
+    folder = server.state / "machines" / server.machine(session)
     assert failed["reason"] in ("guest_failed", "machine_gone")
     until(lambda: not folder.exists())
 
@@ -64,6 +64,6 @@ def test_a_killed_keeper_fails_its_session_alone(server: Server) -> None:
     first, second = (server.create()["id"] for _ in range(2))
     for session in (first, second):
         server.wait_for(session, "ready")
-    os.kill(keeper_of("mch_" + first.removeprefix("ses_")), signal.SIGKILL)
+    os.kill(keeper_of(server.machine(first)), signal.SIGKILL)
     assert server.wait_for(first, "failed")["reason"] == "machine_gone"
     assert server.session(second)["state"] == "ready"

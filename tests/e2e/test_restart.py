@@ -69,7 +69,7 @@ def test_a_new_controller_serves_new_viewers_of_an_old_session(
 def test_a_machine_that_dies_while_the_controller_is_down_is_seen_as_gone(server: Server) -> None:
     session = server.create()["id"]
     server.wait_for(session, "ready")
-    machine = "mch_" + session.removeprefix("ses_")
+    machine = server.machine(session)
     server.kill()
     os.kill(keeper_of(machine), signal.SIGKILL)
     time.sleep(0.5)
@@ -85,7 +85,7 @@ def test_a_machine_that_dies_while_the_controller_is_down_is_seen_as_gone(server
 def test_the_keeper_ends_its_machine_when_no_controller_returns(server: Server) -> None:
     session = server.create()["id"]
     server.wait_for(session, "ready")
-    machine = "mch_" + session.removeprefix("ses_")
+    machine = server.machine(session)
     server.kill()
     keeper = keeper_of(machine)
     os.kill(keeper, signal.SIGTERM)

@@ -49,6 +49,7 @@ async def test_a_session_as_the_reference_describes_it(bench: Bench) -> None:
     assert set(shown) == {
         *("id", "state", "reason", "detail", "provider", "driver", "created_at", "expires_at", "idle_at"),
         *("width", "height", "warnings", "timeline", "signin", "page", "sequence"),
+        *("machine", "warm", "attempt", "retried", "usage"),
     }
     assert shown["page"] == f"/session/{session}"
     assert {"accepted", "machine", "display", "ready"} <= set(shown["timeline"])

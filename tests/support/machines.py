@@ -27,9 +27,9 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def kill_guest_process(session: str, word: str) -> int:
+def kill_guest_process(machine: str, word: str) -> int:
     """SIGKILL the guest's process whose command line has `word`; return its id as the host sees it."""
-    for pid in descendants(keeper_of("mch_" + session.removeprefix("ses_"))):
+    for pid in descendants(keeper_of(machine)):
         try:
             line = Path(f"/proc/{pid}/cmdline").read_bytes()
         except OSError:
@@ -37,4 +37,4 @@ def kill_guest_process(session: str, word: str) -> int:
         if word.encode() in line and b"bwrap" not in line.split(b"\0")[0]:
             os.kill(pid, signal.SIGKILL)
             return pid
-    raise AssertionError(f"no {word} in {session}")
+    raise AssertionError(f"no {word} in {machine}")

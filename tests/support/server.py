@@ -104,6 +104,11 @@ class Server:
             found: dict[str, Any] = client.get(f"/api/sessions/{session}").raise_for_status().json()
             return found
 
+    def machine(self, session: str) -> str:
+        """The id of the session's machine now."""
+        machine: str = self.session(session)["machine"]
+        return machine
+
     def wait_for(self, session: str, *states: str, seconds: float = 60) -> dict[str, Any]:
         """Poll until the session is in one of `states`."""
         end = time.monotonic() + seconds

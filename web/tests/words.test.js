@@ -70,3 +70,8 @@ describe("ICE servers", () => {
     assert.deepEqual(await list.current(), []);
   });
 });
+
+test("a stage of warm machines shows only where it was reached", () => {
+  assert.equal(inOrder({ accepted: 0 }).includes("claimed"), false);
+  assert.deepEqual(inOrder({ accepted: 0, machine: 2, claimed: 90 }).slice(0, 3), ["accepted", "machine", "claimed"]);
+});

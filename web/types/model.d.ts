@@ -3,7 +3,7 @@
 export type SessionState = "requested" | "creating" | "booting" | "ready" | "stopping" | "ended" | "failed";
 export type SigninStage = "pending" | "starting" | "waiting" | "saving" | "done" | "failed" | "cancelled";
 export type Stage =
-  | "accepted" | "machine" | "guest" | "display" | "desktop" | "browser" | "ready" | "first_frame";
+  | "accepted" | "machine" | "claimed" | "guest" | "display" | "desktop" | "browser" | "ready" | "first_frame";
 
 export interface Saved {
   names: string[];
@@ -27,6 +27,12 @@ export interface Session {
   detail: string;
   provider: string | null;
   driver: string;
+  machine: string;
+  /** Its machine came from the warm pool. */
+  warm: boolean;
+  attempt: number;
+  /** Why the machine before this one was given up. */
+  retried: string;
   created_at: number;
   expires_at: number;
   idle_at: number;
@@ -38,6 +44,51 @@ export interface Session {
   signin: Signin | null;
   page: string;
   sequence: number;
+}
+
+export interface Machine {
+  id: string;
+  driver: string;
+  image: string;
+  slot: number;
+  phase: "making" | "parked" | "claimed" | "ready" | "leaving" | "over";
+  phase_since: number;
+  made_at: number;
+  session: string | null;
+  warm: boolean;
+  stages: Record<string, number>;
+  ended_at: number | null;
+  outcome: "used" | "failed" | "lost" | "cancelled" | "unused" | null;
+  failed_stage: string;
+  cause: string;
+  usage: Record<string, number>;
+}
+
+export interface Pool {
+  least: number;
+  most: number;
+  target: number;
+  making: number;
+  parked: number;
+  memory_bytes: number;
+  hits: number;
+  misses: number;
+  failures: number;
+  last_failure: string;
+}
+
+export interface Funnel {
+  driver: string;
+  warm: boolean;
+  outcome: string;
+  failed_stage: string;
+  count: number;
+}
+
+export interface Machines {
+  pool: Pool;
+  funnel: Funnel[];
+  machines: Machine[];
 }
 
 export interface Provider {

@@ -210,6 +210,13 @@ class FunnelView(BaseModel):
     count: int
 
 
+class MachineLog(BaseModel):
+    """The ends of a failed machine's logs. The guest's part may say anything."""
+
+    machine: str
+    log: str
+
+
 class MachinesView(BaseModel):
     """What an operator sees of machines."""
 

@@ -6,10 +6,9 @@ from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from fastapi.responses import PlainTextResponse
 
 from transom.api.access import Administrator, P
-from transom.api.bodies import FunnelView, MachinesView, MachineView, PoolView
+from transom.api.bodies import FunnelView, MachineLog, MachinesView, MachineView, PoolView
 from transom.api.parts import Parts
 from transom.model.errors import NotFound
 from transom.model.ids import is_id
@@ -37,13 +36,13 @@ async def get_machines(who: Administrator, parts: P, limit: Limit = 100) -> Mach
     )
 
 
-@router.get("/api/machines/{machine}/log", response_class=PlainTextResponse)
-async def get_log(machine: str, who: Administrator, parts: P) -> PlainTextResponse:
+@router.get("/api/machines/{machine}/log")
+async def get_log(machine: str, who: Administrator, parts: P) -> MachineLog:
     """What a failed machine wrote: the ends of its logs. The guest's part may say anything."""
     text = await parts.machines.machine_log(machine) if is_id(machine, "mch") else None
     if text is None:
         raise NotFound("there is no log of such a machine")
-    return PlainTextResponse(text)
+    return MachineLog(machine=machine, log=text)
 
 
 def view(row: Machine, usage: dict[str, int]) -> MachineView:

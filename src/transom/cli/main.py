@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from transom.cli import credentials, echo, exits, images, sessions, tokens, users, vault
+from transom.cli import credentials, echo, exits, images, pool, sessions, tokens, users, vault
 from transom.cli.doctor import doctor
 from transom.cli.failure import Commands
 from transom.cli.serve import serve
@@ -26,6 +26,7 @@ app.add_typer(credentials.app, name="credential")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")
 app.add_typer(images.app, name="image")
+app.add_typer(pool.app, name="pool")
 app.add_typer(vault.app, name="vault")
 app.add_typer(exits.app, name="exit")
 app.add_typer(echo.app, name="echo")

@@ -12,6 +12,7 @@ from transom.model.errors import TransomError
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.ports import MachineLogs, MachineStore
 from transom.model.session import Session, SessionState
+from transom.observe.logs import clean
 from transom.sessions import funnel
 
 log = structlog.get_logger(__name__)
@@ -123,7 +124,7 @@ class Accounts:
         try:
             text = await self._logs.read(machine)
             if text:
-                await self._store.save_machine_log(machine, text)
+                await self._store.save_machine_log(machine, "\n".join(map(clean, text.splitlines())))
         except (TransomError, OSError) as error:
             log.warning("a failed machine's log is not kept", machine=machine, reason=str(error))
 

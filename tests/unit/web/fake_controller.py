@@ -37,6 +37,15 @@ PROVIDERS = [
 ]
 
 
+NO_POOL = {
+    **dict.fromkeys(("least", "most", "target", "making", "parked", "memory_bytes"), 0),
+    "hits": 0,
+    "misses": 0,
+    "failures": 0,
+    "last_failure": "",
+}
+
+
 class Policy:
     """Adds the content policy to each answer, so that a page that breaks it fails here too."""
 
@@ -72,6 +81,7 @@ class FakeController:
         self.calls: list[str] = []
         self.sockets = 0
         self.credentials: list[dict[str, Any]] = []
+        self.machines: dict[str, Any] = {"pool": NO_POOL, "funnel": [], "machines": []}
         self._vnc_socket = vnc_socket
         self._answers: dict[tuple[str, int], asyncio.Task[str]] = {}
         self._watchers: set[asyncio.Queue[dict[str, Any]]] = set()
@@ -146,6 +156,8 @@ class FakeController:
             Route("/api/users", self._post_user, methods=["POST"]),
             Route("/api/users", self._json(lambda: self._users)),
             Route("/api/users/{id}/key", self._post_key, methods=["POST"]),
+            Route("/api/machines", self._json(lambda: self.machines)),
+            Route("/api/machines/{id}/log", self._json(lambda: {"log": "keeper: <b>no display</b>"})),
             Route("/api/sessions", self._create, methods=["POST"]),
             Route("/api/sessions", self._json(lambda: [self.session] if self.known else [])),
             Route("/api/sessions/{id}", self._end, methods=["DELETE"]),
@@ -323,6 +335,10 @@ def new_session() -> dict[str, Any]:
         "detail": "",
         "provider": "demo",
         "driver": "namespace",
+        "machine": "mch_" + "a" * 20,
+        "warm": False,
+        "attempt": 1,
+        "retried": "",
         "created_at": now,
         "expires_at": now + 7_200_000,
         "idle_at": now + 600_000,

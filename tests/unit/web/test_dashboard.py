@@ -8,7 +8,7 @@ import pytest
 
 from tests.support.browser import Browser, Page
 from tests.unit.web.conftest import wait_until
-from tests.unit.web.fake_controller import SESSION, FakeController
+from tests.unit.web.fake_controller import NO_POOL, SESSION, FakeController
 
 pytestmark = pytest.mark.browser
 
@@ -118,3 +118,47 @@ def test_tokens_and_users_are_made(page: Page, controller: FakeController) -> No
     page.keyboard.press("Enter")
     page.get_by_text("/?key=k").wait_for()
     wait_until(lambda: page.locator("#users li").count() == 2, "the new user's row")
+
+
+def test_the_administrator_sees_machines_and_why_some_failed(page: Page, controller: FakeController) -> None:
+    machine = {
+        "id": "mch_" + "b" * 20,
+        "driver": "namespace",
+        "image": "sha256-0",
+        "slot": 3,
+        "phase": "parked",
+        "phase_since": 1,
+        "made_at": 1_800_000_000_000,
+        "session": None,
+        "warm": True,
+        "stages": {},
+        "ended_at": None,
+        "outcome": None,
+        "failed_stage": "",
+        "cause": "",
+        "usage": {"memory_bytes": 300 * 2**20, "pids": 41},
+    }
+    failed = machine | {
+        "id": "mch_" + "c" * 20,
+        "phase": "over",
+        "failed_stage": "display",
+        "cause": "<i>no X</i>",
+    }
+    controller.machines = {
+        "pool": NO_POOL
+        | {"most": 4, "target": 2, "parked": 1, "memory_bytes": 300 * 2**20, "hits": 3, "misses": 1},
+        "funnel": [
+            {"driver": "namespace", "warm": True, "outcome": "failed", "failed_stage": "display", "count": 2}
+        ],
+        "machines": [machine, failed],
+    }
+    dashboard(page, controller)
+    page.get_by_text("Machines", exact=True).click()
+    page.get_by_text("1 of 2 warm machines wait, 300 MiB; 3 of 4 sessions found one.").wait_for()
+    row = page.locator("#machines li")
+    assert row.count() == 1
+    assert "slot 3 · 300 MiB · 41 processes" in row.inner_text()
+    assert "warm failed at display" in page.locator("#funnel").inner_text()
+    assert "<i>no X</i>" in page.locator("#machine-failures").inner_text()
+    page.get_by_role("button", name="Log").click()
+    page.get_by_text("keeper: <b>no display</b>").wait_for()

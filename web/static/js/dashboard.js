@@ -1,6 +1,7 @@
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
 import { byId, make, setText } from "./elements.js";
 import { about, isOver, moment, shortId } from "./format.js";
+import { startMachines } from "./machines.js";
 import { randomName } from "./names.js";
 import { roomOfSession } from "./room.js";
 import { startSettings } from "./settings.js";
@@ -166,6 +167,7 @@ async function begin() {
     showCards();
     await refresh();
     await startSettings(me, complain);
+    startMachines(me, complain);
   } catch (error) {
     complain(error);
   }

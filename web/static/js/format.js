@@ -1,6 +1,6 @@
 /** @import { Session, Signin, Stage, Stats } from "../../types/model" */
 
-/** @type {readonly Stage[]} in the order they are reached */
+/** @type {readonly Stage[]} in the order they are reached; `claimed` is for machines of the warm pool alone */
 export const STAGES = Object.freeze([
   "accepted", "machine", "guest", "display", "desktop", "browser", "ready", "first_frame",
 ]);
@@ -9,6 +9,7 @@ export const STAGES = Object.freeze([
 export const STAGE_NAMES = Object.freeze({
   accepted: "Request accepted",
   machine: "Machine made",
+  claimed: "Machine yours",
   guest: "Guest answers",
   display: "Display up",
   desktop: "Desktop up",
@@ -33,7 +34,9 @@ const ENDINGS = /** @type {Record<string, string>} */ ({
  * @param {Session["timeline"]} timeline
  */
 export function inOrder(timeline) {
-  return [...STAGES].sort((a, b) => (timeline[a] ?? Infinity) - (timeline[b] ?? Infinity) || 0);
+  /** @type {Stage[]} */
+  const stages = timeline.claimed === undefined ? [...STAGES] : [...STAGES, "claimed"];
+  return stages.sort((a, b) => (timeline[a] ?? Infinity) - (timeline[b] ?? Infinity) || 0);
 }
 
 /** Why a session is over, as a sentence. @param {string | null} reason */

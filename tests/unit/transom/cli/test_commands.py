@@ -165,3 +165,52 @@ def test_users(transom: Run, server: FakeServer) -> None:
     assert transom("user", "key", "usr_x").exit_code == 0
     assert transom("user", "remove", "ada").stdout == "ada is removed\n"
     assert transom("user", "remove", "nobody").exit_code == 5
+
+
+def test_the_pool_and_what_failed_are_shown(transom: Run, server: FakeServer) -> None:
+    pool = {
+        "least": 1,
+        "most": 4,
+        "target": 2,
+        "making": 0,
+        "parked": 1,
+        "memory_bytes": 300 * 2**20,
+        "hits": 3,
+        "misses": 1,
+        "failures": 1,
+        "last_failure": "no \x1b[31m space",
+    }
+    line = {"driver": "namespace", "warm": True, "outcome": "failed", "failed_stage": "display", "count": 2}
+    parked = {
+        "id": "mch_p",
+        "driver": "namespace",
+        "slot": 3,
+        "phase": "parked",
+        "session": None,
+        "made_at": 1,
+        "failed_stage": "",
+        "cause": "",
+        "usage": {"memory_bytes": 300 * 2**20, "pids": 41},
+    }
+    failed = parked | {
+        "id": "mch_f",
+        "phase": "over",
+        "failed_stage": "display",
+        "cause": "no X",
+        "usage": {},
+    }
+    whole = {"pool": pool, "funnel": [line], "machines": [parked, failed]}
+    server.answers["GET", "/api/machines?limit=0"] = (200, whole)
+    server.answers["GET", "/api/machines"] = (200, whole)
+    shown = transom("pool", "show").stdout
+    assert "1 of 2 wanted (1 to 4)" in shown
+    assert "300 MiB" in shown
+    assert "3 of 4 sessions found one" in shown
+    assert "\x1b" not in shown
+    assert json.loads(transom("pool", "show", "--json").stdout) == {"pool": pool, "funnel": [line]}
+    standing = transom("pool", "list").stdout
+    assert "mch_p" in standing
+    assert "mch_f" not in standing
+    assert "no X" in transom("pool", "list", "--failed").stdout
+    server.answers["GET", "/api/machines/mch_f/log"] = (200, {"log": "one\n\x1b[2Jtwo"})
+    assert transom("pool", "log", "mch_f").stdout == "one\n [2Jtwo\n"
