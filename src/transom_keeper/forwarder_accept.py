@@ -8,7 +8,7 @@ import socket
 import time
 from collections.abc import Callable
 
-from transom_keeper.forwarder_leg import Leg
+from transom_keeper.forwarder_leg import Leg, PlainLeg
 from transom_keeper.rate import Bucket
 
 ACCEPTS_PER_SECOND, ACCEPT_BURST = 250, 500
@@ -60,5 +60,5 @@ class Acceptor:
         connection.setblocking(False)
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _, leg = await asyncio.get_running_loop().connect_accepted_socket(Leg, connection)
+        _, leg = await asyncio.get_running_loop().connect_accepted_socket(PlainLeg, connection)
         self._serve(leg)

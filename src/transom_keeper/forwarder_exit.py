@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import Protocol
 
-from transom_keeper.forwarder_leg import Leg
+from transom_keeper.forwarder_leg import Leg, PlainLeg, TlsLeg
 from transom_keeper.proxy import ProxyError, Target
 from transom_wire.address import IPAddress, refuse_reason
 from transom_wire.exit import NO_ROUTE
@@ -19,6 +19,8 @@ from transom_wire.exit import NO_ROUTE
 RESOLVE_S = 5.0
 CONNECT_S = 4.0
 """Seconds for one address; the next one may answer."""
+TLS_END_S = 2.0
+"""Seconds for the other side to end TLS as we do; nothing is lost when it does not."""
 MAX_ADDRESSES = 4
 """Addresses of one name that are tried; a name may have hundreds."""
 MAX_RESOLVING = 16
@@ -87,8 +89,7 @@ class DirectExit:
         failure = ProxyError(502, "no_way", f"{host} cannot be reached.")
         for address in await self._allowed(host, port):
             try:
-                async with asyncio.timeout(CONNECT_S):
-                    return Way(await self._connect(address, port))
+                return Way(await self._connect(address, port))
             except TimeoutError:
                 failure = ProxyError(504, "timeout", f"{host} did not answer in time.")
             except OSError as error:
@@ -139,24 +140,46 @@ async def _getaddrinfo(name: str, port: int) -> list[str]:
     return list(dict.fromkeys(str(address[0]) for *_, address in found))
 
 
-async def connect_by_system(
-    address: str, port: int, *, tls: ssl.SSLContext | None = None, name: str | None = None
-) -> Leg:
-    """A TCP connection to an address; no name is looked up. With `tls` the other side proves to be `name`.
+async def connect_by_system(address: str, port: int) -> Leg:
+    """A TCP connection to an address; no name is looked up. Raises OSError."""
+    return await connect(address, port, within=CONNECT_S)
 
-    Raises OSError, ssl.SSLError among them.
+
+async def connect(
+    address: str,
+    port: int,
+    *,
+    within: float,
+    tls: ssl.SSLContext | None = None,
+    name: str = "",
+    tls_s: float = 0,
+) -> Leg:
+    """A TCP connection to an address, made `within` so many seconds.
+
+    With `tls` the other side then proves to be `name`, in `tls_s` seconds. Raises TimeoutError for TCP and
+    ConnectionAbortedError for TLS that take too long, ssl.SSLError, other OSErrors.
     """
     loop = asyncio.get_running_loop()
     family = socket.AF_INET6 if isinstance(ip_address(address), IPv6Address) else socket.AF_INET
     made = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
     try:
         made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await loop.sock_connect(made, (address, port))
-        _, leg = await loop.create_connection(Leg, sock=made, ssl=tls, server_hostname=name if tls else None)
+        async with asyncio.timeout(within):
+            await loop.sock_connect(made, (address, port))
+        if tls is None:
+            return (await loop.create_connection(PlainLeg, sock=made))[1]
+        made_tls = loop.create_connection(
+            TlsLeg,
+            sock=made,
+            ssl=tls,
+            server_hostname=name,
+            ssl_handshake_timeout=tls_s,
+            ssl_shutdown_timeout=TLS_END_S,
+        )
+        return (await made_tls)[1]
     except BaseException:
         made.close()
         raise
-    return leg
 
 
 def refuse_from_here(address: str) -> str | None:

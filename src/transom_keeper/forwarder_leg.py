@@ -19,8 +19,8 @@ _SHARED = memoryview(bytearray(BUFFER))
 """What the kernel's bytes are read into: each piece is taken out of it before the loop does anything else."""
 
 
-class Leg(asyncio.BufferedProtocol):
-    """A transport, and where its bytes go."""
+class Leg(asyncio.BaseProtocol):
+    """A transport, and where its bytes go. Made as PlainLeg or TlsLeg."""
 
     def __init__(self) -> None:
         self.transport = cast(asyncio.Transport, None)
@@ -39,16 +39,12 @@ class Leg(asyncio.BufferedProtocol):
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=BUFFER)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """asyncio's."""
-        return _SHARED
-
-    def buffer_updated(self, nbytes: int) -> None:
-        """asyncio's: so many bytes have come."""
+    def arrived(self, data: bytes) -> None:
+        """These bytes have come."""
         if self.joined is not None:
-            self.joined.passed(self, bytes(_SHARED[:nbytes]))
+            self.joined.passed(self, data)
             return
-        self._held += _SHARED[:nbytes]
+        self._held += data
         if len(self._held) >= BUFFER:
             self.transport.pause_reading()
         _wake(self._reader)
@@ -126,6 +122,26 @@ class Leg(asyncio.BufferedProtocol):
     def abort(self) -> None:
         """Cut it off now; what waits to be sent is lost."""
         self.transport.abort()
+
+
+class PlainLeg(Leg, asyncio.BufferedProtocol):
+    """A leg on a socket."""
+
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """asyncio's."""
+        return _SHARED
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """asyncio's: so many bytes have come."""
+        self.arrived(bytes(_SHARED[:nbytes]))
+
+
+class TlsLeg(Leg, asyncio.Protocol):
+    """A leg on TLS. Not with a buffer of ours: asyncio then loses what is over it when the other side ends."""
+
+    def data_received(self, data: bytes) -> None:
+        """asyncio's: these bytes have come."""
+        self.arrived(data)
 
 
 class Joined:

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Awaitable, Callable
 
-from transom_keeper.forwarder_exit import Way, connect_by_system, resolve_upstream
+from transom_keeper.forwarder_exit import Way, connect, resolve_upstream
 from transom_keeper.forwarder_leg import Leg
 from transom_keeper.proxy import ProxyError, Target
 from transom_keeper.upstream_dialogue import Dialogue, UpstreamError
@@ -39,7 +39,7 @@ class UpstreamExit:
     """The proxy of one route."""
 
     def __init__(
-        self, route: ExitRoute, connect: Connect = connect_by_system, resolve: Resolve = resolve_upstream
+        self, route: ExitRoute, connect: Connect = connect, resolve: Resolve = resolve_upstream
     ) -> None:
         if route.scheme is None or route.host is None or route.port is None:
             raise ValueError("an upstream has a scheme, a host and a port")
@@ -124,16 +124,21 @@ class UpstreamExit:
 
     async def _reach_one(self, address: str) -> Leg:
         try:
-            async with asyncio.timeout(GREETING_S if self._tls else CONNECT_S):
-                return await self._connect(address, self._port, tls=self._tls, name=self._host)
-        except TimeoutError as error:
-            raise UpstreamError("down", "it does not answer") from error
+            return await self._connect(
+                address, self._port, within=CONNECT_S, tls=self._tls, name=self._host, tls_s=GREETING_S
+            )
         except ssl.SSLCertVerificationError as error:
             raise UpstreamError("certificate", error.verify_message) from error
-        except ssl.SSLError as error:
-            raise UpstreamError("garbled", "it does not speak TLS") from error
+        except ConnectionAbortedError as error:
+            raise UpstreamError("silent") from error
         except ConnectionRefusedError as error:
             raise UpstreamError("down", "it refuses connections") from error
+        except (ssl.SSLError, ConnectionError) as error:
+            raise UpstreamError(
+                "garbled", "it does not speak TLS" if self._tls else "it broke off"
+            ) from error
+        except TimeoutError as error:
+            raise UpstreamError("down", "it does not answer") from error
         except OSError as error:
             raise UpstreamError("down", "it cannot be reached") from error
 

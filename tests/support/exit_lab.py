@@ -25,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv6Address
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,6 @@ class Proxy:
     facts: Facts
     link: str
     """The host's interface towards it."""
-    host_node: Node | None = None
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -142,8 +142,9 @@ class Proxy:
             os.kill(self.process.pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def unplug(self, unplugged: bool = True) -> None:
-        """Pull its cable: packets vanish. `False` puts it back."""
-        _host_ip("link", "set", self.link, "down" if unplugged else "up", host=self.host_node)
+        """Pull its cable: packets vanish. `False` puts it back. At its end: the host's route must stay, or
+        packets would go by the host's default one."""
+        self.node.run("ip", "link", "set", "in", "down" if unplugged else "up")
 
 
 @dataclass
@@ -180,7 +181,18 @@ class ExitLab:
     def capture(self, node: Node | None = None, interface: str = "any") -> Iterator[Packets]:
         """Every packet of `interface` in `node` (None: the far side), while it is open."""
         place = self.folder / f"capture-{secrets.token_hex(4)}"
-        words = ("tcpdump", "-nn", "-U", "--immediate-mode", "-i", interface, "-w", f"{place}.pcap")
+        words = (
+            "tcpdump",
+            "-nn",
+            "-U",
+            "-Z",
+            "root",
+            "--immediate-mode",
+            "-i",
+            interface,
+            "-w",
+            f"{place}.pcap",
+        )
         process = (node or self.far.node).start(*words, log=Path(f"{place}.log"))
         _until(lambda: "listening on" in Path(f"{place}.log").read_text(), process)
         try:
@@ -236,7 +248,7 @@ class _Nets:
         return f"{self._far}.{number}"
 
     def far_host6(self, number: int) -> str:
-        return f"{self._far6}::{number}"
+        return str(IPv6Address(f"{self._far6}::{number}"))
 
 
 def _host_ip(*words: str, host: Node | None) -> str:
@@ -301,7 +313,7 @@ def _proxy(
     _to_far(node, lab.far.node, number, facts)
     node.run("ip", "addr", "add", f"{inside}/30", "dev", "in")
     node.run("ip", "link", "set", "in", "up")
-    proxy = Proxy(f"{kind}-{number}", KINDS[kind], node, facts, link, host)
+    proxy = Proxy(f"{kind}-{number}", KINDS[kind], node, facts, link)
     ends.callback(proxy.stop)
     return proxy
 

@@ -141,8 +141,9 @@ async def test_a_resolver_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch
 
 async def test_an_address_that_hangs_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forwarder_exit, "CONNECT_S", 0.01)
+    monkeypatch.setattr(asyncio.get_running_loop(), "sock_connect", never)
     net = Net({"slow.example": [PUBLIC]})
-    error = await refused(DirectExit(resolve=net.resolve, connect=never).dial(to("slow.example", 80)))
+    error = await refused(DirectExit(resolve=net.resolve).dial(to("slow.example", 80)))
     assert (error.status, error.cause) == (504, "timeout")
 
 
