@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -32,6 +33,8 @@ class Held:
     """The route its keeper has for certain; None: unknown, so it is told."""
     exit: str | None = None
     """The exit its traffic is counted for."""
+    next: deque[str | None] = field(default_factory=deque)
+    """The exits after it: each begins when its keeper counts one change more."""
     last: Reading = field(default_factory=Reading)
 
 
@@ -74,6 +77,7 @@ class Living:
         )
         held.machine, held.exit, held.told = snapshot.machine, snapshot.exit, None
         held.claimed = snapshot.session is not None
+        held.next.clear()
 
     def used(self, session: str, numbers: Mapping[str, str]) -> None:
         """A keeper's counters."""
@@ -81,6 +85,8 @@ class Living:
         if held is None or held.machine is None:
             return
         reading = read_usage(numbers)
+        for _ in range(min(len(held.next), max(0, reading.changes - held.last.changes))):
+            held.exit = held.next.popleft()
         new, held.last = reading.since(held.last), reading
         if not new:
             return
@@ -112,7 +118,9 @@ class Living:
             if held.machine is None or not held.claimed or wanted == held.told:
                 continue
             if await self._keepers.tell(session, SetExit(wanted)):
-                held.told, held.exit = wanted, wanted.exit
+                if _changes(held, wanted):
+                    held.next.append(wanted.exit)
+                held.told = wanted
 
     async def flush(self) -> Mapping[str, Traffic]:
         """Commit what was counted since the last time; what it says of each exit. Raises Unavailable."""
@@ -129,6 +137,18 @@ class Living:
             raise
         seconds, self._flushed_at = max(1, now - self._flushed_at) / 1000, now
         return {exit: traffic(readings, seconds) for exit, readings in _by_exit(moved).items()}
+
+
+def _changes(held: Held, wanted: ExitRoute) -> bool:
+    """The keeper will count a change. Of one that has just attached only the exit's name is known."""
+    if held.told is None:
+        return wanted.exit != held.exit
+    return way_out(wanted) != way_out(held.told)
+
+
+def way_out(route: ExitRoute) -> ExitRoute:
+    """What a keeper counts as a change when it is another one: all but password, lists and words."""
+    return replace(route, password=None, allow=(), deny=(), why="")
 
 
 def traffic(readings: Iterable[Reading], seconds: float) -> Traffic:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from transom_wire.exit import EXIT_FAULTS
+
 PREFIX = "exit_"
-OUR_FAULTS = ("upstream", "exit", "credentials")
-"""A failure's cause that begins so is the upstream's; any other one is the guest's own, or its destination's."""
 LARGEST = 2**53
 
 
@@ -26,16 +26,18 @@ class Reading:
     failed_exit: int = 0
     dial_ms: int = 0
     """Sum over the connections that worked."""
+    changes: int = 0
+    """How often the way out was changed; not a sum, and never nothing by itself."""
 
     def since(self, before: Reading) -> Reading:
         """What came after `before`; all of it where the counters began anew."""
         if any(getattr(self, name) < getattr(before, name) for name in NAMES):
             return self
-        return Reading(*(getattr(self, name) - getattr(before, name) for name in NAMES))
+        return Reading(*(getattr(self, name) - getattr(before, name) for name in NAMES), changes=self.changes)
 
     def plus(self, other: Reading) -> Reading:
         """Both together."""
-        return Reading(*(getattr(self, name) + getattr(other, name) for name in NAMES))
+        return Reading(*(getattr(self, name) + getattr(other, name) for name in NAMES), changes=self.changes)
 
     @property
     def latency_ms(self) -> float | None:
@@ -61,8 +63,9 @@ def read_usage(numbers: Mapping[str, str]) -> Reading:
         connections=found.get("connections", 0),
         worked=found.get("ok", 0),
         failed=sum(failed.values()),
-        failed_exit=sum(n for cause, n in failed.items() if cause.startswith(OUR_FAULTS)),
+        failed_exit=sum(n for cause, n in failed.items() if cause in EXIT_FAULTS),
         dial_ms=found.get("dial_ms", 0),
+        changes=found.get("changes", 0),
     )
 
 

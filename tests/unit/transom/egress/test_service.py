@@ -217,8 +217,10 @@ async def test_what_machines_move_is_counted_once_also_over_a_restart(tmp_path: 
         egress.service.noticed(row)
         await egress.service.attached(row.id, a_snapshot(row, None))
         await egress.service.look()
-        egress.use(row.id, bytes_up=100, bytes_down=1000, ok=3, connections=3, dial_ms=60)
-        egress.use(row.id, bytes_up=150, bytes_down=1500, ok=4, connections=5, failed_upstream=1, dial_ms=80)
+        egress.use(row.id, bytes_up=100, bytes_down=1000, ok=3, connections=3, dial_ms=60, changes=1)
+        egress.use(
+            row.id, bytes_up=150, bytes_down=1500, ok=4, connections=5, failed_down=1, dial_ms=80, changes=1
+        )
         clock.now += 10_000
         await egress.service.look()
         (used,) = await egress.desk.usage(ada)
@@ -228,13 +230,33 @@ async def test_what_machines_move_is_counted_once_also_over_a_restart(tmp_path: 
         egress.service.noticed(row)
         await egress.service.attached(row.id, replace(a_snapshot(row, used.exit), counters=counters))
         await egress.service.look()
-        egress.use(row.id, bytes_up=200, bytes_down=1500, connections=5, failed_upstream=1)
+        egress.use(row.id, bytes_up=200, bytes_down=1500, connections=5, failed_down=1)
         clock.now += 10_000
         await egress.service.look()
         (used,) = await egress.desk.usage(ada)
         assert (used.bytes_up, used.bytes_down, used.connections) == (200, 1500, 5)
         (exit,) = egress.desk.pool.exits.values()
         assert (exit.bytes_up, exit.bytes_down) == (200, 1500)
+
+
+async def test_what_was_moved_before_a_change_is_the_old_exit_s(tmp_path: Path) -> None:
+    clock = Clock()
+    async with an_egress(tmp_path, clock=clock) as egress:
+        await egress.add(TWO)
+        ada = await egress.user("ada")
+        before = await egress.service.route(ada)
+        session = await egress.attach(ada, exit=before.exit)
+        await egress.service.look()
+        egress.use(session, bytes_down=100)
+        assert before.exit is not None
+        lease = await egress.desk.move(ada, to=None, by="root")
+        await egress.service.look()
+        egress.use(session, bytes_down=130, changes=0)  # the last word before the change
+        egress.use(session, bytes_down=1130, changes=1)
+        clock.now += 10_000
+        await egress.service.look()
+        moved = {exit.id: exit.bytes_down for exit in egress.desk.pool.exits.values()}
+        assert moved == {before.exit: 130, lease.exit: 1000}
 
 
 async def test_lists_of_user_and_provider_travel_with_the_route(tmp_path: Path) -> None:
