@@ -23,7 +23,7 @@ from transom_wire.exit import ExitRoute
 CONNECT_S = 5.0
 """Seconds for the proxy to take a connection, one address."""
 GREETING_S = 8.0
-"""Seconds for its TLS, and for each step of SOCKS before it has to go anywhere."""
+"""Seconds for its TLS, and for all of SOCKS before it has to go anywhere."""
 ANSWER_S = 25.0
 """Seconds for it to reach the site and say so."""
 ADDRESS_S = 30.0
@@ -96,15 +96,19 @@ class UpstreamExit:
         return ConnectDialogue(target.host, target.port, self._login)
 
     async def _talk(self, leg: Leg, dialogue: Dialogue) -> None:
-        saying = dialogue.begin()
+        """One deadline for all the greeting and one for the answer, however it drips in."""
+        now = asyncio.get_running_loop().time
+        saying, asked, until = dialogue.begin(), False, now() + GREETING_S
         while not dialogue.done:
+            if dialogue.asked and not asked:
+                asked, until = True, now() + ANSWER_S
             try:
-                async with asyncio.timeout(ANSWER_S if dialogue.asked else GREETING_S):
+                async with asyncio.timeout_at(until):
                     if saying:
                         await leg.write(saying)
                     data = await leg.read()
             except TimeoutError as error:
-                raise UpstreamError("timeout" if dialogue.asked else "silent") from error
+                raise UpstreamError("timeout" if asked else "silent") from error
             except OSError as error:
                 raise UpstreamError("garbled", "it broke the connection off") from error
             saying = dialogue.take(data)

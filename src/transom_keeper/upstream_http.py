@@ -68,5 +68,7 @@ class ConnectDialogue:
             raise UpstreamError("password")
         if 300 <= status < 400:
             raise UpstreamError("garbled", "it answers with a redirect")
+        if status >= 600:
+            raise UpstreamError("garbled", f"status {status}")
         cause = "quota" if status in _QUOTA else "barred" if status in _BARRED else "no_way"
         raise UpstreamError(cause, f"status {status}")
