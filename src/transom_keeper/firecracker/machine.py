@@ -24,7 +24,7 @@ from transom_keeper.vm.overlay import copy_sparse
 from transom_wire.control import KeeperConfig
 from transom_wire.vm import GUEST, VmConfig
 
-HEARD_SECONDS = {"kvm": 10.0, "tcg": 40.0}
+HEARD_SECONDS = {"kvm": 10.0, "tcg": 25.0}
 """A restored guest dials within a second; emulated on a busy host, within ten."""
 SETTLE_SECONDS = 0.3
 """Between the guest's last word on the link and its stop: its kernel has done with those connections."""

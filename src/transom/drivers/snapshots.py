@@ -1,0 +1,59 @@
+"""Saved machines: one folder a key, and the key says all that a clone must have in common with the saved one.
+
+A snapshot is never written to again. One that lies here is whole: it came by one rename.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from transom_keeper.vm.snapshot import SnapshotError, read_note
+
+KEPT = 2
+"""Of the newest, so that going back to the image before costs no second save. Each is as large as the memory
+that its machine had in use."""
+
+
+def key_of(facts: Mapping[str, object]) -> str:
+    """The name of the snapshot that has these facts. Pure."""
+    return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()[:32]
+
+
+class Snapshots:
+    """The snapshots in one folder. Blocking."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def find(self, key: str) -> tuple[Path, str] | None:
+        """The snapshot `key` and the boot token of its guest; None when there is none that is whole."""
+        try:
+            return self._folder / key, read_note(self._folder / key).boot_token
+        except SnapshotError:
+            return None
+
+    def adopt(self, made: Path, key: str) -> None:
+        """Take the folder `made` in as `key`, ours alone; older ones go. Raises OSError, SnapshotError."""
+        read_note(made)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            for path in (made, *made.iterdir()):
+                os.chown(path, 0, 0, follow_symlinks=False)
+        target = self._folder / key
+        shutil.rmtree(target, ignore_errors=True)
+        os.rename(made, target)
+        os.utime(target)
+        self._prune()
+
+    def _prune(self) -> None:
+        """A clone that was made of one that goes has its files open, and keeps them."""
+        found = sorted(self._folder.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
+        for old in found[KEPT:]:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(old)

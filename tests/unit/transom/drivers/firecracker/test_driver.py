@@ -1,0 +1,223 @@
+"""What a keeper is told of a Firecracker machine, and what happens when a clone does not wake up. No keeper starts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from transom.drivers import virtual
+from transom.drivers.firecracker.driver import FirecrackerDriver
+from transom.drivers.keepers import Host
+from transom.drivers.virtual import VmOptions
+from transom.model.errors import DriverError
+from transom.model.ids import new_id
+from transom.model.machine import MachineSpec
+from transom_keeper.vm.snapshot import NewSnapshot
+from transom_wire.control import KeeperConfig, Limits
+from transom_wire.exit import NO_ROUTE
+from transom_wire.helper import Found
+
+LIMITS = Limits(memory_bytes=2**30, cpu_millis=1000, pids=256)
+PARTS = ("vmlinux", "initramfs.cpio", "rootfs.squashfs")
+TOKEN = "t" * 32
+
+
+@dataclass
+class FakeImages:
+    """One image, whose initramfs is complete."""
+
+    folder: Path
+
+    def folder_of(self, digest: str) -> Path:
+        if digest != "sha256-one":
+            raise LookupError("there is no such image")
+        return self.folder
+
+    def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path:
+        return cache / "whole.initramfs"
+
+
+@dataclass
+class FakeHelper:
+    """Knows machines, and forgets them when told."""
+
+    machines: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+
+    def __call__(self, path: str) -> FakeHelper:
+        return self
+
+    def survey(self, tag: str) -> Found:
+        return Found(tuple(self.machines))
+
+    def remove(self, machine: str, tag: str) -> None:
+        self.removed.append(machine)
+
+
+class Driver(FirecrackerDriver):
+    """Starts nothing; remembers what each keeper was told, and fails as a test wants."""
+
+    told: list[KeeperConfig]
+    fails: Callable[[KeeperConfig], bool]
+
+    async def _start(self, config: KeeperConfig) -> None:
+        self.told.append(config)
+        if self.fails(config):
+            raise DriverError("the keeper did not start")
+
+
+@pytest.fixture
+def helper(monkeypatch: pytest.MonkeyPatch) -> FakeHelper:
+    fake = FakeHelper()
+    monkeypatch.setattr(virtual, "Helper", fake)
+    return fake
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> VmOptions:
+    program = tmp_path / "firecracker"
+    program.write_text("#!/bin/sh\necho Firecracker v1.16.1\n")
+    program.chmod(0o755)
+    return VmOptions(
+        program=program,
+        helper=Path("/helper.sock"),
+        state=tmp_path / "state",
+        limits=LIMITS,
+        size=(640, 480),
+    )
+
+
+@pytest.fixture
+def driver(tmp_path: Path, options: VmOptions, helper: FakeHelper) -> Driver:
+    return a_driver(tmp_path, options)
+
+
+def a_driver(tmp_path: Path, options: VmOptions) -> Driver:
+    image, guest = tmp_path / "image", tmp_path / "guest"
+    for folder in (image, guest):
+        folder.mkdir(exist_ok=True)
+    for name in PARTS:
+        (image / name).touch()
+    host = Host(tmp_path / "machines", guest, "127.0.0.1", (42000, 42999))
+    made = Driver(host, FakeImages(image), options, lambda: "sha256-one")
+    made.told, made.fails = [], lambda config: False
+    return made
+
+
+def spec(session: str | None = "ses_" + "a" * 20, **changes: object) -> MachineSpec:
+    made = MachineSpec(
+        machine=new_id("mch"),
+        session=session,
+        slot=3,
+        image="sha256-one",
+        width=640,
+        height=480,
+        start_url="about:blank",
+        exit=NO_ROUTE,
+        deadline=2**45,
+        limits=LIMITS,
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def save(driver: Driver, wanted: MachineSpec) -> Path:
+    """A snapshot that fits `wanted`."""
+    folder = driver._folder.parent / "saved"
+    new = NewSnapshot(folder)
+    new.finish(TOKEN)
+    driver._snapshots.adopt(folder, driver._key(wanted))
+    return folder
+
+
+async def test_a_keeper_is_told_the_image_s_parts_and_the_helper(driver: Driver, tmp_path: Path) -> None:
+    await driver.create(spec())
+    (config,) = driver.told
+    assert (config.driver, config.helper, config.image_root) == (
+        "firecracker",
+        "/helper.sock",
+        str(tmp_path / "image"),
+    )
+    assert config.vm is not None
+    assert (config.vm.accelerator, config.vm.cpus) == ("kvm", 2)
+    assert config.vm.kernel == str(tmp_path / "image/vmlinux")
+    assert config.vm.initramfs == str(tmp_path / "state/guest/whole.initramfs")
+    assert config.vm.snapshot is None and config.vm.save_snapshot is None
+    assert (config.uid is None) == (os.geteuid() != 0)
+
+
+async def test_a_warm_machine_is_a_clone_where_there_is_a_snapshot(driver: Driver) -> None:
+    warm = spec(None)
+    save(driver, warm)
+    await driver.create(warm)
+    (config,) = driver.told
+    assert config.vm is not None and config.vm.snapshot is not None
+    assert config.boot_token == TOKEN
+    await driver.create(spec())
+    assert driver.told[1].vm is not None and driver.told[1].vm.snapshot is None
+
+
+async def test_a_clone_that_does_not_wake_up_is_booted(driver: Driver) -> None:
+    warm = spec(None)
+    save(driver, warm)
+    driver.fails = lambda config: config.vm is not None and config.vm.snapshot is not None
+    await driver.create(warm)
+    assert [each.vm is not None and each.vm.snapshot is None for each in driver.told] == [False, True]
+    assert driver.told[1].boot_token is None
+
+
+async def test_one_that_cannot_be_booted_either_is_an_error(driver: Driver, helper: FakeHelper) -> None:
+    warm = spec(None)
+    save(driver, warm)
+    driver.fails = lambda config: True
+    with pytest.raises(DriverError):
+        await driver.create(warm)
+    assert len(driver.told) == 2
+    assert helper.removed.count(warm.machine) >= 2
+    with pytest.raises(DriverError):
+        await driver.create(spec())
+    assert len(driver.told) == 3
+
+
+async def test_a_snapshot_of_other_hardware_is_none(
+    driver: Driver, tmp_path: Path, options: VmOptions
+) -> None:
+    warm = spec(None)
+    save(driver, warm)
+    bigger = replace(warm, machine=new_id("mch"), limits=replace(LIMITS, memory_bytes=2**31))
+    await driver.create(bigger)
+    options.program.write_text("#!/bin/sh\necho Firecracker v1.17.0\n")
+    await a_driver(tmp_path, options).create(replace(warm, machine=new_id("mch")))
+    assert all(each.vm is not None and each.vm.snapshot is None for each in driver.told)
+
+
+async def test_what_the_helper_still_has_is_seen_and_removed(driver: Driver, helper: FakeHelper) -> None:
+    left = new_id("mch")
+    helper.machines.append(left)
+    assert left in await driver.observe()
+    await driver.destroy(left, keep_folder=False)
+    assert helper.removed == [left]
+
+
+async def test_an_image_that_is_none_is_an_error_with_its_mend(driver: Driver) -> None:
+    with pytest.raises(DriverError) as caught:
+        await driver.create(spec(image="sha256-other"))
+    assert caught.value.mend == "transom image build"
+    assert driver.told == []
+
+
+async def test_the_probe_names_what_the_image_lacks(driver: Driver, tmp_path: Path) -> None:
+    (tmp_path / "image/vmlinux").unlink()
+    found = await driver.probe()
+    assert not found.usable
+    assert any("vmlinux is not there" in each.what for each in found.problems)
+
+
+async def test_a_stand_in_is_told_apart(tmp_path: Path, options: VmOptions, helper: FakeHelper) -> None:
+    driver = a_driver(tmp_path, replace(options, accelerator="tcg"))
+    await driver.create(spec())
+    assert driver.told[0].vm is not None and driver.told[0].vm.accelerator == "tcg"
+    assert not any("/dev/kvm" in each.what for each in (await driver.probe()).problems)
