@@ -71,12 +71,11 @@ def ended_by_signal(code: int) -> str | None:
 
 
 def memory(name: str, content: bytes) -> int:
-    """A descriptor to read `content` from. Raises OSError."""
-    descriptor = os.memfd_create(name)
-    with os.fdopen(os.dup(descriptor), "wb") as file:
+    """A descriptor to read `content` from, and for nothing else. Raises OSError."""
+    with os.fdopen(os.memfd_create(name), "wb") as file:
         file.write(content)
-    os.lseek(descriptor, 0, os.SEEK_SET)
-    return descriptor
+        file.flush()
+        return os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDONLY | os.O_CLOEXEC)
 
 
 async def start(

@@ -7,6 +7,8 @@ from typing import Protocol
 
 from transom.drivers.keepers import Host
 from transom.drivers.namespace.driver import NamespaceDriver
+from transom.drivers.qemu.driver import QemuDriver
+from transom.drivers.virtual import VmOptions
 from transom.model.errors import DriverError
 from transom.model.ports import Driver
 from transom.settings import Settings
@@ -17,7 +19,7 @@ class Images(Protocol):
 
     def current(self) -> str | None: ...
     def root(self, digest: str) -> Path: ...
-    def folder_of(self, digest: str) -> Path: ...
+    def part(self, digest: str, name: str) -> Path: ...
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path: ...
 
 
@@ -32,11 +34,27 @@ def host_of(settings: Settings, guest_source: Path) -> Host:
     )
 
 
+def vm_options(settings: Settings) -> VmOptions:
+    """What the settings say of virtual machines."""
+    return VmOptions(
+        program=settings.qemu,
+        helper=settings.helper_socket,
+        state=settings.state,
+        limits=settings.limits,
+        size=(settings.width, settings.height),
+        accelerator=settings.accelerator,
+        cpus=settings.vm_cpus,
+        desktop=settings.program,
+    )
+
+
 def local_driver(settings: Settings, images: Images, guest_source: Path) -> Driver:
     """The driver called `settings.driver`. Raises DriverError."""
     host = host_of(settings, guest_source)
     match settings.driver:
         case "namespace":
             return NamespaceDriver(host, images, current_image=images.current)
+        case "qemu":
+            return QemuDriver(host, images, vm_options(settings), current_image=images.current)
         case other:
             raise DriverError(f"there is no driver {other}")

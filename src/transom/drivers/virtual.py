@@ -1,7 +1,6 @@
-"""What the drivers share that make virtual machines: the image's parts, clones of a saved machine, the root helper.
+"""What the drivers of virtual machines share: the image's parts, the root helper, snapshots.
 
-A driver of this kind says what runs a machine's instructions, what of its hardware a saved machine must find again,
-and whether its host can.
+A driver of this kind says which VMM, what runs its instructions, and what a snapshot's clones must have in common.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from transom_wire.exit import NO_ROUTE
 from transom_wire.vm import VmConfig
 
 log = logging.getLogger(__name__)
-KERNEL, INITRAMFS, ROOTFS = "vmlinux", "initramfs.cpio", "rootfs.squashfs"
+KERNEL, ROOTFS = "vmlinux", "rootfs.squashfs"
 SAVE_SECONDS = 600.0
 """To boot a machine for a snapshot and save it: half a minute quiet and emulated."""
 SAVE_SLOT = SLOTS - 1
@@ -38,9 +37,9 @@ SNAPSHOT = "snapshot"
 
 
 class Images(Protocol):
-    """Where golden images are."""
+    """Where golden images are. Every call may raise TransomError."""
 
-    def folder_of(self, digest: str) -> Path: ...
+    def part(self, digest: str, name: str) -> Path: ...
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path: ...
 
 
@@ -49,7 +48,7 @@ class VmOptions:
     """What an operator chose for all virtual machines."""
 
     program: Path
-    """The VMM's."""
+    """The VMM."""
     helper: Path
     state: Path
     """The controller's state folder: snapshots and initramfs archives are kept in it."""
@@ -64,11 +63,11 @@ class VmOptions:
 
 
 class VirtualDriver(KeptDriver):
-    """A Driver but for `probe` and the hardware; see `drivers/contract.py`."""
+    """A Driver but for `probe`, and what is one VMM's own."""
 
     flags = DriverFlags(warm=True, snapshot=True, own_kernel=True)
-    helper_has_remains = False
-    """True: the root helper makes more of a machine than its network, for a controller that is root as well."""
+    helper_keeps = True
+    """Whether something of a machine may be left that only the root helper can remove."""
 
     def __init__(
         self,
@@ -79,18 +78,16 @@ class VirtualDriver(KeptDriver):
     ) -> None:
         super().__init__(host)
         self._images, self._options, self._current_image = images, options, current_image
-        self._snapshots = Snapshots(options.state / "snapshots")
+        self._snapshots = Snapshots(options.state / "snapshots" / self.name)
         self._saving: dict[str, Path] = {}
         self._one_save = asyncio.Lock()
-        self._cold: set[str] = set()
-        """Machines that are booted though there is a snapshot."""
 
     def _accelerator(self, kernel: Path) -> str:
-        """What runs the instructions of a machine with `kernel`: kvm or tcg. Blocking."""
+        """kvm or tcg. May block."""
         raise NotImplementedError
 
-    def _hardware(self, spec: MachineSpec) -> dict[str, object]:
-        """What a saved machine must find again as it was. Blocking. Raises DriverError."""
+    def _snapshot_facts(self, spec: MachineSpec) -> Mapping[str, object]:
+        """What a clone must have in common with the saved machine, besides what every VMM asks. May block."""
         raise NotImplementedError
 
     async def prepare(self, image: str) -> None:
@@ -152,24 +149,19 @@ class VirtualDriver(KeptDriver):
             raise DriverError(f"no snapshot was made: {reason}")
 
     def _describe(self, spec: MachineSpec, config: KeeperConfig) -> KeeperConfig:
-        folder, options = self._image(spec.image), self._options
-        cache = options.state / "guest"
-        try:
-            initramfs = self._images.initramfs_with(spec.image, self._host.guest_source, cache)
-        except (OSError, LookupError, ValueError) as error:
-            raise DriverError(f"the initramfs cannot be made: {error}", mend="transom image build") from error
-        made = self._saving.get(spec.machine)
+        options, made = self._options, self._saving.get(spec.machine)
+        kernel, rootfs = self._part(spec.image, KERNEL), self._part(spec.image, ROOTFS)
         vm = VmConfig(
             vmm=str(options.program),
-            accelerator=self._accelerator(folder / KERNEL),
-            kernel=str(folder / KERNEL),
-            initramfs=str(initramfs),
-            rootfs=str(folder / ROOTFS),
+            accelerator=self._accelerator(kernel),
+            kernel=str(kernel),
+            initramfs=str(self._initramfs(spec.image)),
+            rootfs=str(rootfs),
             cpus=options.cpus,
             save_snapshot=None if made is None else str(made),
         )
-        config = replace(config, image_root=str(folder), helper=str(options.helper), vm=vm)
-        if spec.session is not None or made is not None or spec.machine in self._cold:
+        config = replace(config, image_root=str(kernel.parent), helper=str(options.helper), vm=vm)
+        if spec.session is not None or made is not None:
             return config
         found = self._snapshots.find(self._key(spec))
         if found is None:
@@ -178,52 +170,72 @@ class VirtualDriver(KeptDriver):
 
     def _key(self, spec: MachineSpec) -> str:
         """What the snapshot for `spec` is called. Blocking. Raises DriverError."""
-        return key_of(
-            {
-                "driver": self.name,
-                "image": spec.image,
-                "guest": self._host.guest_source.name,
-                "disk": spec.limits.disk_bytes,
-                **self._hardware(spec),
-            }
-        )
+        facts = {
+            "image": spec.image,
+            "guest": self._host.guest_source.name,
+            "memory": spec.limits.memory_bytes,
+            "disk": spec.limits.disk_bytes,
+            "cpus": self._options.cpus,
+        }
+        return key_of({**facts, **self._snapshot_facts(spec)})
 
-    def _image(self, digest: str) -> Path:
+    def _initramfs(self, digest: str) -> Path:
+        cache = self._options.state / "guest"
         try:
-            return self._images.folder_of(digest).absolute()
+            return self._images.initramfs_with(digest, self._host.guest_source.absolute(), cache).absolute()
         except (OSError, LookupError, ValueError, TransomError) as error:
-            raise DriverError(f"the image cannot be read: {error}", mend="transom image build") from error
+            raise _no_image(error) from error
+
+    def _part(self, digest: str, name: str) -> Path:
+        try:
+            return self._images.part(digest, name).absolute()
+        except (OSError, LookupError, ValueError, TransomError) as error:
+            raise _no_image(error) from error
 
     @property
     def _tag(self) -> str:
         return tag_of(self._folder / "any")
 
-    def _asks_helper(self) -> bool:
-        return self.helper_has_remains or os.geteuid() != 0
+    @property
+    def _helper(self) -> Helper:
+        return Helper(str(self._options.helper))
 
     def _elsewhere(self) -> frozenset[str]:
-        if not self._asks_helper():
+        if not self.helper_keeps:
             return frozenset()
         try:
-            return frozenset(Helper(str(self._options.helper)).survey(self._tag).machines)
+            return frozenset(self._helper.survey(self._tag).machines)
         except HelperError as error:
             log.warning("what is left of machines cannot be asked: %s", error)
             return frozenset()
 
     def _remove_elsewhere(self, machine: str) -> None:
-        if not self._asks_helper():
+        if not self.helper_keeps:
             return
         try:
-            Helper(str(self._options.helper)).remove(machine, self._tag)
+            self._helper.remove(machine, self._tag)
         except HelperError as error:
-            raise DriverError(f"its control groups do not go: {error}", mend=error.mend) from error
+            raise DriverError(
+                f"what the root helper has of it does not go: {error}", mend=error.mend
+            ) from error
 
 
-def host_cpu() -> str:
+def _no_image(error: Exception) -> DriverError:
+    return DriverError(
+        f"the image cannot be used: {error}", mend=getattr(error, "mend", "") or "transom image build"
+    )
+
+
+def host_cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
     """Model and features of the host's first processor: a state saved on one may not run on another."""
     try:
-        lines = Path("/proc/cpuinfo").read_text().partition("\n\n")[0].splitlines()
+        lines = cpuinfo.read_text().partition("\n\n")[0].splitlines()
     except OSError:
         return ""
     wanted = ("model name", "flags", "microcode", "stepping")
-    return "\n".join(line for line in lines if line.partition("\t")[0].strip() in wanted)
+    return "\n".join(line for line in lines if line.partition(":")[0].strip() in wanted)
+
+
+def runs_as_root() -> bool:
+    """Whether keepers make their own control groups, and the root helper none for them."""
+    return os.geteuid() == 0

@@ -11,7 +11,7 @@ from transom_wire.control import Limits
 from transom_wire.vm import GUEST_MAC
 
 MIB = 2**20
-EMULATED_CPU = "Nehalem"
+EMULATED_CPU = "Nehalem-v1"
 """Faster under emulation than `max`: fewer features to emulate."""
 TRANSLATION_MIB = 256
 """Translated code kept by the emulator."""
@@ -78,8 +78,7 @@ def vmm_arguments(shape: Shape, monitor: int) -> list[str]:
         *("-no-user-config", "-nodefaults", "-no-reboot"),
         *("-display", "none"),
         *("-sandbox", SANDBOX),
-        *_processor(shape),
-        *("-m", f"{shape.memory_bytes // MIB}M"),
+        *machine_arguments(shape.accelerator, shape.cpus, shape.memory_bytes // MIB),
         *("-kernel", f"/proc/self/fd/{shape.drives.kernel}"),
         *("-initrd", f"/proc/self/fd/{shape.drives.initramfs}"),
         *("-append", kernel_arguments(shape.tsc_khz)),
@@ -96,15 +95,17 @@ def vmm_arguments(shape: Shape, monitor: int) -> list[str]:
     ]
 
 
-def _processor(shape: Shape) -> list[str]:
+def machine_arguments(accelerator: str, cpus: int, memory_mib: int) -> list[str]:
+    """Board, processors, memory: what a saved state must find again as it was."""
     machine = "microvm,acpi=on,pit=on,pic=on,rtc=on,isa-serial=on,mem-merge=off,dump-guest-core=off"
-    emulated = shape.accelerator == "tcg"
+    emulated = accelerator == "tcg"
     return [
         *("-M", machine),
         *("-global", "virtio-mmio.force-legacy=off"),
         *("-accel", f"tcg,thread=multi,tb-size={TRANSLATION_MIB}" if emulated else "kvm"),
         *("-cpu", EMULATED_CPU if emulated else "host"),
-        *("-smp", str(shape.cpus)),
+        *("-smp", str(cpus)),
+        *("-m", f"{memory_mib}M"),
     ]
 
 

@@ -1,0 +1,1 @@
+"""Machines as QEMU microvms on the controller's own host."""
