@@ -8,39 +8,20 @@ import shutil
 import socket
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from transom.model.errors import TransomError
+from transom.model.finding import Finding, Standing
 
 if TYPE_CHECKING:
+    from transom.model.machine import Probe
     from transom.settings import Settings
 
 PROBE_SECONDS = 60.0
+DRIVERS = ("namespace", "qemu", "firecracker")
 FREE_MIB = 1024
 """Disk space below which the state folder is a worry: logs, database and one machine's folder."""
-
-
-class Standing(StrEnum):
-    """How a check came out."""
-
-    OK = "ok"
-    WARNING = "warning"
-    """It works, and is weaker or nearer its end than it should be."""
-    PROBLEM = "problem"
-    """Sessions will not work until it is mended."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report."""
-
-    subject: str
-    standing: Standing
-    what: str
-    mend: str = ""
 
 
 Check = Callable[["Settings"], Iterator[Finding]]
@@ -82,19 +63,69 @@ def image(settings: Settings) -> Iterator[Finding]:
     yield Finding("image", Standing.OK, f"{current[:19]} is whole")
 
 
-def sandbox(settings: Settings) -> Iterator[Finding]:
-    """Whether this host can run machines: user namespaces, cgroups, and what else the driver needs."""
+def host(settings: Settings) -> Iterator[Finding]:
+    """What of the host weakens machines, or is missing for some."""
+    from transom.drivers import host_facts
+    from transom.drivers.host import Wanted, judge
+    from transom_wire import WIRE_VERSION
+
+    programs = {
+        "bwrap": _which("bwrap"),
+        "nft": _which("nft"),
+        "qemu": settings.qemu,
+        "firecracker": settings.firecracker,
+    }
+    ports = (settings.door_port_low, settings.door_port_high)
+    facts = host_facts.gather(programs, settings.helper_socket, (settings.door_address, *ports))
+    wanted = Wanted(
+        driver=settings.driver,
+        memory_bytes=settings.limits.memory_bytes,
+        machines=settings.sessions_max + settings.pool_max,
+        door_address=settings.door_address,
+        wire_version=WIRE_VERSION,
+    )
+    yield from judge(facts, wanted)
+
+
+def machines(settings: Settings) -> Iterator[Finding]:
+    """Whether this host can run machines, by each driver: what others lack than the one in use is a note."""
+    probes = asyncio.run(_probe_all(settings, Path(__file__).resolve().parents[2]))
+    for name, probe in probes.items():
+        used = name == settings.driver
+        if isinstance(probe, BaseException):
+            words = probe.message if isinstance(probe, TransomError) else "no answer in time"
+            yield Finding(
+                "machines", _or_note(used, Standing.PROBLEM), words, getattr(probe, "mend", ""), name
+            )
+            continue
+        for problem in probe.problems:
+            yield Finding("machines", _or_note(used, Standing.PROBLEM), problem.what, problem.mend, name)
+        for warning in probe.warnings:
+            yield Finding("machines", _or_note(used, Standing.WARNING), warning.what, warning.mend, name)
+        if probe.usable:
+            standing = Standing.OK if used else Standing.NOTE
+            yield Finding(
+                "machines", standing, f"this host can run them{'' if used else ', too'}", group=name
+            )
+
+
+def _or_note(used: bool, standing: Standing) -> Standing:
+    return standing if used else Standing.NOTE
+
+
+async def _probe_all(settings: Settings, source: Path) -> dict[str, Probe | BaseException]:
+    """What each driver says of this host, or why it says nothing; `source` holds the guest's code."""
     from transom.drivers.local import local_driver
     from transom.images.store import ImageStore
 
-    driver = local_driver(settings, ImageStore(settings.images_dir), Path(__file__).resolve().parents[2])
-    probe = asyncio.run(asyncio.wait_for(driver.probe(), PROBE_SECONDS))
-    for problem in probe.problems:
-        yield Finding("machines", Standing.PROBLEM, problem.what, problem.mend)
-    for warning in probe.warnings:
-        yield Finding("machines", Standing.WARNING, warning.what, warning.mend)
-    if probe.usable:
-        yield Finding("machines", Standing.OK, "this host can run them")
+    images = ImageStore(settings.images_dir)
+
+    async def one(name: str) -> Probe:
+        driver = local_driver(settings.model_copy(update={"driver": name}), images, source)
+        return await asyncio.wait_for(driver.probe(), PROBE_SECONDS)
+
+    answers = await asyncio.gather(*map(one, DRIVERS), return_exceptions=True)
+    return dict(zip(DRIVERS, answers, strict=True))
 
 
 def page(settings: Settings) -> Iterator[Finding]:
@@ -166,7 +197,7 @@ def state_folder(settings: Settings) -> Iterator[Finding]:
         yield Finding("state", Standing.OK, f"{settings.state} can be used, {free // 1024} GiB are free")
 
 
-CHECKS: Sequence[Check] = (programs, sandbox, image, page, state_folder, database, vault_key, port)
+CHECKS: Sequence[Check] = (programs, image, page, state_folder, database, vault_key, port, host, machines)
 
 
 def run_checks(settings: Settings, checks: Sequence[Check] = CHECKS) -> Iterator[Finding]:
@@ -203,3 +234,9 @@ def _closed_folder(folder: Path) -> Path | None:
 
 def _sudo() -> str:
     return "" if os.geteuid() == 0 else "sudo "
+
+
+def _which(program: str) -> Path:
+    """Where a program is; administrators' folders are not on everybody's PATH."""
+    found = shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    return Path(found or f"/usr/sbin/{program}")

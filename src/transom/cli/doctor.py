@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
 from transom.cli.failure import printable
@@ -9,24 +11,48 @@ from transom.cli.options import AsJson, State
 from transom.cli.output import show_json
 from transom.cli.serve import read_settings
 
+if TYPE_CHECKING:
+    from transom.model.finding import Finding
+
+
+GROUPS = ("server", "host", "namespace", "qemu", "firecracker")
+"""In this order; those of the server are told at once, the rest waits for the slowest driver."""
+
 
 def doctor(state: State = None, as_json: AsJson = False) -> None:
     """Say what is missing or weak here, and how to mend it; exit code 1 when sessions would not work."""
-    from transom.cli.checks import Finding, Standing, run_checks
+    from transom.cli.checks import run_checks
+    from transom.model.finding import Standing
 
     findings: list[Finding] = []
     for finding in run_checks(read_settings(state=state)):
         findings.append(finding)
-        if not as_json:
-            print(f"{finding.standing:<8} {finding.subject}: {printable(finding.what)}")
-            if finding.mend:
-                print(f"{'':<8} mend: {printable(finding.mend)}")
+        if not as_json and finding.group == GROUPS[0]:
+            show(finding)
+    findings.sort(key=lambda finding: GROUPS.index(finding.group))
+    if not as_json:
+        for finding in findings:
+            if finding.group != GROUPS[0]:
+                show(finding)
     healthy = not any(finding.standing is Standing.PROBLEM for finding in findings)
     if as_json:
         rows = [
-            {"subject": f.subject, "standing": f.standing.value, "what": f.what, "mend": f.mend}
+            {
+                "group": f.group,
+                "subject": f.subject,
+                "standing": f.standing.value,
+                "what": f.what,
+                "mend": f.mend,
+            }
             for f in findings
         ]
         show_json({"healthy": healthy, "findings": rows})
     if not healthy:
         raise typer.Exit(1)
+
+
+def show(finding: Finding) -> None:
+    """One finding for people; its mend on a line of its own."""
+    print(f"{finding.standing:<8} {finding.group:<12}{finding.subject}: {printable(finding.what)}")
+    if finding.mend:
+        print(f"{'':<8} {'':<12}mend: {printable(finding.mend)}")

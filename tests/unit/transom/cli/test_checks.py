@@ -12,10 +12,11 @@ import pytest
 
 from tests.unit.transom.cli.conftest import Run
 from transom.cli import checks
-from transom.cli.checks import Finding, Standing, run_checks
+from transom.cli.checks import run_checks
 from transom.cli.serve import read_settings
-from transom.drivers.namespace.driver import NamespaceDriver
+from transom.drivers import local
 from transom.model.errors import DriverError
+from transom.model.finding import Finding, Standing
 from transom.model.machine import Probe, Problem
 from transom.settings import Settings
 from transom.store.database import Store
@@ -53,15 +54,35 @@ def test_no_image_and_a_broken_one(settings: Settings) -> None:
     assert found[0].mend
 
 
-def test_what_the_driver_says_is_passed_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    async def probe(self: NamespaceDriver) -> Probe:
-        return Probe(False, (Problem("no user namespaces", "sysctl x"),), (Problem("no cpu limit", "y"),))
+def test_what_each_driver_says_is_passed_on(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its problems are the installation's where it is the one in use, and else notes."""
 
-    monkeypatch.setattr(NamespaceDriver, "probe", probe)
-    assert list(checks.sandbox(settings)) == [
-        Finding("machines", Standing.PROBLEM, "no user namespaces", "sysctl x"),
-        Finding("machines", Standing.WARNING, "no cpu limit", "y"),
+    class Standin:
+        def __init__(self, name: str) -> None:
+            self.name = name
+
+        async def probe(self) -> Probe:
+            if self.name == "firecracker":
+                raise DriverError("it is lost", mend="find it")
+            if self.name == "qemu":
+                return Probe(True, (), ())
+            return Probe(False, (Problem("no user namespaces", "sysctl x"),), (Problem("no cpu limit", "y"),))
+
+    monkeypatch.setattr(local, "local_driver", lambda settings, images, source: Standin(settings.driver))
+    assert list(checks.machines(settings)) == [
+        Finding("machines", Standing.PROBLEM, "no user namespaces", "sysctl x", "namespace"),
+        Finding("machines", Standing.WARNING, "no cpu limit", "y", "namespace"),
+        Finding("machines", Standing.NOTE, "this host can run them, too", "", "qemu"),
+        Finding("machines", Standing.NOTE, "it is lost", "find it", "firecracker"),
     ]
+    virtual = list(checks.machines(settings.model_copy(update={"driver": "qemu"})))
+    assert [each.standing for each in virtual] == [Standing.NOTE, Standing.NOTE, Standing.OK, Standing.NOTE]
+
+
+def test_the_host_is_looked_at(settings: Settings) -> None:
+    found = list(checks.host(settings))
+    assert {"kernel", "memory", "control groups", "door", "swap", "kvm"} <= {each.subject for each in found}
+    assert all(each.mend for each in found if each.standing is not Standing.OK)
 
 
 def test_a_page_without_its_dependencies(settings: Settings) -> None:
@@ -172,11 +193,28 @@ def test_the_report(transom: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     report = json.loads(as_json.stdout)
     assert report["healthy"] is False
     assert report["findings"][1] == {
+        "group": "server",
         "subject": "bad",
         "standing": "problem",
         "what": "it is not there",
         "mend": "make it",
     }
+
+
+def test_the_report_is_grouped_and_notes_are_no_illness(
+    transom: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def mixed(settings: Settings) -> Iterator[Finding]:
+        for group in ("qemu", "host", "namespace", "server", "qemu"):
+            yield Finding(f"of {group}", Standing.NOTE, "worth knowing", group=group)
+
+    monkeypatch.setattr(run_checks, "__defaults__", ([mixed],))
+    said = transom("doctor", "--state", str(tmp_path))
+    assert said.exit_code == 0
+    groups = [line.split()[1] for line in said.stdout.splitlines()]
+    assert groups == ["server", "host", "namespace", "qemu", "qemu"]
+    report = json.loads(transom("doctor", "--json", "--state", str(tmp_path)).stdout)
+    assert [each["group"] for each in report["findings"]] == groups
 
 
 def test_settings_come_from_the_environment_and_the_command_line(
