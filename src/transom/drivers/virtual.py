@@ -28,7 +28,7 @@ from transom_wire.exit import NO_ROUTE
 from transom_wire.vm import VmConfig
 
 log = logging.getLogger(__name__)
-KERNEL, ROOTFS = "vmlinux", "rootfs.squashfs"
+KERNEL, INITRAMFS, ROOTFS = "vmlinux", "initramfs.cpio", "rootfs.squashfs"
 SAVE_SECONDS = 600.0
 """To boot a machine for a snapshot and save it: half a minute quiet and emulated."""
 SAVE_SLOT = SLOTS - 1
@@ -66,8 +66,8 @@ class VirtualDriver(KeptDriver):
     """A Driver but for `probe`, and what is one VMM's own."""
 
     flags = DriverFlags(warm=True, snapshot=True, own_kernel=True)
-    helper_keeps = True
-    """Whether something of a machine may be left that only the root helper can remove."""
+    helper_has_remains = False
+    """True: the root helper makes more of a machine than its network, for a controller that is root as well."""
 
     def __init__(
         self,
@@ -81,13 +81,15 @@ class VirtualDriver(KeptDriver):
         self._snapshots = Snapshots(options.state / "snapshots" / self.name)
         self._saving: dict[str, Path] = {}
         self._one_save = asyncio.Lock()
+        self._cold: set[str] = set()
+        """Machines that are booted though there is a snapshot."""
 
     def _accelerator(self, kernel: Path) -> str:
         """kvm or tcg. May block."""
         raise NotImplementedError
 
-    def _snapshot_facts(self, spec: MachineSpec) -> Mapping[str, object]:
-        """What a clone must have in common with the saved machine, besides what every VMM asks. May block."""
+    def _hardware(self, spec: MachineSpec) -> Mapping[str, object]:
+        """What a saved machine must find again as it was, besides what every VMM asks. May block."""
         raise NotImplementedError
 
     async def prepare(self, image: str) -> None:
@@ -161,7 +163,7 @@ class VirtualDriver(KeptDriver):
             save_snapshot=None if made is None else str(made),
         )
         config = replace(config, image_root=str(kernel.parent), helper=str(options.helper), vm=vm)
-        if spec.session is not None or made is not None:
+        if spec.session is not None or made is not None or spec.machine in self._cold:
             return config
         found = self._snapshots.find(self._key(spec))
         if found is None:
@@ -177,7 +179,7 @@ class VirtualDriver(KeptDriver):
             "disk": spec.limits.disk_bytes,
             "cpus": self._options.cpus,
         }
-        return key_of({**facts, **self._snapshot_facts(spec)})
+        return key_of({**facts, **self._hardware(spec)})
 
     def _initramfs(self, digest: str) -> Path:
         cache = self._options.state / "guest"
@@ -185,6 +187,9 @@ class VirtualDriver(KeptDriver):
             return self._images.initramfs_with(digest, self._host.guest_source.absolute(), cache).absolute()
         except (OSError, LookupError, ValueError, TransomError) as error:
             raise _no_image(error) from error
+
+    def _image(self, digest: str) -> Path:
+        return self._part(digest, KERNEL).parent
 
     def _part(self, digest: str, name: str) -> Path:
         try:
@@ -200,8 +205,11 @@ class VirtualDriver(KeptDriver):
     def _helper(self) -> Helper:
         return Helper(str(self._options.helper))
 
+    def _asks_helper(self) -> bool:
+        return self.helper_has_remains or not runs_as_root()
+
     def _elsewhere(self) -> frozenset[str]:
-        if not self.helper_keeps:
+        if not self._asks_helper():
             return frozenset()
         try:
             return frozenset(self._helper.survey(self._tag).machines)
@@ -210,7 +218,7 @@ class VirtualDriver(KeptDriver):
             return frozenset()
 
     def _remove_elsewhere(self, machine: str) -> None:
-        if not self.helper_keeps:
+        if not self._asks_helper():
             return
         try:
             self._helper.remove(machine, self._tag)

@@ -33,7 +33,6 @@ class QemuDriver(VirtualDriver):
     ) -> None:
         super().__init__(host, images, options, current_image)
         self._accelerators = Accelerators(options.program, options.accelerator)
-        self.helper_keeps = not runs_as_root()
 
     async def probe(self) -> Probe:
         """Say whether this host can; with a current image, whether it has all its parts and KVM runs it."""
@@ -69,7 +68,7 @@ class QemuDriver(VirtualDriver):
     def _accelerator(self, kernel: Path) -> str:
         return self._accelerators.choose(kernel)
 
-    def _snapshot_facts(self, spec: MachineSpec) -> Mapping[str, object]:
+    def _hardware(self, spec: MachineSpec) -> Mapping[str, object]:
         accelerator = self._accelerators.choose(self._part(spec.image, KERNEL))
         memory_mib = spec.limits.memory_bytes // MIB
         return {

@@ -37,6 +37,9 @@ class FakeImages:
             raise LookupError("there is no such image")
         return self.folder
 
+    def part(self, digest: str, name: str) -> Path:
+        return self.folder_of(digest) / name
+
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path:
         return cache / "whole.initramfs"
 
