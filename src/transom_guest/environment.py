@@ -10,24 +10,32 @@ from collections.abc import Mapping
 DISPLAY = ":1"
 HOME = "/home/user"
 RUNTIME_DIR = "/run/user/1000"
+LINK = "127.0.0.1:4001"
+LOOPBACK = "127.0.0.1"
 LINK_TOKEN_FILE = "/run/transom/link-token"  # noqa: S105 - a path, not a token
 VNC_SOCKET = "/run/transom/vnc.sock"
 NO_PROXY = "localhost,127.0.0.1,::1"
 
 KEPT = (
     "TRANSOM_LINK",
+    "TRANSOM_ADDRESS",
+    "TRANSOM_EMULATED",
     "TRANSOM_LINK_TOKEN_FILE",
     "TRANSOM_VNC_SOCKET",
     "PYTHONPATH",
     "HOME",
     "XDG_RUNTIME_DIR",
 )
-"""What init may set otherwise than the defaults below; tests do."""
+"""What init may set otherwise than the defaults below; a virtual machine's agent does, and tests do."""
 
 
 def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of a session's desktop; of `inherited` only KEPT survives."""
-    proxy = f"http://127.0.0.1:{forwarder_port}"
+    """The whole environment of a session's desktop; of `inherited` only KEPT survives.
+
+    The forwarder is where the link is: on the machine's loopback, or on a virtual machine's gateway.
+    """
+    link = inherited.get("TRANSOM_LINK") or LINK
+    proxy = f"http://{link.rpartition(':')[0]}:{forwarder_port}"
     found = {
         "SESSION_ID": session,
         "DISPLAY": DISPLAY,
@@ -46,7 +54,9 @@ def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[st
         "https_proxy": proxy,
         "no_proxy": NO_PROXY,
         "NODE_USE_ENV_PROXY": "1",
-        "TRANSOM_LINK": "127.0.0.1:4001",
+        "TRANSOM_LINK": link,
+        # where the stream's ICE agent listens: the one address that the keeper's door reaches
+        "TRANSOM_ADDRESS": LOOPBACK,
         "TRANSOM_LINK_TOKEN_FILE": LINK_TOKEN_FILE,
         "TRANSOM_VNC_SOCKET": VNC_SOCKET,
         "PYTHONPATH": "/opt/transom",

@@ -22,6 +22,10 @@ from transom_wire.link import FROM_GUEST, TO_GUEST, GuestMessage, Hello, Ping, T
 
 DIAL_DEADLINE = 10.0
 """Seconds from dialling to Welcome."""
+REDIAL_EVERY = 0.1
+"""Seconds between dials of a parked machine, whose keeper may be another at any moment."""
+REDIAL_CONNECT = 0.5
+"""Seconds for the connection of such a dial: a keeper that went while it was made never answers."""
 SEND_DEADLINE = 10.0
 """Seconds a message may wait for the keeper to read."""
 PING_EVERY = 10.0
@@ -58,6 +62,18 @@ def read_link_token() -> str:
         raise LinkError("no link token yet") from error
 
 
+def write_link_token(token: str) -> None:
+    """Leave the link token for the other guest processes, readable by this user only. Raises OSError."""
+    path = Path(os.environ.get("TRANSOM_LINK_TOKEN_FILE", DEFAULT_TOKEN_FILE))
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(path.name + ".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(token)
+    fresh.replace(path)
+
+
 class Link:
     """One open link connection. Made by `dial`; pings by itself; `reason` says why it is over."""
 
@@ -74,12 +90,15 @@ class Link:
         self._pinger: asyncio.Task[None] | None = None
 
     @classmethod
-    async def dial(cls, role: str, token: str, *, stream: str | None = None) -> Link:
-        """Connect as `role` and wait for Welcome. Raises LinkError within DIAL_DEADLINE."""
+    async def dial(
+        cls, role: str, token: str, *, stream: str | None = None, connect: float = DIAL_DEADLINE
+    ) -> Link:
+        """Connect as `role`, in `connect` seconds, and wait for Welcome. Raises LinkError within DIAL_DEADLINE."""
         host, port = link_address(os.environ.get("TRANSOM_LINK", ""))
         try:
             async with asyncio.timeout(DIAL_DEADLINE):
-                reader, writer = await asyncio.open_connection(host, port)
+                async with asyncio.timeout(connect):
+                    reader, writer = await asyncio.open_connection(host, port)
                 link = cls(role, reader, writer)
                 try:
                     await link._greet(Hello(version=WIRE_VERSION, role=role, token=token, stream=stream))
@@ -154,6 +173,15 @@ class Link:
             self._pinger.cancel()
         # abort, not close: a keeper that does not read must not hold our buffers
         self.writer.transport.abort() if reason != "closed here" else self.writer.close()
+
+
+async def redial(token: str) -> Link:
+    """Dial as boot until a keeper answers, without a word to the log: none may come for hours."""
+    while True:
+        try:
+            return await Link.dial("boot", token, connect=REDIAL_CONNECT)
+        except LinkError:
+            await asyncio.sleep(REDIAL_EVERY)
 
 
 async def keep_linked(role: str, serve: Callable[[Link], Awaitable[None]]) -> None:

@@ -46,17 +46,19 @@ class Children:
         *,
         quiet: bool,
         noise: Noise = no_noise,
+        stdin: int = asyncio.subprocess.DEVNULL,
     ) -> bool:
         """Start `argv`; False (and `died` is called) when it cannot be.
 
-        `quiet` swallows its output but for the last lines that are no `noise`, which are told with its death.
+        `stdin` is a descriptor. `quiet` swallows its output but for the last lines that are no `noise`,
+        which are told with its death.
         """
         output, writing = await _listen(noise) if quiet else (None, None)
         try:
             process = await asyncio.create_subprocess_exec(
                 *argv,
                 env=dict(env),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=stdin,
                 stdout=sys.stderr if writing is None else writing,
                 stderr=sys.stderr if writing is None else writing,
                 start_new_session=True,

@@ -1,8 +1,11 @@
 """What to start, and what to do when something dies: events in, commands out, no I/O.
 
 The display server is vital: without it the machine is over. Everything else returns alone, sooner or
-later according to how long it lived. Ready is said once, when a browser window has painted under a
+later according to how long it lived. Ready is said once, when the program's window has painted under a
 window manager.
+
+A warm machine says `parked` instead when everything that may run before its claim has settled, and Ready
+after the claim. Programs that are `late` start with the claim; those that `wait` are loaded and told to go on.
 """
 
 from __future__ import annotations
@@ -10,7 +13,28 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from transom_wire.link import Fatal, GuestMessage, Progress, Ready, ServiceState
+from transom_guest.events import (
+    Begin,
+    Broken,
+    Claimed,
+    Command,
+    DesktopUp,
+    Died,
+    DisplayUp,
+    Due,
+    Event,
+    GiveUp,
+    Go,
+    Log,
+    Painted,
+    Relinked,
+    Say,
+    Settled,
+    Start,
+    Started,
+    StartLater,
+)
+from transom_wire.link import Fatal, Progress, Ready, ServiceState
 
 FIRST_DELAY, LAST_DELAY = 0.1, 10.0
 """Seconds before a dead program is started again; doubles with each death in a row."""
@@ -33,86 +57,10 @@ class Program:
     """Its starts and deaths are told to the controller."""
     needed: bool = False
     """Ready cannot come without it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Begin:
-    """The link is up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Started:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Died:
-    """It ended, or could not be started; `how` is for the log."""
-
-    name: str
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """The delay of a StartLater is over."""
-
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class DisplayUp:
-    """The display server answers."""
-
-
-@dataclass(frozen=True, slots=True)
-class DesktopUp:
-    """A window manager manages."""
-
-
-@dataclass(frozen=True, slots=True)
-class Painted:
-    """A browser window shows something; the desktop's size in pixels."""
-
-    width: int
-    height: int
-
-
-Event = Begin | Started | Died | Due | DisplayUp | DesktopUp | Painted
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class StartLater:
-    name: str
-    delay: float
-    """Seconds."""
-
-
-@dataclass(frozen=True, slots=True)
-class Say:
-    """Send this over the link."""
-
-    message: GuestMessage
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class GiveUp:
-    """The machine is over; Fatal has been said."""
-
-    reason: str
-
-
-Command = Start | StartLater | Say | Log | GiveUp
+    late: bool = False
+    """On a warm machine it starts with the claim: it draws random numbers, and the machine may be cloned."""
+    waits: bool = False
+    """On a warm machine it is loaded and waits; it goes on with the claim."""
 
 
 @dataclass(slots=True)
@@ -124,6 +72,9 @@ class _Life:
     """Deaths in a row."""
     since: float | None = None
     """When it last started; None while it does not run."""
+    waits: bool = False
+    """It was last started only to wait, and has not been told to go on."""
+    settled: bool = False
 
 
 @dataclass(slots=True)
@@ -131,8 +82,11 @@ class Supervisor:
     """Holds what has happened; `on` says what to do next. The first program is the display server."""
 
     programs: Sequence[Program]
+    warm: bool = False
+    """It waits for a claim; False from the claim on."""
     lives: dict[str, _Life] = field(default_factory=dict)
-    stages: set[str] = field(default_factory=set)
+    stages: dict[str, None] = field(default_factory=dict)
+    """Reached, in their order."""
     painted: Painted | None = None
     ready: bool = False
     over: bool = False
@@ -147,44 +101,99 @@ class Supervisor:
             case DisplayUp():
                 return self._display_up()
             case DesktopUp():
-                return [*self._stage("desktop"), *self._ready()]
+                return [*self._stage("desktop"), *self._whole()]
             case Painted():
                 self.painted = event
-                return self._ready()
+                return self._whole()
             case Started(name):
                 return self._started(self._program(name), now)
             case Died(name, how):
                 return self._died(self._program(name), how, now)
             case Due(name):
                 return [self._start(self._program(name))]
+            case _:
+                return self._of_claim(event)
+
+    def _of_claim(self, event: Event) -> list[Command]:
+        match event:
+            case Settled(name):
+                self.lives.setdefault(name, _Life()).settled = True
+                return self._whole()
+            case Claimed():
+                return self._claimed(event)
+            case Relinked():
+                return [Say(Progress(stage=stage)) for stage in self.stages]
+            case Broken(reason):
+                return self._give_up(reason)
+        return []
 
     def _program(self, name: str) -> Program:
         return next(program for program in self.programs if program.name == name)
 
     def _start(self, program: Program) -> Command:
-        self.lives.setdefault(program.name, _Life())
-        return Start(program.name)
+        life = self.lives.setdefault(program.name, _Life())
+        life.waits, life.settled = self.warm and program.waits, False
+        return Start(program.name, waits=life.waits)
 
     def _display_up(self) -> list[Command]:
         if "display" in self.stages:
             return []
-        return [*self._stage("display"), *(self._start(program) for program in self.programs[1:])]
+        now = [program for program in self.programs[1:] if not (self.warm and program.late)]
+        return [*self._stage("display"), *(self._start(program) for program in now)]
 
     def _stage(self, name: str) -> list[Command]:
         if name in self.stages:
             return []
-        self.stages.add(name)
+        self.stages[name] = None
         return [Say(Progress(stage=name))]
 
-    def _ready(self) -> list[Command]:
-        if self.ready or self.painted is None or "desktop" not in self.stages:
+    def _whole(self) -> list[Command]:
+        """Ready, or parked, when nothing is missing."""
+        if "desktop" not in self.stages or self.ready:
+            return []
+        if self.warm:
+            return self._stage("parked") if self._settled() else []
+        if self.painted is None:
             return []
         self.ready = True
         return [Say(Ready(width=self.painted.width, height=self.painted.height))]
 
+    def _settled(self) -> bool:
+        early = [program for program in self.programs if program.needed and not program.late]
+        shown = self.painted is not None or [program.name for program in early] == ["desktop"]
+        services = [program.name for program in self.programs if program.service]
+        return shown and all(name in self.lives and self.lives[name].settled for name in services)
+
+    def _claimed(self, claim: Claimed) -> list[Command]:
+        if not self.warm:
+            return []
+        self.warm = False
+        if self.painted is not None:
+            self.painted = Painted(claim.width, claim.height)
+        found: list[Command] = []
+        for program in self.programs:
+            life = self.lives.get(program.name)
+            if life is not None and life.since is not None:
+                found += self._goes_on(program, life)
+        late = [self._start(program) for program in self.programs if program.late]
+        return [*found, *late, *self._stage("claimed"), *self._whole()]
+
     def _started(self, program: Program, now: float) -> list[Command]:
         life = self.lives.setdefault(program.name, _Life())
         life.since = now
+        if not life.waits:
+            return self._runs(program, life)
+        if self.warm:
+            return [Log(f"[SUPERVISOR] {program.name} waits")]
+        return self._goes_on(program, life)
+
+    def _goes_on(self, program: Program, life: _Life) -> list[Command]:
+        if not life.waits:
+            return []
+        life.waits = False
+        return [Go(program.name), *self._runs(program, life)]
+
+    def _runs(self, program: Program, life: _Life) -> list[Command]:
         found: list[Command] = [Log(f"[SUPERVISOR] {program.name} started")]
         if program.service:
             found.append(_service_state(program, "started", life))
@@ -195,7 +204,7 @@ class Supervisor:
     def _died(self, program: Program, how: str, now: float) -> list[Command]:
         life = self.lives.setdefault(program.name, _Life())
         life.row = 1 if life.since is not None and now - life.since >= LIVED else life.row + 1
-        life.since = None
+        life.since, life.settled, life.waits = None, False, False
         found: list[Command] = [Log(f"[SUPERVISOR] {program.name} died: {how}")]
         if program.service:
             found.append(_service_state(program, "died", life))

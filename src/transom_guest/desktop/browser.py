@@ -18,7 +18,10 @@ from transom_guest.desktop.urls import BLANK, UrlRefused, checked_url
 
 BINARY = "/usr/lib/chromium/chromium"
 OPEN_DEADLINE = 20.0
-"""Seconds for a second Chromium to hand a URL to the first."""
+"""Seconds for Chromium to take a URL."""
+ACCEPTED = b"ACK"
+"""Chromium's word, on its profile's socket, that it does what a second one was started for
+(chrome/browser/process_singleton_posix.cc). To start that second one takes a fifth of a second, to ask none."""
 SOCKET_DEADLINE = 10.0
 """Seconds for a restarting Chromium to take URLs again."""
 
@@ -41,10 +44,16 @@ FLAGS = (
 """No GPU, no calls home, no questions. Measured: notes in docs/measurements.md."""
 
 
-def command(url: str, width: int, height: int, *, again: bool) -> list[str]:
+EMULATED = ("--single-process", "--no-sandbox", "--js-flags=--jitless")
+"""Where every instruction is emulated, code that is compiled to be run once costs minutes. The machine, and
+not Chromium's sandbox, is then what stands around a page; emulation is for tests."""
+
+
+def command(url: str, width: int, height: int, *, again: bool, emulated: bool = False) -> list[str]:
     """Chromium's argv for a machine's one browser; `again` after a death: its tabs come back, no bubble."""
     size = [f"--window-size={width},{height}", "--window-position=0,0"]
-    return [BINARY, *FLAGS, *size, "--restore-last-session" if again else start_page(url)]
+    extra = EMULATED if emulated else ()
+    return [BINARY, *FLAGS, *extra, *size, "--restore-last-session" if again else start_page(url)]
 
 
 def start_page(url: str) -> str:
@@ -97,26 +106,23 @@ def _forget_crash(preferences: Path) -> None:
 async def open_url(url: str, environment: Mapping[str, str]) -> None:
     """Open `url` in a new tab of the running Chromium. Raises UrlRefused, TimeoutError, OSError."""
     url = checked_url(url)
-    await _accepting(profile(environment))
-    process = await asyncio.create_subprocess_exec(
-        BINARY,
-        *FLAGS,
-        url,
-        env=dict(environment),
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    folder = profile(environment)
+    await _accepting(folder)
+    async with asyncio.timeout(OPEN_DEADLINE):
+        answer = await _tell(folder / "SingletonSocket", [BINARY, url])
+    if answer != ACCEPTED:
+        raise OSError(f"the browser did not take the URL: {answer[:20]!r}")
+
+
+async def _tell(path: Path, argv: list[str]) -> bytes:
+    """Say to the Chromium at `path` what a second Chromium with `argv` would; return its answer."""
+    reader, writer = await asyncio.open_unix_connection(path)
     try:
-        async with asyncio.timeout(OPEN_DEADLINE):
-            code = await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()
-        raise
-    if code:
-        raise OSError(f"the browser did not take the URL (exit {code})")
+        writer.write("\0".join(["START", "/", *argv]).encode())
+        writer.write_eof()
+        return await reader.read(64)
+    finally:
+        writer.close()
 
 
 async def _accepting(folder: Path) -> None:

@@ -1,21 +1,28 @@
-"""Has a browser window really painted? `python3 -m transom_guest.desktop.painted` waits and says so.
+"""Has the program's window really painted? `python3 -m transom_guest.desktop.painted PROGRAM` waits and says so.
 
 Prints `desktop` once a window manager manages, then `painted WIDTH HEIGHT` (the desktop's pixels) once
-a browser window is mapped, viewable and not of one colour, and ends. A process of its own: X calls block.
+a window of the program is mapped, viewable and not of one colour, and ends. A process of its own: X calls
+block. While no such window is there it sleeps until the X server tells of a new one: a warm machine may wait
+for hours.
 """
 
 from __future__ import annotations
 
+import select
 import sys
-import time
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 LOOK_EVERY = 0.02
-"""Seconds between looks; each is a handful of round trips to a local server."""
-BROWSER_CLASS = "chromium"
+"""Seconds between looks at a window that has not painted; each is a handful of round trips to a local server."""
+LOOK_ANYWAY = 5.0
+"""Seconds after which it looks though nothing was told."""
+CLASSES = {"browser": "chromium", "terminal": "xterm"}
+"""Program -> what the class of its windows holds."""
 SMALLEST_SIDE = 64
 """Pixels; what is smaller is a helper window."""
+FIRST_LINE = 12
+"""Pixels from the top to the middle of a terminal's first line of text."""
 COLOURS = 3
 """A window with fewer colours than this along its sample lines shows nothing yet."""
 
@@ -38,6 +45,8 @@ def has_painted(window: Pixels) -> bool:
         window.row(window.height // 20),
         window.row(window.height // 2),
         window.column(window.width // 2),
+        # a terminal's first line, and all that a new one shows, is up here
+        window.row(min(FIRST_LINE, window.height - 1)),
     ]
     return len(colours(lines)) >= COLOURS
 
@@ -63,40 +72,78 @@ class _Window:
         return data
 
 
-def browser_windows(root: Any, viewable: int) -> Iterator[_Window]:
-    """Viewable windows of the browser's class, under the root or under a window manager's frame."""
+def windows(root: Any, of_class: str) -> Iterator[Any]:
+    """Windows of a class, under the root or under a window manager's frame."""
     for top in root.query_tree().children:
         for window in (top, *top.query_tree().children):
             name = window.get_wm_class()
-            if name is None or BROWSER_CLASS not in name[1].lower():
-                continue
-            if window.get_attributes().map_state == viewable:
+            if name is not None and of_class in name[1].lower():
+                yield window
+
+
+class Watch:
+    """Looks at one display for one program."""
+
+    def __init__(self, program: str) -> None:
+        """Connect. Raises the X client's errors."""
+        from Xlib import X, display, error
+
+        self._x, self._gone = X, error.XError
+        self._server = display.Display()
+        self._root = self._server.screen().root
+        self._root.change_attributes(event_mask=X.SubstructureNotifyMask | X.PropertyChangeMask)
+        self._managed = self._server.intern_atom("_NET_SUPPORTING_WM_CHECK")
+        self._class = CLASSES[program]
+
+    def managed(self) -> bool:
+        """Whether a window manager manages."""
+        return self._root.get_full_property(self._managed, self._x.AnyPropertyType) is not None
+
+    def look(self) -> tuple[bool, bool]:
+        """Whether a window of the program is there, and whether one has painted."""
+        there = False
+        try:
+            for window in windows(self._root, self._class):
+                there = True
+                if window.get_attributes().map_state != self._x.IsViewable:
+                    continue
                 size = window.get_geometry()
-                yield _Window(window, size.width, size.height)
+                if has_painted(_Window(window, size.width, size.height)):
+                    return True, True
+        except self._gone:  # a window went away between two calls
+            return there, False
+        return there, False
+
+    def size(self) -> tuple[int, int]:
+        """Of the desktop, in pixels."""
+        found = self._root.get_geometry()
+        return found.width, found.height
+
+    def sleep(self, seconds: float) -> None:
+        """Until something changes, `seconds` at most."""
+        if not self._server.pending_events():
+            select.select([self._server.fileno()], [], [], seconds)
+        while self._server.pending_events():
+            self._server.next_event()
 
 
-def main() -> None:
-    """Look until both are seen; ends with status 1 when the display goes away."""
-    from Xlib import X, display, error
+def main(program: str) -> int:
+    """Look until both are seen; returns 1 when the display goes away."""
+    from Xlib.error import ConnectionClosedError, DisplayError
 
     try:
-        server = display.Display()
-        root = server.screen().root
-        managed = server.intern_atom("_NET_SUPPORTING_WM_CHECK")
+        watch = Watch(program)
         desktop = painted = False
-        while not (desktop and painted):
-            if not desktop and root.get_full_property(managed, X.AnyPropertyType):
-                desktop = _say("desktop")
-            try:
-                seen = not painted and any(map(has_painted, browser_windows(root, X.IsViewable)))
-            except error.XError:  # a window went away between two calls
-                seen = False
-            if seen:
-                size = root.get_geometry()
-                painted = _say(f"painted {size.width} {size.height}")
-            time.sleep(LOOK_EVERY)
-    except (error.DisplayError, error.ConnectionClosedError, OSError):
-        sys.exit(1)
+        while True:
+            desktop = desktop or (watch.managed() and _say("desktop"))
+            there, painted = watch.look()
+            if painted and desktop:
+                width, height = watch.size()
+                _say(f"painted {width} {height}")
+                return 0
+            watch.sleep(LOOK_EVERY if there else LOOK_ANYWAY)
+    except (DisplayError, ConnectionClosedError, OSError):
+        return 1
 
 
 def _say(line: str) -> bool:
@@ -106,4 +153,4 @@ def _say(line: str) -> bool:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(sys.argv[1]))

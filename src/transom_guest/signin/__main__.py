@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 from pathlib import Path
 
+from transom_guest import standby
 from transom_guest.desktop.browser import open_url
 from transom_guest.link import DEFAULT_TOKEN_FILE, Link, keep_linked
 from transom_guest.signin.agent import Agent
@@ -28,4 +30,5 @@ async def main() -> None:
 
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="[SIGNIN] %(message)s")
+    standby.wait(sys.argv)
     asyncio.run(main())

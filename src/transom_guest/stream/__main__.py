@@ -7,21 +7,23 @@ import contextlib
 import logging
 import sys
 
+from transom_guest import standby
 from transom_guest.link import Link, keep_linked
 from transom_guest.stream.resize import Resizer, set_desktop_size
 from transom_guest.stream.server import StreamServer
-from transom_guest.stream.warm import warm_up
+from transom_guest.stream.warm import load, warm_up
 
 SWITCH_INTERVAL = 0.0005
 """Seconds a thread may hold the interpreter while another waits: GStreamer's call back while the loop runs."""
 
 
-async def main() -> None:
+async def main(arguments: list[str]) -> None:
     """Serve until something native breaks."""
     server = StreamServer(Resizer(set_desktop_size))
     await warm_up()
 
     async def serve(link: Link) -> None:
+        standby.settled(arguments)
         server.report()
         sending = asyncio.create_task(_send(server, link), name="send")
         try:
@@ -47,4 +49,7 @@ async def _send(server: StreamServer, link: Link) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    asyncio.run(main())
+    if standby.WAIT in sys.argv:
+        load()
+    standby.wait(sys.argv)
+    asyncio.run(main(sys.argv))

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
+from transom_guest.environment import LOOPBACK
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import (
     Gst,
@@ -29,8 +31,6 @@ from transom_guest.stream.gst import (
 from transom_guest.stream.offer import H264, TWCC, with_profile
 
 MTU = 1200
-AGENT_ADDRESS = "127.0.0.1"
-"""libnice ignores loopback unless told; the door's inner sockets are there."""
 ANSWER_DEADLINE = 5.0
 """Seconds from the offer to an answer with its candidates."""
 MAX_QUEUED_UNITS = 30
@@ -183,7 +183,8 @@ class Peer:
         # without it libnice waits 200 ms for a UPnP gateway
         agent.set_property("upnp", False)
         agent.set_property("ice-tcp", False)
-        ice.emit("add-local-ip-address", AGENT_ADDRESS)
+        # the one address that the door's inner sockets reach; libnice ignores a loopback unless told
+        ice.emit("add-local-ip-address", os.environ.get("TRANSOM_ADDRESS") or LOOPBACK)
         self._kept += [ice, agent]
 
     def _listen(self) -> None:

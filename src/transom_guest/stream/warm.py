@@ -1,7 +1,8 @@
-"""One negotiation with nobody at start: the first viewer then connects as fast as the later ones."""
+"""What a first viewer would otherwise wait for: a negotiation with nobody, or at least all code loaded."""
 
 from __future__ import annotations
 
+from transom_guest.stream.gst import Gst
 from transom_guest.stream.offer import read_offer
 from transom_guest.stream.peer import Peer
 
@@ -27,6 +28,32 @@ class _Nobody:
     def peer_open(self, peer: Peer) -> None: ...
     def peer_message(self, peer: Peer, text: str | None) -> None: ...
     def peer_key_wanted(self, peer: Peer) -> None: ...
+
+
+FACTORIES = (
+    *(
+        "appsrc",
+        "appsink",
+        "capsfilter",
+        "videoconvert",
+        "x264enc",
+        "h264parse",
+        "rtph264pay",
+        "queue",
+        "tee",
+    ),
+    *("webrtcbin", "nicesrc", "nicesink", "dtlsenc", "dtlsdec", "dtlssrtpenc", "dtlssrtpdec"),
+    *("srtpenc", "srtpdec", "sctpenc", "sctpdec", "rtpbin", "rtpfunnel", "funnel", "clocksync", "fakesink"),
+)
+"""What a pipeline of this server is made of, as far as the image has it."""
+
+
+def load() -> None:
+    """Load the plugins, and make nothing of them: what draws random numbers does so when it is made."""
+    for name in FACTORIES:
+        factory = Gst.ElementFactory.find(name)
+        if factory is not None:
+            factory.load()
 
 
 async def warm_up() -> None:

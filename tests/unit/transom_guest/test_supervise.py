@@ -3,12 +3,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.supervise import (
-    FIRST_DELAY,
-    LAST_DELAY,
-    LIVED,
-    PATIENCE,
+from transom_guest.events import (
     Begin,
+    Broken,
+    Claimed,
     Command,
     DesktopUp,
     Died,
@@ -16,15 +14,17 @@ from transom_guest.supervise import (
     Due,
     Event,
     GiveUp,
+    Go,
     Log,
     Painted,
-    Program,
+    Relinked,
     Say,
+    Settled,
     Start,
     Started,
     StartLater,
-    Supervisor,
 )
+from transom_guest.supervise import FIRST_DELAY, LAST_DELAY, LIVED, PATIENCE, Program, Supervisor
 from transom_wire.link import Fatal, Progress, Ready, ServiceState
 
 PROGRAMS = (
@@ -32,6 +32,19 @@ PROGRAMS = (
     Program("browser", needed=True),
     Program("desktop", needed=True),
     Program("webrtc", service=True),
+)
+CLONED = (
+    Program("display", vital=True),
+    Program("browser", needed=True, late=True),
+    Program("desktop", needed=True),
+    Program("webrtc", service=True, waits=True),
+)
+KEPT = (
+    Program("display", vital=True),
+    Program("browser", needed=True),
+    Program("desktop", needed=True),
+    Program("webrtc", service=True),
+    Program("signin", service=True, waits=True),
 )
 NAMES = [program.name for program in PROGRAMS]
 
@@ -129,6 +142,89 @@ def test_a_long_reason_fits_the_wire() -> None:
     assert len(fatal.reason) == 500
 
 
+def stages(commands: list[Command]) -> list[str]:
+    return [message.stage for message in said(commands) if isinstance(message, Progress)]
+
+
+def test_a_machine_that_may_be_cloned_parks_without_its_program() -> None:
+    boot = Supervisor(CLONED, warm=True)
+    boot.on(Begin(), 0)
+    commands = boot.on(DisplayUp(), 0.1)
+    assert commands[1:] == [Start("desktop"), Start("webrtc", waits=True)]
+    assert boot.on(Started("webrtc"), 0.2) == [Log("[SUPERVISOR] webrtc waits")]
+    assert stages(boot.on(DesktopUp(), 0.3)) == ["desktop"]
+    assert stages(boot.on(Settled("webrtc"), 0.4)) == ["parked"]
+    commands = boot.on(Claimed(800, 600), 9)
+    assert commands == [
+        Go("webrtc"),
+        Log("[SUPERVISOR] webrtc started"),
+        Say(ServiceState(service="webrtc", state="started", restarts=0)),
+        Start("browser"),
+        Say(Progress(stage="claimed")),
+    ]
+    assert stages(boot.on(Started("browser"), 9)) == ["browser"]
+    assert said(boot.on(Painted(800, 600), 10)) == [Ready(width=800, height=600)]
+
+
+def test_a_machine_that_is_used_once_parks_with_a_painted_program_and_is_ready_at_its_claim() -> None:
+    boot = Supervisor(KEPT, warm=True)
+    for event in (Begin(), DisplayUp(), *(Started(program.name) for program in KEPT), DesktopUp()):
+        boot.on(event, 0)
+    boot.on(Settled("webrtc"), 1)
+    assert said(boot.on(Settled("signin"), 1)) == []
+    assert stages(boot.on(Painted(1280, 720), 2)) == ["parked"]
+    commands = boot.on(Claimed(800, 600), 3)
+    assert Go("signin") in commands and Go("webrtc") not in commands
+    assert said(commands)[-2:] == [Progress(stage="claimed"), Ready(width=800, height=600)]
+
+
+def test_a_service_that_dies_is_no_longer_settled() -> None:
+    boot = Supervisor(CLONED, warm=True)
+    for event in (Begin(), DisplayUp(), Started("webrtc"), Settled("webrtc"), Died("webrtc", "x")):
+        boot.on(event, 0)
+    assert stages(boot.on(DesktopUp(), 1)) == ["desktop"]
+    boot.on(Due("webrtc"), 2)
+    boot.on(Started("webrtc"), 2)
+    assert stages(boot.on(Settled("webrtc"), 3)) == ["parked"]
+
+
+def test_a_service_may_settle_before_its_start_is_known() -> None:
+    boot = Supervisor(CLONED, warm=True)
+    for event in (Begin(), DisplayUp(), Settled("webrtc"), Started("webrtc")):
+        boot.on(event, 0)
+    assert "parked" in stages(boot.on(DesktopUp(), 1))
+
+
+def test_a_claim_that_overtakes_a_start_still_tells_it_to_go_on() -> None:
+    boot = Supervisor(CLONED, warm=True)
+    boot.on(Begin(), 0)
+    boot.on(DisplayUp(), 0)
+    assert Go("webrtc") not in boot.on(Claimed(800, 600), 1)
+    assert boot.on(Started("webrtc"), 1)[0] == Go("webrtc")
+    boot.on(Died("webrtc", "x"), 2)
+    assert boot.on(Due("webrtc"), 3) == [Start("webrtc")]
+    assert Go("webrtc") not in boot.on(Started("webrtc"), 3)
+
+
+def test_a_second_claim_does_nothing() -> None:
+    boot = Supervisor(CLONED, warm=True)
+    boot.on(Begin(), 0)
+    boot.on(Claimed(800, 600), 1)
+    assert boot.on(Claimed(640, 480), 2) == []
+    assert supervisor().on(Claimed(640, 480), 2) == []
+
+
+def test_another_keeper_hears_all_stages_in_their_order() -> None:
+    boot = Supervisor(CLONED, warm=True)
+    for event in (Begin(), DisplayUp(), Started("webrtc"), Settled("webrtc"), DesktopUp()):
+        boot.on(event, 0)
+    assert stages(boot.on(Relinked(), 100)) == ["display", "desktop", "parked"]
+
+
+def test_a_broken_machine_is_given_up() -> None:
+    assert supervisor().on(Broken("no seed"), 0) == [Say(Fatal(reason="no seed")), GiveUp("no seed")]
+
+
 names = st.sampled_from(NAMES)
 events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Begin),
@@ -138,12 +234,15 @@ events: st.SearchStrategy[Event] = st.one_of(
     st.builds(Started, names),
     st.builds(Died, names, st.text(max_size=20)),
     st.builds(Due, names),
+    st.builds(Settled, names),
+    st.builds(Claimed, st.integers(64, 7680), st.integers(64, 7680)),
+    st.builds(Broken, st.text(max_size=20)),
 )
 
 
-@given(st.lists(st.tuples(events, st.floats(0, 100)), max_size=60))
-def test_whatever_happens(trace: list[tuple[Event, float]]) -> None:
-    boot, now, all_said = supervisor(), 0.0, []
+@given(st.lists(st.tuples(events, st.floats(0, 100)), max_size=60), st.booleans())
+def test_whatever_happens(trace: list[tuple[Event, float]], warm: bool) -> None:
+    boot, now, all_said = Supervisor(CLONED if warm else PROGRAMS, warm=warm), 0.0, []
     over = False
     for event, passed in trace:
         now += passed
@@ -158,8 +257,10 @@ def test_whatever_happens(trace: list[tuple[Event, float]]) -> None:
             assert sum(isinstance(command, StartLater) for command in commands) <= 1
     for kind in (Ready, Fatal):
         assert sum(isinstance(message, kind) for message in all_said) <= 1
-    stages = [message.stage for message in all_said if isinstance(message, Progress)]
-    assert len(stages) == len(set(stages))
+    reached = [message.stage for message in all_said if isinstance(message, Progress)]
+    assert len(reached) == len(set(reached))
+    if warm and any(isinstance(message, Ready) for message in all_said):
+        assert "claimed" in reached
     assert over == any(isinstance(message, Fatal) for message in all_said)
 
 
@@ -180,7 +281,7 @@ def test_a_faithful_world_never_runs_a_program_twice(data: st.DataObject) -> Non
         now += data.draw(st.floats(0, 40))
         for command in boot.on(event, now):
             match command:
-                case Start(name):
+                case Start(name, _):
                     assert name not in running
                     running.add(name)
                     pending.append(Started(name))

@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import subprocess
+import tempfile
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -86,45 +88,79 @@ def test_a_stray_browser_that_holds_the_profile_is_ended(
         assert stray.wait(10) == -9
 
 
+class Chromium:
+    """What listens on a running Chromium's profile."""
+
+    def __init__(self, home: Path) -> None:
+        self.home, self.answer = home, b"ACK"
+        self.socket = home / ".config" / "chromium" / "SingletonSocket"
+        self.heard: list[list[str]] = []
+
+    async def start(self) -> asyncio.Server:
+        self.socket.parent.mkdir(parents=True)
+        return await asyncio.start_unix_server(self._serve, self.socket)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.heard.append((await reader.read()).decode().split("\0"))
+        writer.write(self.answer)
+        writer.close()
+
+
 @pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / ".config" / "chromium"
-    folder.mkdir(parents=True)
-    (folder / "SingletonSocket").touch()
-    binary = tmp_path / "chromium-binary"
-    binary.write_text(
-        f'#!/bin/sh\nfor last; do :; done\necho "$last" >> {tmp_path}/opened\nexit ${{CODE:-0}}\n'
-    )
-    binary.chmod(0o755)
-    monkeypatch.setattr(browser, "BINARY", str(binary))
-    return tmp_path
+async def chromium() -> AsyncIterator[Chromium]:
+    with tempfile.TemporaryDirectory() as home:
+        found = Chromium(Path(home))
+        server = await found.start()
+        yield found
+        server.close()
 
 
-async def test_open_url_hands_the_url_over(home: Path) -> None:
-    await browser.open_url("https://a.example/x", {"HOME": str(home)})
-    assert (home / "opened").read_text() == "https://a.example/x\n"
+async def test_open_url_hands_the_url_over(chromium: Chromium) -> None:
+    await browser.open_url("https://a.example/x", {"HOME": str(chromium.home)})
+    assert chromium.heard == [["START", "/", browser.BINARY, "https://a.example/x"]]
 
 
-async def test_open_url_refuses_before_it_runs_anything(home: Path) -> None:
+async def test_open_url_refuses_before_it_says_anything(chromium: Chromium) -> None:
     with pytest.raises(UrlRefused):
-        await browser.open_url("file:///etc/passwd", {"HOME": str(home)})
-    assert not (home / "opened").exists()
+        await browser.open_url("file:///etc/passwd", {"HOME": str(chromium.home)})
+    assert chromium.heard == []
 
 
-async def test_a_browser_that_does_not_take_the_url(home: Path) -> None:
-    with pytest.raises(OSError, match="exit 7"):
-        await browser.open_url("https://a.example/", {"HOME": str(home), "CODE": "7"})
+@pytest.mark.parametrize("answer", [b"SHUTDOWN", b"", b"x" * 1000])
+async def test_a_browser_that_does_not_take_the_url(chromium: Chromium, answer: bytes) -> None:
+    chromium.answer = answer
+    with pytest.raises(OSError, match="did not take"):
+        await browser.open_url("https://a.example/", {"HOME": str(chromium.home)})
 
 
-async def test_open_url_waits_for_a_restarting_browser(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    socket = home / ".config" / "chromium" / "SingletonSocket"
-    socket.unlink()
-    task = asyncio.create_task(browser.open_url("https://a.example/", {"HOME": str(home)}))
-    await asyncio.sleep(0)
-    assert not task.done()
-    socket.touch()
-    await task
-    monkeypatch.setattr(browser, "SOCKET_DEADLINE", 0.05)
-    socket.unlink()
+async def test_a_browser_that_says_nothing(chromium: Chromium, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def silent(*_: object) -> bytes:
+        await asyncio.sleep(600)
+        return b""
+
+    monkeypatch.setattr(browser, "_tell", silent)
+    monkeypatch.setattr(browser, "OPEN_DEADLINE", 0.02)
     with pytest.raises(TimeoutError):
-        await browser.open_url("https://a.example/", {"HOME": str(home)})
+        await browser.open_url("https://a.example/", {"HOME": str(chromium.home)})
+
+
+async def test_open_url_waits_for_a_restarting_browser(monkeypatch: pytest.MonkeyPatch) -> None:
+    with tempfile.TemporaryDirectory() as home:
+        found = Chromium(Path(home))
+        task = asyncio.create_task(browser.open_url("https://a.example/", {"HOME": home}))
+        await asyncio.sleep(0)
+        assert not task.done()
+        server = await found.start()
+        await task
+        server.close()
+        found.socket.unlink(missing_ok=True)
+        monkeypatch.setattr(browser, "SOCKET_DEADLINE", 0.05)
+        with pytest.raises(TimeoutError):
+            await browser.open_url("https://a.example/", {"HOME": home})
+
+
+def test_emulated_it_does_without_compiler_and_processes() -> None:
+    plain = browser.command("about:blank", 800, 600, again=False)
+    emulated = browser.command("about:blank", 800, 600, again=False, emulated=True)
+    assert set(emulated) - set(plain) == set(browser.EMULATED)
+    assert "--no-sandbox" not in plain

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.desktop.painted import browser_windows, colours, has_painted
+from transom_guest.desktop.painted import FIRST_LINE, colours, has_painted, windows
 
 WHITE, GREY, BLUE = b"\xff\xff\xff\x00", b"\x80\x80\x80\x00", b"\xff\x00\x00\x00"
 VIEWABLE = 2
@@ -77,8 +77,8 @@ class Window:
 BROWSER = ("chromium", "Chromium")
 
 
-def found(*windows: Window) -> int:
-    return len(list(browser_windows(Window(None, *windows), VIEWABLE)))
+def found(*tops: Window, of_class: str = "chromium") -> int:
+    return len(list(windows(Window(None, *tops), of_class)))
 
 
 def test_windows_are_found_bare_and_under_a_frame() -> None:
@@ -86,5 +86,12 @@ def test_windows_are_found_bare_and_under_a_frame() -> None:
     assert found(Window(None, Window(BROWSER))) == 1
 
 
-def test_other_and_hidden_windows_are_not() -> None:
-    assert found(Window(None), Window(("xterm", "XTerm")), Window(BROWSER, viewable=False)) == 0
+def test_windows_of_others_are_not() -> None:
+    assert found(Window(None), Window(("xterm", "XTerm"))) == 0
+    assert found(Window(("xterm", "XTerm")), of_class="xterm") == 1
+
+
+def test_a_terminals_first_line_is_looked_at() -> None:
+    picture = Picture(WHITE * 600)
+    assert not has_painted(picture)
+    assert ("row", FIRST_LINE) in picture.asked
