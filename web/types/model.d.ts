@@ -208,7 +208,51 @@ export type LadderCommand =
 export type SignalEvent =
   | { type: "session"; session: Session }
   | { type: "answer"; epoch: number; sdp: string }
+  | { type: "exit"; exit: OwnExit }
   | { type: "refused"; epoch: number; code: string; message: string }
   | { type: "reachable"; up: boolean }
   | { type: "missing" }
   | { type: "signed-out" };
+
+/** A user's own way out. The sums come by asking, not by events. */
+export interface OwnExit {
+  kind: "upstream" | "direct" | "none";
+  exit: string | null;
+  address: string | null;
+  address_at: number | null;
+  state: "healthy" | "suspect" | "quarantined" | "dead" | null;
+  shared: boolean;
+  asked: boolean;
+  word: string;
+  bytes_up?: number;
+  bytes_down?: number;
+}
+
+export interface Exit {
+  id: string;
+  label: string;
+  scheme: string;
+  host: string;
+  port: number;
+  username: string | null;
+  region: string;
+  tags: string[];
+  draining: boolean;
+  state: "healthy" | "suspect" | "quarantined" | "dead";
+  score: number;
+  latency_ms: number | null;
+  why: string;
+  address: string | null;
+  bytes_up: number;
+  bytes_down: number;
+  users: string[];
+}
+
+export interface Alert {
+  number: number;
+  at: number;
+  kind: string;
+  level: "info" | "warning" | "critical";
+  text: string;
+  acknowledged_at: number | null;
+}

@@ -46,6 +46,12 @@ NO_POOL = {
 }
 
 
+OWN_EXIT = {
+    **{"kind": "upstream", "exit": "ext_a", "address": "203.0.113.7", "address_at": 1, "state": "healthy"},
+    **{"shared": False, "asked": False, "word": "", "bytes_up": 1200, "bytes_down": 3_400_000},
+}
+
+
 class Policy:
     """Adds the content policy to each answer, so that a page that breaks it fails here too."""
 
@@ -82,6 +88,9 @@ class FakeController:
         self.sockets = 0
         self.credentials: list[dict[str, Any]] = []
         self.machines: dict[str, Any] = {"pool": NO_POOL, "funnel": [], "machines": []}
+        self.exit: dict[str, Any] = dict(OWN_EXIT)
+        self.exits: list[dict[str, Any]] = []
+        self.alerts: list[dict[str, Any]] = []
         self._vnc_socket = vnc_socket
         self._answers: dict[tuple[str, int], asyncio.Task[str]] = {}
         self._watchers: set[asyncio.Queue[dict[str, Any]]] = set()
@@ -133,6 +142,14 @@ class FakeController:
             message = {"type": "session", "session": dict(self.session)}
             self._loop.call_soon_threadsafe(watcher.put_nowait, message)
 
+    def leaves(self, **changes: Any) -> None:
+        """The user's way out changes, and every page of a session is told."""
+        self.exit = {**self.exit, **changes}
+        own = {name: value for name, value in self.exit.items() if not name.startswith("bytes_")}
+        for watcher in list(self._watchers):
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(watcher.put_nowait, {"type": "exit", "exit": own})
+
     def ready(self) -> None:
         """The machine is up."""
         self.change(state="ready", timeline={stage: 150 * (n + 1) for n, stage in enumerate(STAGES)})
@@ -158,6 +175,15 @@ class FakeController:
             Route("/api/users/{id}/key", self._post_key, methods=["POST"]),
             Route("/api/machines", self._json(lambda: self.machines)),
             Route("/api/machines/{id}/log", self._json(lambda: {"log": "keeper: <b>no display</b>"})),
+            Route("/api/exit", self._json(lambda: self.exit)),
+            Route("/api/exit/move", self._move_exit, methods=["POST"]),
+            Route("/api/exit/{verb}", self._nothing, methods=["POST"]),
+            Route("/api/exits", self._post_exits, methods=["POST"]),
+            Route("/api/exits", self._json(lambda: self.exits)),
+            Route("/api/exits/{id}/{verb}", self._nothing, methods=["POST"]),
+            Route("/api/exits/{id}", self._nothing, methods=["DELETE"]),
+            Route("/api/alerts", self._json(lambda: self.alerts)),
+            Route("/api/alerts/{number}/acknowledge", self._acknowledge, methods=["POST"]),
             Route("/api/sessions", self._create, methods=["POST"]),
             Route("/api/sessions", self._json(lambda: [self.session] if self.known else [])),
             Route("/api/sessions/{id}", self._end, methods=["DELETE"]),
@@ -214,6 +240,23 @@ class FakeController:
     async def _forget(self, request: Request) -> Response:
         self.credentials = [c for c in self.credentials if c["provider"] != request.path_params["provider"]]
         return JSONResponse({"deleted": 1})
+
+    async def _move_exit(self, request: Request) -> Response:
+        self.exit = {
+            **self.exit,
+            "address": "203.0.113.8",
+            "asked": False,
+            "word": "You have another exit now.",
+        }
+        return JSONResponse(self.exit)
+
+    async def _post_exits(self, request: Request) -> Response:
+        self.calls.append((await request.json())["lines"])
+        return JSONResponse({"added": 2, "known": 0}, status_code=201)
+
+    async def _acknowledge(self, request: Request) -> Response:
+        self.alerts = [{**alert, "acknowledged_at": 5} for alert in self.alerts]
+        return Response(status_code=204)
 
     async def _post_token(self, request: Request) -> Response:
         label = (await request.json())["label"]

@@ -1,6 +1,8 @@
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
 import { byId, make, setText } from "./elements.js";
 import { about, isOver, moment, shortId } from "./format.js";
+import { ExitLine } from "./exit.js";
+import { startExits } from "./exits.js";
 import { startMachines } from "./machines.js";
 import { randomName } from "./names.js";
 import { roomOfSession } from "./room.js";
@@ -9,6 +11,7 @@ import { startSettings } from "./settings.js";
 /** @import { Credential, Me, Provider, Session } from "../../types/model" */
 
 const REFRESH_MS = 3000;
+const exitLine = new ExitLine(complain);
 
 /** @type {Provider[]} */
 let providers = [];
@@ -152,7 +155,7 @@ function update(list, rows, none) {
 async function refresh() {
   try {
     const before = JSON.stringify(credentials);
-    await Promise.all([showSessions(), showCredentials()]);
+    await Promise.all([showSessions(), showCredentials(), exitLine.refresh()]);
     if (before !== JSON.stringify(credentials)) showCards();
   } catch (error) {
     if (/** @type {ApiError} */ (error).status) complain(error);
@@ -168,6 +171,7 @@ async function begin() {
     await refresh();
     await startSettings(me, complain);
     startMachines(me, complain);
+    startExits(me, complain);
   } catch (error) {
     complain(error);
   }

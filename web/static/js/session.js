@@ -1,5 +1,6 @@
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
 import { byId, copyFrom, make, setText } from "./elements.js";
+import { ExitLine } from "./exit.js";
 import { about, endingOf, isOver, statsLine } from "./format.js";
 import { showProgress } from "./progress.js";
 import { showSignin } from "./signin.js";
@@ -9,6 +10,8 @@ import { Viewer } from "./viewer.js";
 /** @import { Provider, Rung, Session } from "../../types/model" */
 
 const STATS_MS = 1000;
+/** The events tell what changes; the sums of bytes, and pages without a socket, ask. */
+const EXIT_MS = 10_000;
 
 const id = location.pathname.split("/").at(-1) ?? "";
 const stage = byId("stage");
@@ -23,7 +26,11 @@ const providers = new Map();
 let signedOut = false;
 let missing = false;
 
-const viewer = new Viewer(id, stage, { changed: show, refused });
+const exitLine = new ExitLine((error) => {
+  byId("toast").hidden = false;
+  setText(byId("toast"), /** @type {ApiError} */ (error).message);
+});
+const viewer = new Viewer(id, stage, { changed: show, refused, leaves: (own) => exitLine.show(own) });
 publish(viewer);
 
 /** @type {Record<Rung, string>} */
@@ -196,9 +203,11 @@ onClick("again", () => post(`/api/sessions/${id}/signin`, { provider: viewer.ses
 onClick("cancel", () => remove(`/api/sessions/${id}/signin`).catch(() => {}));
 window.addEventListener("keydown", takeKeyboardBack, { capture: true });
 setInterval(() => document.hidden || void showStats(), STATS_MS);
+setInterval(() => document.hidden || void exitLine.refresh().catch(() => {}), EXIT_MS);
 
 show();
 viewer.start();
+exitLine.refresh().catch(() => {});
 const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
 for (const provider of known) providers.set(provider.id, provider);
 show();

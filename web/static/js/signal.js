@@ -149,6 +149,7 @@ export class Signal {
     const message = parse(data);
     if (message?.type === "ping") this.#send({ type: "pong" });
     else if (message?.type === "session") this.#gotSession(message.session);
+    else if (message?.type === "exit") this.#tell({ type: "exit", exit: message.exit });
     else if (message?.type === "answer" && message.peer === this.#peer) this.#answered(message.epoch, message.sdp);
     else if (message?.type === "refused" && message.peer === this.#peer) this.#refused(message.epoch, message);
   }

@@ -11,7 +11,7 @@ import { NO_STATS, Recent } from "./statistics.js";
 import { WebRtc } from "./webrtc.js";
 
 /** @import { Vnc } from "./vnc.js" */
-/** @import { LadderCommand, LadderEvent, Session, SignalEvent, Size, Stats } from "../../types/model" */
+/** @import { LadderCommand, LadderEvent, OwnExit, Session, SignalEvent, Size, Stats } from "../../types/model" */
 /** @typedef {LadderEvent extends infer E ? E extends LadderEvent ? Omit<E, "now"> : never : never} Happening */
 
 const TICK_MS = 250;
@@ -53,7 +53,7 @@ export class Viewer {
   /**
    * @param {string} id the session
    * @param {HTMLElement} stage where the picture goes
-   * @param {{ changed: () => void, refused: (why: "missing" | "signed-out") => void }} on
+   * @param {{ changed: () => void, refused: (why: "missing" | "signed-out") => void, leaves?: (own: OwnExit) => void }} on
    */
   constructor(id, stage, on) {
     this.#id = id;
@@ -155,6 +155,7 @@ export class Viewer {
   /** @param {SignalEvent} event */
   #heard(event) {
     if (event.type === "session") return this.#gotSession(event.session);
+    if (event.type === "exit") return this.#on.leaves?.(event.exit);
     if (event.type === "answer") return void this.#gotAnswer(event.epoch, event.sdp);
     if (event.type === "refused") return this.#happen({ type: "refused", epoch: event.epoch, code: event.code });
     if (event.type === "reachable") {
