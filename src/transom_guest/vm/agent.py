@@ -125,10 +125,11 @@ class Attendant:
             watch.register(descriptor, select.POLLIN)
         while True:
             ready = [descriptor for descriptor, _ in watch.poll()]
+            if ended in ready:  # whoever else holds the other end of its words does not hold us
+                self._carry_last()
+                return
             if self._words in ready and not self._carry():
                 watch.unregister(self._words)
-            if ended in ready:  # whoever else holds the other end of its words does not hold us
-                return
             if self._asked in ready and not self._hear():
                 watch.unregister(self._asked)
 
@@ -139,16 +140,24 @@ class Attendant:
         say(self._console, cleaned)
         return bool(data)
 
+    def _carry_last(self) -> None:
+        os.set_blocking(self._words, False)
+        try:
+            while self._left > 0 and self._carry():
+                pass
+        except BlockingIOError:
+            return
+
     def _hear(self) -> bool:
         """False when the channel is over."""
         data = os.read(self._asked, CHUNK)
         self._line += data
         if data and not self._line.endswith(b"\n") and len(self._line) <= identity.LINE_LIMIT:
             return True
-        if data:
-            os.write(self._answer, self._answered(self._line))
-        os.close(self._answer)
         os.close(self._asked)
+        if data:
+            say(self._answer, self._answered(self._line))
+        os.close(self._answer)
         return False
 
     def _answered(self, line: bytes) -> bytes:
@@ -160,10 +169,10 @@ class Attendant:
         return identity.TAKEN
 
 
-def say(console: int, data: bytes) -> None:
-    """Write to the console; a console that does not take it is not worth an end."""
+def say(where: int, data: bytes) -> None:
+    """Write, to the console or the boot; who does not take it is not worth an end."""
     try:
-        os.write(console, data)
+        os.write(where, data)
     except OSError:
         return
 
