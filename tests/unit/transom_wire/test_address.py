@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_wire.address import AddressError, parse_host, refuse_reason
+from transom_wire.address import AddressError, inner_address, parse_host, refuse_host, refuse_reason
 
 REFUSED = [
     ("127.0.0.1", "loopback"),
@@ -224,6 +224,75 @@ def test_hosts_that_are_none(text: str) -> None:
     with pytest.raises(AddressError) as raised:
         parse_host(text)
     assert text not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("localhost", "loopback"),
+        ("LocalHost.", "loopback"),
+        ("a.b.localhost", "loopback"),
+        ("localhost.localdomain", "loopback"),
+        ("printer.local", "link-local"),
+        ("db.internal", "private"),
+        ("nas.home.arpa", "private"),
+        ("router.lan", "private"),
+        ("intranet.corp", "private"),
+        ("abc.onion", "hidden service"),
+        ("metadata", "cloud metadata"),
+        ("metadata.google.internal", "cloud metadata"),
+        ("metadata.goog", "cloud metadata"),
+        ("instance-data", "cloud metadata"),
+        ("instance-data.ec2.internal", "private"),
+        ("printer", "unqualified"),
+        ("com", "unqualified"),
+        ("127.0.0.1.nip.io", "loopback"),
+        ("a.b.10.0.0.1.nip.io", "private"),
+        ("10-0-0-1.sslip.io", "private"),
+        ("app-169-254-169-254.sslip.io", "cloud metadata"),
+        ("a.app-10-0-0-1.x.example", "private"),
+        ("127.0.0.1", "loopback"),
+        ("::1", "loopback"),
+        ("example.org", None),
+        ("localhost.example.org", None),
+        ("local.example.org", None),
+        ("notlocal", "unqualified"),
+        ("internal.example", None),
+        ("mylocal.org", None),
+        ("home.example", None),
+        ("home.arpa.example", None),
+        ("8.8.8.8.nip.io", None),
+        ("8-8-8-8.example.org", None),
+        ("999-0-0-1.example.org", None),
+        ("10-0-0.example.org", None),
+        ("10-0-0-1x.example.org", None),
+        ("v10-0-0-1.example.org", None),
+        ("ec2-54-1-2-3.compute.amazonaws.com", None),
+        ("8.8.8.8", None),
+    ],
+)
+def test_hosts_that_somebody_else_would_resolve(name: str, reason: str | None) -> None:
+    assert refuse_host(parse_host(name)) == reason
+
+
+@given(st.text(max_size=300) | st.from_regex(r"[a-z0-9.-]{1,250}", fullmatch=True))
+def test_any_host_is_judged_without_another_error(text: str) -> None:
+    try:
+        host = parse_host(text)
+    except AddressError:
+        return
+    refuse_host(host)
+
+
+@given(st.ip_addresses(v=4))
+def test_the_inner_address_is_the_one_that_is_reached(address: IPv4Address) -> None:
+    for spelling in (str(address), f"::ffff:{address}", f"64:ff9b::{address}"):
+        host = parse_host(spelling)
+        assert not isinstance(host, str) and inner_address(host) == address
+
+
+def test_the_inner_address_has_no_zone() -> None:
+    assert inner_address(IPv6Address("2620:fe::fe%eth0")) == IPv6Address("2620:fe::fe")
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(["10", "8", "16"]), st.integers(1, 4))
