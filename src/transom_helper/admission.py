@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from transom_helper.refusal import Refusal
 from transom_keeper.rate import Bucket
 
-CONNECTIONS, CONNECTIONS_OF_ONE = 64, 24
-"""At once: of all callers, of one user."""
-REQUESTS_PER_SECOND, REQUESTS_BURST = 20.0, 200.0
+CONNECTIONS, CONNECTIONS_OF_ONE = 256, 200
+"""At once: of all callers, of one user, whose keepers may all start at the same moment."""
+REQUESTS_PER_SECOND, REQUESTS_BURST = 50.0, 1000.0
 """Of one user. A machine takes four in its life."""
 
 

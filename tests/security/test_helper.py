@@ -27,7 +27,7 @@ from tests.support.helper_lab import (
     eventually,
     helper,
 )
-from transom_helper.admission import CONNECTIONS_OF_ONE
+from transom_helper.admission import CONNECTIONS_OF_ONE, REQUESTS_BURST
 from transom_keeper import packets
 from transom_wire.codec import encode
 from transom_wire.helper import FROM_HELPER, Denied, MakeGroup, MakeNetwork, Remove, StartJail, Survey
@@ -196,7 +196,7 @@ def test_a_flood_of_requests_is_refused(lab: HelperLab) -> None:
     def flood() -> int:
         with connect(lab) as peer:
             refused = 0
-            for _ in range(600):
+            for _ in range(int(REQUESTS_BURST) + 600):
                 packets.send(peer, Survey(TAG))
                 answer, _ = packets.receive(peer, FROM_HELPER)
                 refused += isinstance(answer, Denied)
