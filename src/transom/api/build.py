@@ -14,6 +14,7 @@ from transom.api import (
     credentials,
     errors,
     events,
+    exits,
     guard,
     health,
     machines,
@@ -26,7 +27,7 @@ from transom.api import (
 from transom.api.bodies import ErrorView
 from transom.settings import Settings
 
-ROUTERS = (account, users, sessions, signalling, credentials, events, vnc, health, machines, pages)
+ROUTERS = (account, users, sessions, signalling, credentials, exits, events, vnc, health, machines, pages)
 ERRORS = (401, 403, 404, 409, 410, 413, 422, 429, 503)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
