@@ -92,12 +92,33 @@ TABLE = [
     signed_in("POST", "/api/credentials/{provider}/pull", 404),
     signed_in("DELETE", "/api/credentials/{provider}", 404),
     signed_in("GET", "/api/audit", 200),
+    signed_in("GET", "/api/exit", 200),
+    signed_in("GET", "/api/exit/usage", 200),
+    signed_in("POST", "/api/exit/check", 200),
+    signed_in("POST", "/api/exit/move", 409),
+    signed_in("POST", "/api/exit/seen", 204),
+    of_admin("GET", "/api/exits", 200),
+    of_admin("POST", "/api/exits", 201, {"lines": "http://u:p@127.0.0.1:1"}),
+    of_admin("POST", "/api/exits/check", 200),
+    of_admin("GET", "/api/exits/leases", 200),
+    of_admin("POST", "/api/exits/leases/{user}/move", 409, {}),
+    of_admin("GET", "/api/exits/usage", 200),
+    of_admin("GET", "/api/exits/lists", 200),
+    of_admin("POST", "/api/exits/lists/{kind}/{subject}", 200, {"allow": ["example.org"]}),
+    of_admin("DELETE", "/api/exits/lists/{kind}/{subject}", 404),
+    of_admin("POST", "/api/exits/{exit}/check", 404),
+    of_admin("POST", "/api/exits/{exit}/drain", 404),
+    of_admin("POST", "/api/exits/{exit}/resume", 404),
+    of_admin("DELETE", "/api/exits/{exit}", 404),
+    of_admin("GET", "/api/alerts", 200),
+    of_admin("POST", "/api/alerts/{number}/acknowledge", 404),
     Row("DELETE", S, DENIED, {404}, {202}, {202}),
     of_admin("DELETE", "/api/users/{user}", 204),
     Row("POST", "/api/auth/sign-out", DENIED, {204}, {204}, {204}),
 ]
+EXIT_NAMES = {"exit": "ext_" + "a" * 20, "kind": "provider", "subject": "demo", "number": "7"}
 SOCKETS = [S + "/events", S + "/vnc"]
-MOUNTS = {"/static", "/static/novnc"}
+MOUNTS = {"/static", "/static/novnc", "/static/v/{version}"}
 NOT_OURS = {("GET", "/openapi.json"), ("HEAD", "/openapi.json")}
 
 
@@ -160,7 +181,13 @@ async def test_who_may_what(api: Api, people: People, row: Row) -> None:
     if row.path.endswith("/answer") and row.method == "POST":
         await owner.post(W.format(session=session) + "/offer", json=OFFER)
     spare = await api.user("spare")
-    names = {"session": session, "user": spare.id, "token": "tok_" + "a" * 20, "provider": "demo"}
+    names = {
+        "session": session,
+        "user": spare.id,
+        "token": "tok_" + "a" * 20,
+        "provider": "demo",
+        **EXIT_NAMES,
+    }
     clients = {
         NOBODY: await api.client(),
         OTHER: await api.client(people.other),
@@ -179,7 +206,7 @@ async def test_who_may_what(api: Api, people: People, row: Row) -> None:
 async def test_another_sites_page_can_make_nobody_do_anything(api: Api, people: People, row: Row) -> None:
     client = await api.signed_in(people.owner)
     session = await api.ready_session(client)
-    names = {"session": session, "user": people.other.id, "token": "tok_x", "provider": "demo"}
+    names = {"session": session, "user": people.other.id, "token": "tok_x", "provider": "demo", **EXIT_NAMES}
     for origin in ("http://evil.example", "null", api.url.replace("127.0.0.1", "localhost"), api.url + "0"):
         answer = await ask(client, row, names, Origin=origin)
         if row.method == "GET":

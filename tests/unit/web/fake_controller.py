@@ -47,8 +47,16 @@ NO_POOL = {
 
 
 OWN_EXIT = {
-    **{"kind": "upstream", "exit": "ext_a", "address": "203.0.113.7", "address_at": 1, "state": "healthy"},
-    **{"shared": False, "asked": False, "word": "", "bytes_up": 1200, "bytes_down": 3_400_000},
+    "kind": "upstream",
+    "exit": "ext_a",
+    "address": "203.0.113.7",
+    "address_at": 1,
+    "state": "healthy",
+    "shared": False,
+    "asked": False,
+    "word": "",
+    "bytes_up": 1200,
+    "bytes_down": 3_400_000,
 }
 
 

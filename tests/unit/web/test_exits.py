@@ -21,10 +21,26 @@ def dashboard(page: Page, controller: FakeController) -> None:
 
 def an_exit(**changes: Any) -> dict[str, Any]:
     return {
-        **{"id": "ext_a", "label": "de-1", "scheme": "http", "host": "proxy.example", "port": 10001},
-        **{"username": "us…", "region": "DE", "tags": [], "draining": False, "state": "healthy", "score": 97},
-        **{"latency_ms": 41, "why": "", "address": "203.0.113.7", "bytes_up": 900, "bytes_down": 2_000_000},
-        **{"users": ["ada"], "created_at": 0, "address_at": 0, "checked_at": 0},
+        "id": "ext_a",
+        "label": "de-1",
+        "scheme": "http",
+        "host": "proxy.example",
+        "port": 10001,
+        "username": "us…",
+        "region": "DE",
+        "tags": [],
+        "draining": False,
+        "state": "healthy",
+        "score": 97,
+        "latency_ms": 41,
+        "why": "",
+        "address": "203.0.113.7",
+        "bytes_up": 900,
+        "bytes_down": 2_000_000,
+        "users": ["ada"],
+        "created_at": 0,
+        "address_at": 0,
+        "checked_at": 0,
         **changes,
     }
 
@@ -86,9 +102,15 @@ def test_the_operator_sees_pool_and_events_and_adds_a_list(page: Page, controlle
     ]
     controller.alerts = [
         {
-            **{"number": 4, "at": 1_800_000_000_000, "kind": "exit_down", "level": "warning"},
-            **{"text": "de-2 does not work: no answer in time", "exit": "ext_b", "user": None},
-            **{"acknowledged_at": None, "acknowledged_by": None},
+            "number": 4,
+            "at": 1_800_000_000_000,
+            "kind": "exit_down",
+            "level": "warning",
+            "text": "de-2 does not work: no answer in time",
+            "exit": "ext_b",
+            "user": None,
+            "acknowledged_at": None,
+            "acknowledged_by": None,
         }
     ]
     dashboard(page, controller)
