@@ -7,10 +7,12 @@ which only the keeper has, is closed.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
 from dataclasses import dataclass
+from pathlib import Path
 
 from transom_keeper import privileges
 
@@ -31,21 +33,27 @@ class Leash:
                 os.waitpid(self.child, 0)
 
 
-def hold(pidfd: int, uid: int | None) -> Leash:
-    """Hold the process of `pidfd`, as the user `uid`. Only while there is one thread. Raises OSError."""
+_ARG_START, _ARG_END = 45, 46
+"""Fields of /proc/PID/stat behind the command's name, from 0 (proc_pid_stat(5): 48 and 49 from 1)."""
+
+
+def hold(pidfd: int, uid: int | None, name: str) -> Leash:
+    """Hold the process of `pidfd`, as the user `uid`. The child is called `name` in the host's process list: it is
+    the machine's, and no keeper. Only while there is one thread. Raises OSError."""
     theirs, ours = os.pipe()
     child = os.fork()
     if child == 0:
-        _guard(pidfd, theirs, uid)
+        _guard(pidfd, theirs, uid, name)
     os.close(theirs)
     return Leash(ours, child)
 
 
-def _guard(pidfd: int, keeper: int, uid: int | None) -> None:
+def _guard(pidfd: int, keeper: int, uid: int | None, name: str) -> None:
     """The child's whole life. Never returns, and never runs anything of the parent's."""
     try:
         _only(pidfd, keeper)
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        _rename(name)
         privileges.drop(uid)
         poll = select.poll()
         for descriptor in (pidfd, keeper):
@@ -55,6 +63,14 @@ def _guard(pidfd: int, keeper: int, uid: int | None) -> None:
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(pidfd, signal.SIGKILL)
         os._exit(0)
+
+
+def _rename(name: str) -> None:
+    """Write `name` over the arguments that the process was started with, which the kernel shows."""
+    fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    start, end = int(fields[_ARG_START]), int(fields[_ARG_END])
+    size = max(0, end - start - 1)
+    ctypes.memmove(start, name.encode()[:size].ljust(size, b"\0"), size)
 
 
 def _only(*kept: int) -> None:

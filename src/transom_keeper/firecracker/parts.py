@@ -12,7 +12,7 @@ from pathlib import Path
 from transom_keeper.firecracker.leash import Leash, hold
 from transom_keeper.helper import Helper, HelperError, Jail, MachineNetwork
 from transom_keeper.machine import LaunchError
-from transom_keeper.sandbox import DOOR_SOCKETS
+from transom_keeper.sandbox import DOOR_SOCKETS, argv0
 from transom_keeper.vm import snapshot
 from transom_keeper.vm.arguments import vmm_limits
 from transom_keeper.vm.files import Files, open_files
@@ -76,7 +76,7 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
         except HelperError as error:
             raise LaunchError(f"the root helper makes no jail: {error}", error.mend) from error
         undo.callback(_ended(jail))
-        leash = hold(jail.pidfd, config.uid)
+        leash = hold(jail.pidfd, config.uid, argv0(config.machine, tag))
         undo.callback(leash.let_go)
         return Parts(files, network, jail, leash, drive, console, undo.pop_all())
 

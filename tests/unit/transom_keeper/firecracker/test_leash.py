@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +18,12 @@ UID = 1_900_000_777 if os.geteuid() == 0 else None
 KEEPER = """
 import os, sys, time
 from transom_keeper.firecracker.leash import hold
-hold(os.pidfd_open(int(sys.argv[1])), int(sys.argv[2]) if sys.argv[2] else None)
+uid = int(sys.argv[2]) if sys.argv[2] else None
+leash = hold(os.pidfd_open(int(sys.argv[1])), uid, "machine-of-mine")
 print("held", flush=True)
+sys.stdin.readline()
+leash.let_go()
+print("let go", flush=True)
 time.sleep(600)
 """
 
@@ -32,35 +37,60 @@ def machine() -> Iterator[subprocess.Popen[bytes]]:
     process.wait()
 
 
-def test_what_it_holds_ends_when_it_lets_go(machine: subprocess.Popen[bytes]) -> None:
-    # in a process of its own: a fork wants a parent with one thread
-    program = KEEPER.replace("hold(os", "leash = hold(os").replace("time.sleep(600)", "leash.let_go()")
-    done = subprocess.run(told(program, machine), capture_output=True, text=True, timeout=30, check=True)
-    assert done.stdout == "held\n"
+@pytest.fixture
+def keeper(machine: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process of its own, because a fork wants a parent with one thread; it holds the machine."""
+    told = [sys.executable, "-c", KEEPER, str(machine.pid), "" if UID is None else str(UID)]
+    process = subprocess.Popen(told, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None and process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"held\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_what_it_holds_ends_when_it_lets_go(
+    machine: subprocess.Popen[bytes], keeper: subprocess.Popen[bytes]
+) -> None:
+    assert keeper.stdin is not None and keeper.stdout is not None
+    keeper.stdin.write(b"\n")
+    keeper.stdin.flush()
+    assert keeper.stdout.readline() == b"let go\n"
     assert machine.wait(10) == -signal.SIGKILL
+    assert children(keeper.pid) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGALRM])
-def test_what_it_holds_ends_with_the_keeper(machine: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    keeper = subprocess.Popen(told(KEEPER, machine), stdout=subprocess.PIPE)
-    assert keeper.stdout is not None
-    with keeper:
-        assert keeper.stdout.readline() == b"held\n"
-        assert machine.poll() is None
-        keeper.send_signal(number)
-        assert machine.wait(10) == -signal.SIGKILL
+def test_what_it_holds_ends_with_the_keeper(
+    machine: subprocess.Popen[bytes], keeper: subprocess.Popen[bytes], number: signal.Signals
+) -> None:
+    assert machine.poll() is None
+    keeper.send_signal(number)
+    assert machine.wait(10) == -signal.SIGKILL
 
 
-def test_its_child_ends_with_the_machine(machine: subprocess.Popen[bytes]) -> None:
-    keeper = subprocess.Popen(told(KEEPER, machine), stdout=subprocess.PIPE)
-    assert keeper.stdout is not None
-    with keeper:
-        keeper.stdout.readline()
-        machine.kill()
-        machine.wait()
-        children = f"/proc/{keeper.pid}/task/{keeper.pid}/children"
-        assert until_only_zombies(children)
-        keeper.kill()
+def test_its_child_is_the_machine_s_by_name_and_ends_with_it(
+    machine: subprocess.Popen[bytes], keeper: subprocess.Popen[bytes]
+) -> None:
+    (child,) = children(keeper.pid)
+    named = Path(f"/proc/{child}/cmdline")
+    until(lambda: named.read_bytes().rstrip(b"\0") == b"machine-of-mine")
+    assert Path(f"/proc/{keeper.pid}/cmdline").read_bytes().startswith(sys.executable.encode())
+    machine.kill()
+    machine.wait()
+    until(lambda: state(child) == "Z")
+
+
+def test_its_child_is_not_ended_by_what_asks_keepers_to_end(
+    machine: subprocess.Popen[bytes], keeper: subprocess.Popen[bytes]
+) -> None:
+    (child,) = children(keeper.pid)
+    until(lambda: b"machine" in Path(f"/proc/{child}/cmdline").read_bytes())
+    os.kill(child, signal.SIGTERM)
+    keeper.kill()
+    assert machine.wait(10) == -signal.SIGKILL
 
 
 def test_letting_go_twice_is_letting_go_once() -> None:
@@ -72,21 +102,16 @@ def test_letting_go_twice_is_letting_go_once() -> None:
     os.close(reader)
 
 
-def told(program: str, machine: subprocess.Popen[bytes]) -> list[str]:
-    return [sys.executable, "-c", program, str(machine.pid), "" if UID is None else str(UID)]
+def children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def until_only_zombies(children: str) -> bool:
+def state(pid: int) -> str:
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+
+def until(true: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
-    while time.monotonic() < end:
-        with open(children) as file:
-            pids = file.read().split()
-        if all(state(pid) == "Z" for pid in pids):
-            return True
+    while not true():
+        assert time.monotonic() < end
         time.sleep(0.02)
-    return False
-
-
-def state(pid: str) -> str:
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[0]

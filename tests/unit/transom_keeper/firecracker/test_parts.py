@@ -71,7 +71,9 @@ class FakeHelper:
 def helper(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHelper]:
     fake = FakeHelper()
     monkeypatch.setattr(parts, "Helper", fake)
-    monkeypatch.setattr(parts, "hold", lambda pidfd, uid: Leash(os.open("/dev/null", os.O_RDONLY), 2**22))
+    monkeypatch.setattr(
+        parts, "hold", lambda pidfd, uid, name: Leash(os.open("/dev/null", os.O_RDONLY), 2**22)
+    )
     yield fake
     if fake.process is not None:
         fake.process.kill()
