@@ -7,7 +7,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-quick check image pictures lock clean
+.PHONY: run test test-quick check image pictures lock clean bench-forwarder
 
 run:
 	@scripts/setup run
@@ -34,6 +34,10 @@ image:
 # Needs a running server: TRANSOM_TOKEN=... make pictures URL=http://127.0.0.1:4000
 pictures:
 	$(bin)/python scripts/screenshots.py --url $(or $(URL),http://127.0.0.1:4000)
+
+# The forwarder beside tinyproxy, haproxy and a direct connection; needs root and those two.
+bench-forwarder:
+	$(bin)/python scripts/bench_forwarder.py
 
 lock:
 	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 pyproject.toml -o requirements.lock

@@ -60,5 +60,4 @@ class Acceptor:
         connection.setblocking(False)
         with contextlib.suppress(OSError):
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        _, leg = await asyncio.get_running_loop().connect_accepted_socket(PlainLeg, connection)
-        self._serve(leg)
+        await asyncio.get_running_loop().connect_accepted_socket(lambda: PlainLeg(self._serve), connection)

@@ -20,9 +20,10 @@ _SHARED = memoryview(bytearray(BUFFER))
 
 
 class Leg(asyncio.BaseProtocol):
-    """A transport, and where its bytes go. Made as PlainLeg or TlsLeg."""
+    """A transport, and where its bytes go. Made as PlainLeg or TlsLeg. `made` is called once it is connected."""
 
-    def __init__(self) -> None:
+    def __init__(self, made: Callable[[Leg], None] | None = None) -> None:
+        self._made = made
         self.transport = cast(asyncio.Transport, None)
         self.joined: Joined | None = None
         self.ended = False
@@ -38,6 +39,8 @@ class Leg(asyncio.BaseProtocol):
         """asyncio's."""
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=BUFFER)
+        if self._made is not None:
+            self._made(self)
 
     def arrived(self, data: bytes) -> None:
         """These bytes have come."""

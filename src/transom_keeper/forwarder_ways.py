@@ -43,19 +43,21 @@ class Ways:
     ) -> None:
         self._tally, self._dial_s, self._make = tally, dial_s, make
         self._own = {inner_address(address) for address in own}
-        self._dialling: set[asyncio.Task[Way]] = set()
+        self._dialling: set[asyncio.Timeout] = set()
+        self._generation = 0
         self._take(route)
 
     def _take(self, route: ExitRoute) -> None:
         rules = Rules(route.allow, route.deny)
         self._exit, self._rules, self.route = self._make(route, rules), rules, route
+        self._generation += 1
 
     def change(self, route: ExitRoute) -> bool:
         """From now on by `route`; what is being dialled is dialled anew. True when the exit is another one."""
         other = _exit_part(route) != _exit_part(self.route)
         self._take(route)
-        for dial in self._dialling:
-            dial.cancel()
+        for dialling in self._dialling:
+            dialling.reschedule(asyncio.get_running_loop().time())
         return other
 
     def judge(self, target: Target) -> None:
@@ -77,36 +79,27 @@ class Ways:
     async def open(self, target: Target) -> Way:
         """A connection for `target`, by the route of the moment it is made. Raises ProxyError."""
         began = time.monotonic()
-        try:
-            async with asyncio.timeout(self._dial_s):
-                while True:
-                    self.judge(target)
-                    way = await self._dial(target)
-                    if way is not None:
-                        break
-        except TimeoutError as error:
-            raise ProxyError(504, "timeout", f"{target.host} did not answer in time.") from error
-        self._tally.dialled(time.monotonic() - began)
-        return way
-
-    async def _dial(self, target: Target) -> Way | None:
-        """None: the route changed meanwhile."""
-        exit = self._exit
-        dial = asyncio.ensure_future(exit.dial(target))
-        self._dialling.add(dial)
-        try:
-            await asyncio.wait((dial,))
-            if dial.cancelled():
-                return None
-            if exit is not self._exit and dial.exception() is None:
-                dial.result().leg.abort()
-                return None
-            return dial.result()
-        finally:
-            self._dialling.discard(dial)
-            if not dial.done():
-                dial.cancel()
-                await asyncio.gather(dial, return_exceptions=True)
+        while True:
+            self.judge(target)
+            generation = self._generation
+            try:
+                async with asyncio.timeout(self._dial_s - (time.monotonic() - began)) as dialling:
+                    self._dialling.add(dialling)
+                    way = await self._exit.dial(target)
+            except TimeoutError as error:
+                if generation == self._generation:
+                    raise ProxyError(504, "timeout", f"{target.host} did not answer in time.") from error
+                continue
+            except ProxyError:
+                if generation == self._generation:
+                    raise
+                continue
+            finally:
+                self._dialling.discard(dialling)
+            if generation == self._generation:
+                self._tally.dialled(time.monotonic() - began)
+                return way
+            way.leg.abort()
 
 
 def _exit_part(route: ExitRoute) -> tuple[object, ...]:

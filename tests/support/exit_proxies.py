@@ -49,7 +49,8 @@ def _tinyproxy(facts: Facts) -> list[str]:
         "tinyproxy.conf",
         f"Listen {facts.inside}\nPort 8888\nTimeout 600\nMaxClients 600\n"
         f'LogFile "{facts.folder}/tinyproxy.log"\nLogLevel Info\nDisableViaHeader Yes\n'
-        f"BasicAuth {facts.username} {facts.password}\nConnectPort 443\nConnectPort 8443\nConnectPort 7\n",
+        f"BasicAuth {facts.username} {facts.password}\n"
+        "ConnectPort 443\nConnectPort 8443\nConnectPort 7\nConnectPort 19\n",
         0o600,
     )
     return ["tinyproxy", "-d", "-c", str(path)]
@@ -62,8 +63,8 @@ def _squid(port_line: str) -> Callable[[Facts], list[str]]:
             "squid.conf",
             f"{port_line.format(facts=facts)}\n"
             f"auth_param basic program /usr/lib/squid/basic_ncsa_auth {users}\nauth_param basic children 1\n"
-            "acl users proxy_auth REQUIRED\nacl CONNECT method CONNECT\nacl tls_ports port 443 8443\n"
-            "http_access deny CONNECT !tls_ports\nhttp_access allow users\nhttp_access deny all\n"
+            "acl users proxy_auth REQUIRED\nacl CONNECT method CONNECT\nacl tunnel_ports port 443 8443 7 19\n"
+            "http_access deny CONNECT !tunnel_ports\nhttp_access allow users\nhttp_access deny all\n"
             f"acl to6 dst ipv6\ntcp_outgoing_address {facts.outside6} to6\ntcp_outgoing_address {facts.outside} !to6\n"
             f"cache deny all\ncache_mem 4 MB\nmemory_pools off\naccess_log stdio:{facts.folder}/access.log\n"
             f"cache_log {facts.folder}/cache.log\ncache_store_log none\npid_filename {facts.folder}/squid.pid\n"
