@@ -58,6 +58,12 @@ class Settings(BaseSettings):
         validation_alias=AliasChoices("images_dir", "TRANSOM_IMAGES"),
     )
     """Folder of golden images. Unset: `/var/cache/transom/images` for root, `~/.cache/transom/images` for others."""
+    image_suite: str = "trixie"
+    """Debian release of the golden image. Unset: Debian 13."""
+    image_mirror: str | None = Field(None, validation_alias=AliasChoices("image_mirror", "TRANSOM_MIRROR"))
+    """Debian mirror for the golden image, a snapshot for builds that can be repeated. Unset: Debian's own."""
+    image_without: Words = ()
+    """Layers left out of the golden image: `cli`, `desktop`, `gstreamer`, `vm`. Unset: none."""
     providers_dirs: Paths = ()
     """Folders of provider files beside those shipped; a later one replaces a provider of the same id. Unset: none."""
     web_dir: Path = REPOSITORY / "web"
@@ -194,6 +200,7 @@ class Settings(BaseSettings):
         "trusted_proxies",
         "providers_dirs",
         "exits",
+        "image_without",
         mode="before",
     )
     @classmethod

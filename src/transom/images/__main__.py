@@ -10,6 +10,7 @@ from rich.console import Console
 
 from transom.images.build import build
 from transom.images.errors import ImageError
+from transom.images.recipe import SUITE_DEFAULT
 from transom.images.store import ImageStore, default_folder
 from transom.images.terminal import shown
 
@@ -19,13 +20,19 @@ RECIPE = Path(__file__).parents[3] / "image"
 def main(arguments: list[str]) -> int:
     """Build; 0 when there is an image, 1 with the reason and its mend on standard error."""
     recipe_dir = Path(arguments[0]) if arguments else RECIPE
-    folder = Path(
-        arguments[1] if len(arguments) > 1 else os.environ.get("TRANSOM_IMAGES") or default_folder()
-    )
+    told = os.environ
+    folder = Path(arguments[1] if len(arguments) > 1 else told.get("TRANSOM_IMAGES") or default_folder())
     errors = Console(stderr=True, soft_wrap=True)
     try:
         with shown(errors) as progress:
-            digest = build(recipe_dir, ImageStore(folder), progress, mirror=os.environ.get("TRANSOM_MIRROR"))
+            digest = build(
+                recipe_dir,
+                ImageStore(folder),
+                progress,
+                suite=told.get("TRANSOM_IMAGE_SUITE") or SUITE_DEFAULT,
+                mirror=told.get("TRANSOM_MIRROR"),
+                without=told.get("TRANSOM_IMAGE_WITHOUT", "").replace(",", " ").split(),
+            )
     except ImageError as error:
         errors.print(f"{error.message}\nmend: {error.mend}", markup=False, highlight=False)
         return 1

@@ -28,6 +28,8 @@ UUID = "7472616e-736f-4d00-8000-000000000001"
 SPARE = 64 * 2**20
 """Bytes of an ext4 beyond its content, and an eighth of that content, for its own tables."""
 INODES_SPARE = 1024
+ROOT_INODE, FIRST_INODE = 2, 12
+"""mke2fs numbers what it copies from here on; 11 is lost+found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +89,13 @@ def ext4(root: Path, target: Path, special: Mapping[str, Owner], work: Path) -> 
         f"set_inode_field /{path} {field} {value}\n"
         for path, who in sorted(special.items())
         for field, value in (("uid", who.uid), ("gid", who.gid))
+    ]
+    # mke2fs takes over when files were made and read, which no build repeats
+    inodes = len({status.st_ino for _, status in found})
+    commands += [
+        f"set_inode_field <{number}> {field} @{tree.EPOCH}\n"
+        for number in (ROOT_INODE, *range(FIRST_INODE, FIRST_INODE + inodes))
+        for field in ("atime", "ctime")
     ]
     listed = work / "ext4.owners"
     listed.write_text("".join(commands))

@@ -19,7 +19,7 @@ COMMANDS = {
     "credential": ("list", "pull", "forget"),
     "token": ("list", "create", "remove"),
     "user": ("list", "add", "key", "remove"),
-    "image": ("build", "list", "use", "verify"),
+    "image": ("build", "list", "use", "rollback", "remove", "verify"),
     "vault": ("rewrap",),
 }
 LEAVES = [(group, *([name] if name else [])) for group, names in COMMANDS.items() for name in names or ("",)]

@@ -78,7 +78,14 @@ def test_two_roots_with_the_same_files_make_the_same_bytes(tmp_path: Path, make:
     for number, names in enumerate((NAMES, tuple(reversed(NAMES)))):
         work = tmp_path / str(number)
         work.mkdir()
-        make(make_root(work / "root", names), work / "out", SPECIAL, work)  # type: ignore[call-arg]
+        root = make_root(work / "root", names)
+        os.link(root / "usr/bin/tool", root / "usr/bin/twin")
+        os.utime(root / "usr/bin", (EPOCH, EPOCH))
+        if number:  # the times that nobody can set: another second
+            began = os.stat(root / "usr/bin/tool").st_ctime_ns // 10**9
+            while os.stat(root / "usr/bin/tool").st_ctime_ns // 10**9 == began:
+                (root / "usr/bin/tool").chmod(0o644)
+        make(root, work / "out", SPECIAL, work)  # type: ignore[call-arg]
         made.append(file_digest(work / "out"))
     assert made[0] == made[1]
 

@@ -58,3 +58,15 @@ def test_plugins_are_asked_for(root: Path, workshop: Workshop) -> None:
     (workshop.tools / "fail-bwrap").touch()
     assert verify(root) == [f"GStreamer has no {name}" for name in PLUGINS]
     assert verify(root, ["base", "desktop", "cli"]) == []
+
+
+def test_only_what_the_layers_promise_must_be_there(root: Path) -> None:
+    (root / "usr/bin/Xvnc").unlink()
+    assert verify(root, ["base", "cli"]) == []
+
+
+@pytest.mark.parametrize("path", ["usr/sbin/sshd", "usr/sbin/dropbear", "usr/bin/x11vnc", "root/.ssh"])
+def test_ways_in_that_nobody_asked_for(root: Path, path: str) -> None:
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).touch()
+    assert verify(root) == [f"{path} must not be there"]
