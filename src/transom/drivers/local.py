@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.keepers import Host
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
@@ -34,10 +35,10 @@ def host_of(settings: Settings, guest_source: Path) -> Host:
     )
 
 
-def vm_options(settings: Settings) -> VmOptions:
-    """What the settings say of virtual machines."""
+def vm_options(settings: Settings, program: Path) -> VmOptions:
+    """What the settings say of virtual machines that `program` runs."""
     return VmOptions(
-        program=settings.qemu,
+        program=program,
         helper=settings.helper_socket,
         state=settings.state,
         limits=settings.limits,
@@ -55,6 +56,9 @@ def local_driver(settings: Settings, images: Images, guest_source: Path) -> Driv
         case "namespace":
             return NamespaceDriver(host, images, current_image=images.current)
         case "qemu":
-            return QemuDriver(host, images, vm_options(settings), current_image=images.current)
+            return QemuDriver(host, images, vm_options(settings, settings.qemu), images.current)
+        case "firecracker":
+            options = vm_options(settings, settings.firecracker)
+            return FirecrackerDriver(host, images, options, images.current)
         case other:
             raise DriverError(f"there is no driver {other}")

@@ -42,14 +42,23 @@ class FirecrackerDriver(VirtualDriver):
 
     def _gather(self) -> Facts:
         options, digest = self._options, self._current_image()
-        parts = () if digest is None else (KERNEL, INITRAMFS, ROOTFS)
-        wanted = [self._image(digest) / name for name in parts if digest is not None]
+        lacking = (
+            [] if digest is None else [self._lacks(digest, each) for each in (KERNEL, INITRAMFS, ROOTFS)]
+        )
         return gather(
             options.program,
             str(options.helper),
-            (self._host.guest_source, *wanted),
+            tuple(each for each in lacking if each),
             kvm=options.accelerator != "tcg",
         )
+
+    def _lacks(self, digest: str, name: str) -> str:
+        """Why a part of the image cannot be used; empty when it can."""
+        try:
+            self._part(digest, name)
+        except DriverError as error:
+            return str(error)
+        return ""
 
     async def create(self, spec: MachineSpec) -> None:
         """Make the machine; a clone that does not wake up is booted instead. Raises DriverError."""

@@ -16,11 +16,6 @@ from transom_keeper.helper import Helper, HelperError
 KVM = Path("/dev/kvm")
 VERSION_SECONDS = 5.0
 HELPER_SECONDS = 5.0
-_HYGIENE = {
-    "ksm": "/sys/kernel/mm/ksm/run",
-    "smt": "/sys/devices/system/cpu/smt/active",
-    "swaps": "/proc/swaps",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +30,8 @@ class Facts:
     """Why the root helper does not answer; None when it does."""
     jail: str
     """Why the helper can make no jail; empty when it can."""
-    missing: tuple[str, ...]
-    """Parts of the image, or the guest's code, that are not there."""
-    ksm: str
-    smt: str
-    swaps: str
-    """The kernel's words; empty where it says nothing."""
+    lacking: tuple[str, ...]
+    """What is wrong with the image."""
 
 
 def judge(facts: Facts) -> Probe:
@@ -67,24 +58,11 @@ def _problems(facts: Facts) -> Iterator[Problem]:
             f"the root helper makes no jail: {facts.jail}",
             "start the helper with --firecracker and --jailer of one release",
         )
-    for path in facts.missing:
-        yield Problem(f"{path} is not there", "transom image build")
+    for what in facts.lacking:
+        yield Problem(what, "transom image build")
 
 
 def _warnings(facts: Facts) -> Iterator[Problem]:
-    """What lets one guest learn of another (Firecracker's docs/prod-host-setup.md), and what is slower."""
-    if facts.ksm not in ("", "0"):
-        yield Problem(
-            "KSM merges memory of machines, which lets one see what another has",
-            "echo 2 > /sys/kernel/mm/ksm/run",
-        )
-    if facts.smt == "1":
-        yield Problem(
-            "two machines may share a core's two threads, and its secrets",
-            "boot with nosmt=force, or keep machines of strangers on cores of their own",
-        )
-    if len(facts.swaps.splitlines()) > 1:
-        yield Problem("memory of machines may be written to swap", "swapoff -a, or encrypt the swap")
     version = parse(facts.said or "")
     if version is not None and allowed(version) and version < CLOCK_REALTIME:
         yield Problem(
@@ -93,17 +71,15 @@ def _warnings(facts: Facts) -> Iterator[Problem]:
         )
 
 
-def gather(firecracker: Path, helper: str, wanted_files: tuple[Path, ...], *, kvm: bool = True) -> Facts:
+def gather(firecracker: Path, helper: str, lacking: tuple[str, ...], *, kvm: bool = True) -> Facts:
     """Look at this host; without `kvm` nobody asks for it. Blocking."""
     trouble, jail = _ask(helper)
-    words = {name: _read(path) for name, path in _HYGIENE.items()}
     return Facts(
         kvm=not kvm or _is_device(KVM),
         said=_says(firecracker),
         helper=trouble,
         jail=jail,
-        missing=tuple(str(path) for path in wanted_files if not path.exists()),
-        **words,
+        lacking=lacking,
     )
 
 
@@ -142,10 +118,3 @@ def _is_device(path: Path) -> bool:
         return stat.S_ISCHR(os.stat(path).st_mode)
     except OSError:
         return False
-
-
-def _read(path: str) -> str:
-    try:
-        return Path(path).read_text().strip()
-    except OSError:
-        return ""

@@ -32,13 +32,10 @@ class FakeImages:
 
     folder: Path
 
-    def folder_of(self, digest: str) -> Path:
-        if digest != "sha256-one":
-            raise LookupError("there is no such image")
-        return self.folder
-
     def part(self, digest: str, name: str) -> Path:
-        return self.folder_of(digest) / name
+        if digest != "sha256-one" or not (self.folder / name).exists():
+            raise LookupError(f"there is no {name}")
+        return self.folder / name
 
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path:
         return cache / "whole.initramfs"
@@ -213,10 +210,10 @@ async def test_an_image_that_is_none_is_an_error_with_its_mend(driver: Driver) -
 
 
 async def test_the_probe_names_what_the_image_lacks(driver: Driver, tmp_path: Path) -> None:
-    (tmp_path / "image/vmlinux").unlink()
+    (tmp_path / "image/rootfs.squashfs").unlink()
     found = await driver.probe()
     assert not found.usable
-    assert any("vmlinux is not there" in each.what for each in found.problems)
+    assert any("no rootfs.squashfs" in each.what for each in found.problems)
 
 
 async def test_a_stand_in_is_told_apart(tmp_path: Path, options: VmOptions, helper: FakeHelper) -> None:
