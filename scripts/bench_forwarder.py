@@ -15,6 +15,7 @@ import contextlib
 import json
 import os
 import random
+import shutil
 import socket
 import statistics
 import subprocess
@@ -273,6 +274,9 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=2.0, help="of each download")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench")
     asked = parser.parse_args()
+    missing = [each for each in ("squid", "tinyproxy", "haproxy", "tcpdump") if shutil.which(each) is None]
+    if missing or os.getuid() != 0:
+        sys.exit(f"needs root, and apt-get install squid tinyproxy-bin haproxy tcpdump; missing: {missing}")
     with exit_lab(["squid"]) as lab, contextlib.ExitStack() as open_ones:
         up, ports = lab.proxies[0], (free_port(), free_port())
         ours = open_ones.enter_context(forwarder_process(up.route()))
