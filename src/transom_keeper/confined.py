@@ -18,6 +18,7 @@ KILL_SECONDS = 5.0
 READ_SECONDS = 1.0
 """For what it printed last, once it has ended."""
 LINE_BYTES = 4096
+INFO_BYTES = 4096
 
 Admit = Callable[[int], Awaitable[None]]
 """Puts the process of a pidfd where it belongs, before it runs."""
@@ -136,11 +137,19 @@ def _settle(ready: asyncio.Future[None]) -> None:
         ready.set_result(None)
 
 
-def pidfd_of_init(info: int) -> int | None:
-    """Of the process inside whose end is the end of all others; bubblewrap wrote which to `info`."""
-    os.set_blocking(info, False)
+async def pidfd_of_init(info: int, seconds: float) -> int | None:
+    """Of the process inside whose end is the end of all others; bubblewrap writes which to `info`, piece by
+    piece: whoever closes it before the last ends bubblewrap. Raises TimeoutError."""
+    said = b""
+    async with asyncio.timeout(seconds):
+        while not said.endswith(b"}\n") and len(said) < INFO_BYTES:
+            await arrived(info, seconds)
+            piece = os.read(info, INFO_BYTES)
+            if not piece:
+                break
+            said += piece
     try:
-        return os.pidfd_open(int(json.loads(os.read(info, 4096))["child-pid"]))
+        return os.pidfd_open(int(json.loads(said)["child-pid"]))
     except (OSError, ValueError, KeyError):
         return None
 

@@ -112,7 +112,7 @@ async def launch(bwrap: str, config: KeeperConfig, tag: str, groups: Groups, out
     try:
         await confined.arrived(ours.fileno(), ARRIVAL_SECONDS)
         sockets = receive(ours)
-        inside.init_pidfd = confined.pidfd_of_init(info_read)
+        inside.init_pidfd = await confined.pidfd_of_init(info_read, ARRIVAL_SECONDS)
         return Sandbox(inside, sockets, ours)
     except (ArrivalError, TimeoutError, OSError) as error:
         await inside.kill()

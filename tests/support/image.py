@@ -25,13 +25,18 @@ class GoldenImage:
         return self.folder
 
 
+def image_store() -> ImageStore:
+    """The images that a server of this user would have."""
+    return ImageStore(Path(os.environ.get("TRANSOM_IMAGES") or default_folder()))
+
+
 @pytest.fixture(scope="session")
 def golden_image() -> GoldenImage:
     """`TRANSOM_TEST_IMAGE_ROOT` when it is set, else the image that new sessions would use."""
     given = os.environ.get("TRANSOM_TEST_IMAGE_ROOT")
     if given:
         return GoldenImage("sha256-" + "0" * 64, Path(given))
-    store = ImageStore(Path(os.environ.get("TRANSOM_IMAGES") or default_folder()))
+    store = image_store()
     digest = store.current()
     assert digest is not None, "there is no golden image: transom image build"
     return GoldenImage(digest, store.root(digest))

@@ -5,27 +5,29 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.support.image import GoldenImage
 from transom.drivers import remains
-from transom.drivers.keepers import Host
+from transom.drivers.keepers import Host, KeptDriver
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.stage import packages, stage
 from transom.model.ids import new_id
 from transom.model.machine import MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
 from transom_wire.codec import decode, encode
-from transom_wire.control import Acknowledge, FromGuest, KeeperMessage, Limits, ToGuest
+from transom_wire.control import Acknowledge, Claim, ClaimAnswer, FromGuest, KeeperMessage, Limits, ToGuest
 from transom_wire.exit import NO_ROUTE, ExitRoute
 from transom_wire.link import FROM_GUEST, PeerAnswer, PeerOffer
 
+LIMITS = Limits(memory_bytes=2**30, cpu_millis=2000, pids=256)
 PATIENCE = 30.0
 """Seconds before a wait for something that must happen fails; it takes a hundredth of that."""
 
@@ -41,6 +43,18 @@ async def until(true: Callable[[], object], what: str, seconds: float = PATIENCE
             await asyncio.sleep(0.02)
 
 
+@dataclass(frozen=True)
+class Making:
+    """How a lab's machines are made, where they are no sandboxes."""
+
+    driver: Callable[[Path, Path | None], KeptDriver]
+    """(machines' folder, guest code) -> driver."""
+    limits: Limits
+    patience: float
+    clones: bool
+    """Machines with a session are clones of a snapshot, given it by a claim: a boot would take too long."""
+
+
 @dataclass
 class Lab:
     """A state folder of its own, as a controller would have one."""
@@ -48,10 +62,12 @@ class Lab:
     state: Path
     image: GoldenImage
     guest: Path
+    making: Making | None = None
+    """None: sandboxes of the golden image."""
     made: list[str] = field(default_factory=list)
     python: str = sys.executable
     """Starts the keepers."""
-    driver: NamespaceDriver = field(init=False)
+    driver: KeptDriver = field(init=False)
 
     def __post_init__(self) -> None:
         self.driver = self.another_controller()
@@ -60,9 +76,17 @@ class Lab:
     def folder(self) -> Path:
         return self.state / "machines"
 
-    def another_controller(self, guest: Path | None = None) -> NamespaceDriver:
+    @property
+    def patience(self) -> float:
+        """Seconds before a wait for something that a guest must do fails."""
+        return PATIENCE if self.making is None else self.making.patience
+
+    def another_controller(self, guest: Path | None = None, folder: Path | None = None) -> KeptDriver:
         """A driver that knows nothing but the folder."""
-        host = Host(self.folder, guest or self.guest, "127.0.0.1", (42000, 42999), python=self.python)
+        machines, code = folder or self.folder, guest or self.guest
+        if self.making is not None:
+            return self.making.driver(machines, code)
+        host = Host(machines, code, "127.0.0.1", (42000, 42999), python=self.python)
         return NamespaceDriver(host, self.image)
 
     def spec(
@@ -72,12 +96,13 @@ class Lab:
         seconds: float = 300.0,
         slot: int | None = None,
         exit: ExitRoute = NO_ROUTE,
+        warm: bool = False,
     ) -> MachineSpec:
         machine = machine or new_id("mch")
         self.made.append(machine)
         return MachineSpec(
             machine=machine,
-            session="ses_" + machine.removeprefix("mch_"),
+            session=None if warm else "ses_" + machine.removeprefix("mch_"),
             slot=len(self.made) if slot is None else slot,
             image=self.image.digest,
             width=640,
@@ -85,7 +110,7 @@ class Lab:
             start_url="about:blank",
             exit=exit,
             deadline=now_ms() + int(seconds * 1000),
-            limits=Limits(memory_bytes=2**30, cpu_millis=2000, pids=256),
+            limits=LIMITS if self.making is None else self.making.limits,
         )
 
     def processes(self, machine: str) -> list[int]:
@@ -110,13 +135,17 @@ class Lab:
 
     @contextlib.asynccontextmanager
     async def machine(self, spec: MachineSpec | None = None) -> AsyncIterator[Machine]:
+        """A running machine with an identity: made for it, or a clone that was given it."""
         spec = spec or self.spec()
-        await self.driver.create(spec)
-        channel = await self.driver.attach(spec.machine)
+        clone = self.making is not None and self.making.clones
+        await self.driver.create(replace(spec, session=None) if clone else spec)
+        machine = Machine(self, spec.machine, await self.driver.attach(spec.machine))
         try:
-            yield Machine(self, spec.machine, channel)
+            if clone and spec.session is not None:
+                await machine.claim(a_claim(spec.session, spec.deadline))
+            yield machine
         finally:
-            await channel.close()
+            await machine.channel.close()
             await self.driver.destroy(spec.machine, keep_folder=False)
 
     async def close(self) -> None:
@@ -137,7 +166,7 @@ class Machine:
 
     async def hear(self, wanted: Callable[[KeeperMessage], bool]) -> KeeperMessage:
         """The next message that `wanted` accepts; others are kept in `heard`."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self.lab.patience):
             async for message in self.channel.messages():
                 self.heard.append(message)
                 if wanted(message):
@@ -152,10 +181,25 @@ class Machine:
 
     async def ready(self) -> None:
         """Wait until the guest's web server role is there to be talked to."""
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(self.lab.patience):
             while not {"boot", "webrtc"} <= set(self.channel.snapshot.roles):
                 await self.reattach()
                 await asyncio.sleep(0.02)
+
+    async def parked(self) -> None:
+        """Wait until the guest of a warm machine waits for its identity."""
+        async with asyncio.timeout(self.lab.patience):
+            while "parked" not in self.channel.snapshot.stages:
+                await self.reattach()
+                await asyncio.sleep(0.02)
+
+    async def claim(self, claim: Claim) -> ClaimAnswer:
+        """Give a warm machine to a session; what came of it."""
+        await self.parked()
+        await self.channel.send(claim)
+        answer = await self.hear(lambda each: isinstance(each, ClaimAnswer))
+        assert isinstance(answer, ClaimAnswer)
+        return answer
 
     async def reattach(self) -> None:
         await self.channel.close()
@@ -173,6 +217,21 @@ class Machine:
             if answer is not None and answer.epoch == self._epoch:
                 await self.channel.send(Acknowledge(number=message.number))
                 return answer.sdp
+
+
+def a_claim(session: str, deadline: int | None = None) -> Claim:
+    """A claim with a seed of its own."""
+    return Claim(
+        session=session,
+        width=640,
+        height=480,
+        start_url="about:blank",
+        deadline=deadline or now_ms() + 300_000,
+        machine_id=secrets.token_hex(16),
+        hostname=f"transom-{secrets.token_hex(4)}",
+        seed=secrets.token_bytes(64),
+        route=NO_ROUTE,
+    )
 
 
 def opened(message: KeeperMessage, cls: type) -> object:

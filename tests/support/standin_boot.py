@@ -1,21 +1,41 @@
 """A boot without a desktop, for tests of keeper and driver: runs inside a machine as transom_guest.boot.
 
-It dials the link as boot and as webrtc. An offer's SDP is Python that runs here as the sandbox's user; the
-answer's SDP is what that printed. A stream it is asked for echoes in upper case.
+It dials the link as boot and as webrtc. An offer's SDP is Python that runs here as the machine's user; the
+answer's SDP is what that printed. A stream it is asked for echoes in upper case. A warm one parks, lets go of the
+link when asked, and takes any identity.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import threading
+import time
 
+from transom_guest.identity import taker
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import decode, encode
 from transom_wire.framing import HEADER, pack
-from transom_wire.link import TO_GUEST, Hello, OpenStream, PeerAnswer, PeerOffer, Progress, Ready, Welcome
+from transom_wire.link import (
+    TO_GUEST,
+    Hello,
+    Identity,
+    OpenStream,
+    Park,
+    PeerAnswer,
+    PeerOffer,
+    Progress,
+    Ready,
+    Welcome,
+)
+
+
+def address() -> tuple[str, int]:
+    host, _, port = os.environ["TRANSOM_LINK"].rpartition(":")
+    return host, int(port)
 
 
 class Connection:
@@ -23,9 +43,10 @@ class Connection:
 
     def __init__(self, role: str, token: str, stream: str | None = None) -> None:
         self.role = role
-        self.socket = socket.create_connection(("127.0.0.1", 4001))
+        self.socket = socket.create_connection(address(), timeout=30)
         self.say(Hello(version=WIRE_VERSION, role=role, token=token, stream=stream))
         self.welcome = self.hear()
+        self.socket.settimeout(None)
 
     def say(self, message: object) -> None:
         self.socket.sendall(pack(encode(message)))
@@ -70,18 +91,45 @@ def echo(token: str, stream: str) -> None:
         raw.sendall(data.upper())
 
 
-def main() -> None:
-    boot = Connection("boot", sys.stdin.readline().strip())
+def redial(token: str) -> Connection:
+    """As a saved machine does: until a keeper answers, whosever it is."""
+    while True:
+        try:
+            return Connection("boot", token)
+        except (OSError, EOFError):
+            time.sleep(0.1)
+
+
+def begin(boot: Connection) -> str:
+    """Everything from Welcome on for a machine with an identity; the link's token."""
     token = boot.welcome.link_token
-    print("[SUPERVISOR] stand-in started")
-    boot.say(Progress(stage="display"))
     webrtc = Connection("webrtc", token)
     threading.Thread(target=answer, args=(webrtc, token), daemon=True).start()
     boot.say(Ready(width=boot.welcome.width, height=boot.welcome.height))
+    return token
+
+
+def main() -> None:
+    boot_token = sys.stdin.readline().strip()
+    boot = Connection("boot", boot_token)
+    print("[SUPERVISOR] stand-in started")
+    boot.say(Progress(stage="display"))
+    if boot.welcome.warm:
+        boot.say(Progress(stage="parked"))
+    else:
+        token = begin(boot)
     while True:
         message = boot.hear()
         if isinstance(message, OpenStream):
             threading.Thread(target=echo, args=(token, message.stream), daemon=True).start()
+        elif isinstance(message, Park):
+            boot.socket.close()
+            boot = redial(boot_token)
+            boot.say(Progress(stage="parked"))
+        elif isinstance(message, Identity):
+            asyncio.run(taker(os.environ).take(message))
+            boot.say(Progress(stage="claimed"))
+            token = begin(boot)
 
 
 if __name__ == "__main__":

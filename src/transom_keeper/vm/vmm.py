@@ -90,9 +90,10 @@ async def _confine(home: Home, shape: Shape, monitor: int) -> Confined:
         passed = [filter_fd, info_write, block_read, monitor, *shape.descriptors]
         inside = await confined.start(home.bwrap, home.name, told, command, passed, home.groups, home.output)
         try:
-            await confined.arrived(info_read, INFO_SECONDS)
-            inside.init_pidfd = confined.pidfd_of_init(info_read)
-            if home.admit is not None and inside.init_pidfd is not None:
+            inside.init_pidfd = await confined.pidfd_of_init(info_read, INFO_SECONDS)
+            if inside.init_pidfd is None:
+                raise OSError("its sandbox does not come up")
+            if home.admit is not None:
                 await home.admit(inside.init_pidfd)
             os.write(block_write, b"\n")
         except BaseException:

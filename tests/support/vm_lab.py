@@ -1,0 +1,94 @@
+"""What the tests of one VMM share: a root helper, the golden image's parts, a folder for its snapshots."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support import firecracker_lab
+from tests.support.helper_lab import HelperLab, helper
+from tests.support.image import GoldenImage, image_store
+from tests.support.machine_lab import Lab, Making, state_folder
+from transom.drivers.firecracker.driver import FirecrackerDriver
+from transom.drivers.keepers import Host, KeeperDeadlines
+from transom.drivers.qemu.driver import QemuDriver
+from transom.drivers.virtual import VirtualDriver, VmOptions
+from transom.images.store import ImageStore
+from transom_wire.control import Limits
+
+QEMU = Path("/usr/bin/qemu-system-x86_64")
+LIMITS = Limits(memory_bytes=512 * 2**20, cpu_millis=2000, pids=512, disk_bytes=2**30)
+DEADLINES = KeeperDeadlines(create=90.0)
+"""A restore under emulation, on a busy host."""
+PATIENCE = 120.0
+"""Seconds for what a guest must do: a boot under emulation takes ten, on a busy host forty."""
+
+
+@dataclass
+class VmGround:
+    """Makes labs whose machines are clones of one snapshot, or cold where a test asks."""
+
+    kind: str
+    state: Path
+    guest: Path
+    helper: HelperLab
+    images: ImageStore
+    program: Path
+    accelerator: str
+
+    @property
+    def digest(self) -> str:
+        digest = self.images.current()
+        assert digest is not None, "there is no golden image: transom image build"
+        return digest
+
+    def driver(self, machines: Path, guest: Path | None = None) -> VirtualDriver:
+        """A driver that knows nothing but its folders."""
+        options = VmOptions(
+            program=self.program,
+            helper=Path(self.helper.socket),
+            state=self.state,
+            limits=LIMITS,
+            size=(640, 480),
+            accelerator=self.accelerator,
+            desktop="terminal",
+        )
+        host = Host(machines, guest or self.guest, "127.0.0.1", (42000, 42999), deadlines=DEADLINES)
+        if self.kind == "qemu":
+            return QemuDriver(host, self.images, options)
+        return FirecrackerDriver(host, self.images, options)
+
+    def lab(self) -> Lab:
+        """A lab of its own folder."""
+        making = Making(self.driver, LIMITS, PATIENCE, clones=True)
+        image = GoldenImage(self.digest, self.images.folder / self.digest / "root")
+        return Lab(state_folder(), image, self.guest, making)
+
+    def prepare(self) -> None:
+        """Save the snapshot."""
+        folder = state_folder()
+        try:
+            asyncio.run(self.driver(folder / "machines").prepare(self.digest))
+        finally:
+            shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def ground(kind: str, guest: Path) -> Iterator[VmGround]:
+    """A ground for `qemu` or `firecracker`, whose machines run the staged code `guest`."""
+    state = state_folder()
+    try:
+        if kind == "qemu":
+            with helper() as asked:
+                yield VmGround(kind, state, guest, asked, image_store(), QEMU, "tcg")
+        else:
+            chosen = firecracker_lab.programs(state / "vmm")
+            with helper(*chosen.helper_arguments) as asked:
+                program, accelerator = chosen.firecracker, chosen.accelerator
+                yield VmGround(kind, state, guest, asked, image_store(), program, accelerator)
+    finally:
+        shutil.rmtree(state)
