@@ -1,5 +1,5 @@
 """Firecracker for tests: the real one where TRANSOM_FIRECRACKER names it and KVM works, else the strict
-stand-in; and a driver that asks a root helper for it."""
+stand-in."""
 
 from __future__ import annotations
 
@@ -9,17 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support import firecracker_standin
-from tests.support.helper_lab import HelperLab
-from transom.drivers.firecracker.driver import FirecrackerDriver
-from transom.drivers.keepers import Host, KeeperDeadlines
-from transom.drivers.virtual import Images, VmOptions
 from transom_keeper.vm.tsc import measure_khz
-from transom_wire.control import Limits
 
 KVM_GET_API_VERSION, KVM_API_VERSION = 0xAE00, 12
-DEADLINES = KeeperDeadlines(create=90.0)
-"""A restore under emulation, on a busy host."""
-LIMITS = Limits(memory_bytes=1024 * 2**20, cpu_millis=2000, pids=512, disk_bytes=2**30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +49,3 @@ def programs(folder: Path) -> Programs:
         return Programs(Path(real), Path(real).with_name("jailer"), "kvm")
     folder.mkdir(exist_ok=True)
     return Programs(*firecracker_standin.install(folder, measure_khz()), "tcg")
-
-
-def driver_of(
-    state: Path, images: Images, guest: Path, helper: HelperLab, chosen: Programs
-) -> FirecrackerDriver:
-    """A driver that knows nothing but the folder `state`."""
-    options = VmOptions(
-        program=chosen.firecracker,
-        helper=Path(helper.socket),
-        state=state,
-        limits=LIMITS,
-        size=(640, 480),
-        accelerator=chosen.accelerator,
-        desktop="terminal",
-    )
-    host = Host(state / "machines", guest, "127.0.0.1", (42000, 42999), deadlines=DEADLINES)
-    return FirecrackerDriver(host, images, options)
