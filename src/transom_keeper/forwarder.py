@@ -70,6 +70,7 @@ class Forwarder:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._ways.close()
         self._listener.close()
 
     def counters(self) -> dict[str, str]:

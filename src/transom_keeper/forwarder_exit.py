@@ -52,6 +52,9 @@ class Exit(Protocol):
     async def dial(self, target: Target) -> Way:
         """Connect, within deadlines. Raises ProxyError with the page that the guest gets."""
 
+    def close(self) -> None:
+        """No more will be dialled; ways that were made live on."""
+
 
 class NoExit:
     """No way out. `why` is the sentence that the guest's browser shows."""
@@ -62,6 +65,9 @@ class NoExit:
     async def dial(self, target: Target) -> Way:
         """Refuse."""
         raise ProxyError(403, "no_exit", self._why)
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
 
 class DirectExit:
@@ -95,6 +101,9 @@ class DirectExit:
             except OSError as error:
                 failure = ProxyError(502, "no_way", f"{host} cannot be reached: {_cause(error)}.")
         raise failure
+
+    def close(self) -> None:
+        """Nothing is kept."""
 
     async def _allowed(self, host: IPAddress | str, port: int) -> list[str]:
         addresses = await self._look_up(host, port) if isinstance(host, str) else [str(host)]

@@ -100,6 +100,11 @@ class Leg(asyncio.BaseProtocol):
             self.transport.resume_reading()
         return data
 
+    @property
+    def has_held(self) -> bool:
+        """True when something has come that nobody has read."""
+        return bool(self._held)
+
     def take_back(self, data: bytes) -> None:
         """Hold `data` as if it had come just now, before what is held."""
         self._held[:0] = data

@@ -55,10 +55,15 @@ class Ways:
     def change(self, route: ExitRoute) -> bool:
         """From now on by `route`; what is being dialled is dialled anew. True when the exit is another one."""
         other = _exit_part(route) != _exit_part(self.route)
+        self._exit.close()
         self._take(route)
         for dialling in self._dialling:
             dialling.reschedule(asyncio.get_running_loop().time())
         return other
+
+    def close(self) -> None:
+        """Nothing more will be dialled."""
+        self._exit.close()
 
     def judge(self, target: Target) -> None:
         """Raises ProxyError for what may not be reached, whatever the exit."""

@@ -17,6 +17,7 @@ from transom_keeper.proxy import ProxyError, Target
 from transom_keeper.upstream_dialogue import Dialogue, UpstreamError
 from transom_keeper.upstream_http import ConnectDialogue, basic_login
 from transom_keeper.upstream_socks import SocksDialogue
+from transom_keeper.upstream_spare import Spare
 from transom_wire.address import refuse_reason
 from transom_wire.exit import ExitRoute
 
@@ -35,6 +36,10 @@ Connect = Callable[..., Awaitable[Leg]]
 Resolve = Callable[[str, int], Awaitable[list[str]]]
 
 
+class _Unheard(UpstreamError):
+    """The proxy closed before it said anything."""
+
+
 class UpstreamExit:
     """The proxy of one route."""
 
@@ -48,6 +53,7 @@ class UpstreamExit:
         self._tls = ssl.create_default_context() if route.scheme == "https" else None
         self._login = basic_login(route.username, route.password)
         self._addresses: tuple[float, list[str]] = (0.0, [])
+        self._spare = Spare(self._reach)
         self._near = refuse_reason(route.host) == "loopback"
         """On this host itself every proxy's own end is on the loopback."""
         self._by_uri: set[int] = set()
@@ -71,6 +77,10 @@ class UpstreamExit:
         self._by_uri.add(target.port)
         return way
 
+    def close(self) -> None:
+        """Keep no connection in store any more; what was dialled lives on."""
+        self._spare.close()
+
     async def _whole_address(self) -> Way:
         return Way(await self._guarded(self._reach(), None), absolute=self._login or b"")
 
@@ -81,12 +91,22 @@ class UpstreamExit:
             raise page_of(error, target) from error
 
     async def _tunnel(self, target: Target) -> Leg:
-        leg = await self._reach()
+        leg = await self._by_spare(target)
+        if leg is None:
+            leg = await self._reach()
+            await self._talk(leg, self._dialogue(target))
+        self._spare.want()
+        return leg
+
+    async def _by_spare(self, target: Target) -> Leg | None:
+        """None where there is no spare, or it was closed before a word was heard on it."""
+        leg = self._spare.take()
+        if leg is None:
+            return None
         try:
             await self._talk(leg, self._dialogue(target))
-        except BaseException:
-            leg.abort()
-            raise
+        except _Unheard:
+            return None
         return leg
 
     def _dialogue(self, target: Target) -> Dialogue:
@@ -96,9 +116,17 @@ class UpstreamExit:
         return ConnectDialogue(target.host, target.port, self._login)
 
     async def _talk(self, leg: Leg, dialogue: Dialogue) -> None:
+        try:
+            await self._converse(leg, dialogue)
+        except BaseException:
+            leg.abort()
+            raise
+        leg.take_back(dialogue.early)
+
+    async def _converse(self, leg: Leg, dialogue: Dialogue) -> None:
         """One deadline for all the greeting and one for the answer, however it drips in."""
         now = asyncio.get_running_loop().time
-        saying, asked, until = dialogue.begin(), False, now() + GREETING_S
+        saying, asked, heard, until = dialogue.begin(), False, False, now() + GREETING_S
         while not dialogue.done:
             if dialogue.asked and not asked:
                 asked, until = True, now() + ANSWER_S
@@ -110,9 +138,10 @@ class UpstreamExit:
             except TimeoutError as error:
                 raise UpstreamError("timeout" if asked else "silent") from error
             except OSError as error:
-                raise UpstreamError("garbled", "it broke the connection off") from error
-            saying = dialogue.take(data)
-        leg.take_back(dialogue.early)
+                raise (UpstreamError if heard else _Unheard)("garbled", "it broke off") from error
+            if not data and not heard:
+                raise _Unheard("garbled", "it closed without an answer")
+            saying, heard = dialogue.take(data), True
 
     async def _reach(self) -> Leg:
         """A connection to the proxy itself, TLS and all. Raises UpstreamError."""

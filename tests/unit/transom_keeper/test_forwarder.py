@@ -33,6 +33,9 @@ class SiteExit:
         self.address = address
         self.dialled: list[tuple[str, int]] = []
 
+    def close(self) -> None:
+        pass
+
     async def dial(self, target: Target) -> Way:
         self.dialled.append((str(target.host), target.port))
         if "refused" in str(target.host):

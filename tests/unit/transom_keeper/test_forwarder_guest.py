@@ -25,6 +25,9 @@ class Site:
         self.address = address
         self.got: list[bytes] = []
 
+    def close(self) -> None:
+        pass
+
     async def dial(self, target: Target) -> Way:
         return Way(await connect_by_system(*self.address))
 

@@ -32,6 +32,9 @@ class Recorder:
         self.gate.set()
         self.legs: list[FakeLeg] = []
 
+    def close(self) -> None:
+        pass
+
     async def dial(self, target: Target) -> Way:
         self.dialled.append(target)
         await self.gate.wait()

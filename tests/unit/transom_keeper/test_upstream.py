@@ -22,11 +22,15 @@ HEAD = b"\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n\r\n"
 
 
-@pytest.fixture(autouse=True)
-def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream, "GREETING_S", 0.3)
-    monkeypatch.setattr(upstream, "ANSWER_S", 0.3)
-    monkeypatch.setattr(upstream, "CONNECT_S", 0.3)
+@pytest.fixture
+def hurry(monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Makes deadlines short, where a test waits for one."""
+
+    def shorten() -> None:
+        monkeypatch.setattr(upstream, "GREETING_S", 0.3)
+        monkeypatch.setattr(upstream, "ANSWER_S", 0.3)
+
+    return shorten
 
 
 class Proxy:
@@ -157,7 +161,11 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize(("scheme", "serve", "cause"), HOSTILE, ids=range(len(HOSTILE)))
-async def test_whatever_it_does_the_guest_is_told_in_time(scheme: str, serve: Serve, cause: str) -> None:
+async def test_whatever_it_does_the_guest_is_told_in_time(
+    scheme: str, serve: Serve, cause: str, hurry: Callable[[], None]
+) -> None:
+    if cause in ("silent", "timeout"):
+        hurry()
     async with proxy(serve) as hostile, forwarding(hostile.route(scheme)) as guest:
         async with asyncio.timeout(PATIENCE_S):
             head, (reader, _) = await guest.tunnel("site.example:443")
@@ -170,14 +178,16 @@ async def test_whatever_it_does_the_guest_is_told_in_time(scheme: str, serve: Se
         assert guest.count("ok") == 0
 
 
-async def test_a_slow_loris_has_an_answers_time_and_no_more() -> None:
+async def test_a_slow_loris_has_an_answers_time_and_no_more(hurry: Callable[[], None]) -> None:
+    hurry()
     async with proxy(drip(OK[:-1] + b"X: y\r\n" * 100)) as hostile, forwarding(hostile.route()) as guest:
         async with asyncio.timeout(PATIENCE_S):
             head, _ = await guest.tunnel("site.example:443")
         assert head.startswith(b"HTTP/1.1 504 ") and guest.count("failed_timeout") == 1
 
 
-async def test_an_upstream_that_hangs_slows_nobody_else() -> None:
+async def test_an_upstream_that_hangs_slows_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upstream, "ANSWER_S", 3.0)
     async with (
         proxy(without_a_word_after(b"")) as hostile,
         forwarding(hostile.route()) as stuck,
@@ -316,6 +326,7 @@ async def test_a_name_is_looked_up_once_in_a_while_and_anew_when_nobody_answers(
         for _ in range(3):
             (await way.dial(target)).leg.abort()
         assert asked == ["proxy.example"]
+        way.close()
     for _ in range(2):
         with pytest.raises(ProxyError):
             await way.dial(target)
