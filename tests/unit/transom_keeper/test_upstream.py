@@ -338,7 +338,10 @@ def test_a_route_without_an_address_is_no_upstream() -> None:
         UpstreamExit(ExitRoute("upstream", exit="e"))
 
 
-async def test_a_guest_that_leaves_while_its_exit_is_dialled_leaves_nothing_open() -> None:
+async def test_a_guest_that_leaves_while_its_exit_is_dialled_leaves_nothing_open(
+    hurry: Callable[[], None],
+) -> None:
+    hurry()
     closed = asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
