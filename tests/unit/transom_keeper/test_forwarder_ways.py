@@ -207,6 +207,8 @@ async def test_without_an_exit_the_page_says_why() -> None:
     why = "Your exit is being changed; this takes a minute."
     async with forwarding(ExitRoute("none", why=why)) as guest:
         assert (await guest.get("http://example.org/")).endswith(f"transom: {why}\n".encode())
+        guest.forwarder.change(ExitRoute("none", why="<b>&"))
+        assert b"<p>&lt;b&gt;&amp;</p>" in await guest.get("http://example.org/", "Accept: text/html")
         guest.forwarder.change(NO_ROUTE)
         assert NO_ROUTE.why.encode() in await guest.get("http://example.org/")
         assert guest.forwarder.route == NO_ROUTE and guest.count("changes") == 0
