@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from transom.drivers.snapshots import KEPT, Snapshots, key_of
+from transom_keeper.vm.snapshot import STATE, NewSnapshot, SnapshotError
+
+FACTS = {"image": "sha256-1", "memory": 1024, "machine": ["-M", "microvm"]}
+
+
+def made(folder: Path, token: str = "t" * 32) -> Path:
+    new = NewSnapshot(folder)
+    os.close(new.create(STATE))
+    new.finish(token)
+    return folder
+
+
+def test_a_key_says_all_that_a_clone_must_have_in_common() -> None:
+    assert key_of(FACTS) == key_of(dict(reversed(FACTS.items())))
+    for name in FACTS:
+        assert key_of({**FACTS, name: "other"}) != key_of(FACTS)
+    assert key_of(FACTS).isalnum() and len(key_of(FACTS)) == 32
+
+
+def test_what_was_taken_in_is_found_with_its_token(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path / "snapshots")
+    assert snapshots.find("one") is None
+    snapshots.adopt(made(tmp_path / "new"), "one")
+    assert snapshots.find("one") == (tmp_path / "snapshots/one", "t" * 32)
+    assert not (tmp_path / "new").exists()
+    assert (tmp_path / "snapshots").stat().st_mode & 0o077 == 0
+
+
+def test_a_new_one_takes_the_place_of_an_old(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path / "snapshots")
+    snapshots.adopt(made(tmp_path / "new"), "one")
+    snapshots.adopt(made(tmp_path / "new", "u" * 32), "one")
+    assert snapshots.find("one") == (tmp_path / "snapshots/one", "u" * 32)
+
+
+def test_what_is_not_whole_is_neither_taken_in_nor_found(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path / "snapshots")
+    (tmp_path / "new").mkdir()
+    with pytest.raises(SnapshotError):
+        snapshots.adopt(tmp_path / "new", "one")
+    (tmp_path / "snapshots/two").mkdir(parents=True)
+    assert snapshots.find("one") is None and snapshots.find("two") is None
+
+
+def test_only_the_newest_stay(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path / "snapshots")
+    for number in range(KEPT + 2):
+        snapshots.adopt(made(tmp_path / "new"), f"k{number}")
+        os.utime(tmp_path / "snapshots" / f"k{number}", (number, number))
+    left = sorted(each.name for each in (tmp_path / "snapshots").iterdir())
+    assert left == [f"k{number}" for number in range(2, KEPT + 2)]
