@@ -88,10 +88,6 @@ def network() -> MachineNetwork:
     link, forwarder = socket.socket(), socket.socket()
     namespace, tap = (os.open("/dev/null", os.O_RDONLY) for _ in range(2))
     return MachineNetwork(namespace, MachineSockets(link, forwarder, []), tap)
-        os.open("/dev/null", os.O_RDONLY),
-        MachineSockets(link, forwarder, []),
-        os.open("/dev/null", os.O_RDONLY),
-    )
 
 
 @pytest.fixture
