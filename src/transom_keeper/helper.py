@@ -61,6 +61,10 @@ class MachineNetwork:
     def close(self) -> None:
         """Let go of all of it: the last one to do so ends the network."""
         self.sockets.close()
+        self.leave()
+
+    def leave(self) -> None:
+        """Let go of all but the sockets, which somebody listens on and closes. Once."""
         packets.close([self.namespace] + ([] if self.tap is None else [self.tap]))
 
 

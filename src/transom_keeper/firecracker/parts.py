@@ -39,7 +39,7 @@ class Parts:
     _undo: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
     def close(self) -> None:
-        """Kill the jailed process, and let go of everything. Idempotent."""
+        """Kill the jailed process, and let go of everything but the sockets, which who uses them closes. Idempotent."""
         self._undo.close()
 
 
@@ -50,7 +50,7 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
     """
     owner = os.geteuid() if config.uid is None else config.uid
     helper = Helper(str(config.helper))
-    with contextlib.ExitStack() as undo, contextlib.ExitStack() as soon:
+    with contextlib.ExitStack() as undo, contextlib.ExitStack() as failed, contextlib.ExitStack() as soon:
         overlay, overlay_path = make_named(Path(), "overlay", config.limits.disk_bytes)
         soon.callback(overlay_path.unlink)
         files = open_files(vm, overlay)
@@ -69,7 +69,8 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
             soon.callback(os.close, descriptor)
         try:
             network = helper.network(config.machine, owner, DOOR_SOCKETS, open_tap=False)
-            undo.callback(network.close)
+            undo.callback(network.leave)
+            failed.callback(network.sockets.close)
             passed = [network.namespace, files.kernel, files.initramfs, files.rootfs, drive_for_jail]
             passed += [files.overlay, console_for_jail, *snapshots]
             jail = helper.start_jail(_request(config, vm, tag, owner), passed)
@@ -78,6 +79,7 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
         undo.callback(_ended(jail))
         leash = hold(jail.pidfd, config.uid, argv0(config.machine, tag))
         undo.callback(leash.let_go)
+        failed.pop_all()
         return Parts(files, network, jail, leash, drive, console, undo.pop_all())
 
 

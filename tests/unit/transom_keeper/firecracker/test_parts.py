@@ -151,6 +151,8 @@ def test_letting_go_ends_the_jail_and_closes_everything(helper: FakeHelper, vm: 
     made = gathered(vm)
     made.close()
     made.close()
+    assert made.network.sockets.link.fileno() >= 0
+    made.network.sockets.close()
     assert helper.process is not None and helper.process.wait(10) < 0
     assert opened() == before
 
