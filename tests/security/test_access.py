@@ -113,10 +113,19 @@ TABLE = [
     of_admin("GET", "/api/alerts", 200),
     of_admin("POST", "/api/alerts/{number}/acknowledge", 404),
     Row("DELETE", S, DENIED, {404}, {202}, {202}),
+    of_admin("GET", "/api/machines", 200),
+    of_admin("GET", "/api/machines/{machine}/log", 404),
     of_admin("DELETE", "/api/users/{user}", 204),
     Row("POST", "/api/auth/sign-out", DENIED, {204}, {204}, {204}),
 ]
-EXIT_NAMES = {"exit": "ext_" + "a" * 20, "kind": "provider", "subject": "demo", "number": "7"}
+MACHINE_NAMES = {"machine": "mch_" + "a" * 20}
+EXIT_NAMES = {
+    **MACHINE_NAMES,
+    "exit": "ext_" + "a" * 20,
+    "kind": "provider",
+    "subject": "demo",
+    "number": "7",
+}
 SOCKETS = [S + "/events", S + "/vnc"]
 MOUNTS = {"/static", "/static/novnc", "/static/v/{version}"}
 NOT_OURS = {("GET", "/openapi.json"), ("HEAD", "/openapi.json")}

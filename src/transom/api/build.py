@@ -45,7 +45,7 @@ def build(settings: Settings, lifespan: Lifespan) -> FastAPI:
     errors.install(app)
     for module in ROUTERS:
         app.include_router(module.router)
-    pages.mount(app, settings.web_dir)
+    app.state.assets = pages.mount(app, settings.web_dir)
 
     def check(headers: Headers, scheme: str) -> bool:
         return access.check_origin(app.state.parts, headers, scheme)

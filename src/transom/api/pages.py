@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from fastapi import APIRouter, FastAPI, Request
-from fastapi.responses import FileResponse, RedirectResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from transom.api.access import P, principal_of
-from transom.api.parts import Parts
+from transom.api.assets import FOREVER, NOVNC, Assets, Kept
 from transom.model.errors import NotFound
 from transom.model.ids import is_id
 
@@ -22,7 +22,7 @@ async def sign_in_page(request: Request, parts: P) -> Response:
     """The sign-in page; who is signed in and brings no key goes on to the dashboard."""
     if "key" not in request.query_params and await principal_of(request) is not None:
         return RedirectResponse(DASHBOARD, 303)
-    return page(parts, "index.html")
+    return html(request.app.state.assets.page("index.html"))
 
 
 @router.get(DASHBOARD)
@@ -30,7 +30,7 @@ async def dashboard(request: Request, parts: P) -> Response:
     """The cards."""
     if await principal_of(request) is None:
         return RedirectResponse("/", 303)
-    return page(parts, "dashboard.html")
+    return html(request.app.state.assets.page_before("dashboard.html", "session.html"))
 
 
 @router.get("/session/{session}")
@@ -40,19 +40,22 @@ async def session_page(session: str, request: Request, parts: P) -> Response:
         return RedirectResponse("/", 303)
     if not is_id(session, "ses"):
         raise NotFound("no such page")
-    return page(parts, "session.html")
+    return html(request.app.state.assets.page("session.html"))
 
 
-def page(parts: Parts, name: str) -> Response:
-    """A page's file."""
-    path = parts.settings.web_dir / name
-    if not path.is_file():
+def html(text: str | None) -> Response:
+    """A page. Raises NotFound."""
+    if text is None:
         raise NotFound("this page is not installed")
-    return FileResponse(path, media_type="text/html; charset=utf-8")
+    return HTMLResponse(text)
 
 
-def mount(app: FastAPI, web: Path) -> None:
+def mount(app: FastAPI, web: Path) -> Assets:
     """Serve what pages load: noVNC from its package, everything else from `web/static`."""
-    novnc = web / "node_modules" / "@novnc" / "novnc"
-    app.mount("/static/novnc", StaticFiles(directory=novnc, check_dir=False), name="novnc")
-    app.mount("/static", StaticFiles(directory=web / "static", check_dir=False), name="static")
+    assets = Assets(web)
+    novnc = StaticFiles(directory=web / "node_modules" / "@novnc" / "novnc", check_dir=False)
+    ours = StaticFiles(directory=web / "static", check_dir=False)
+    app.mount("/static/novnc", Kept(novnc, NOVNC), name="novnc")
+    app.mount("/static/v/{version}", Kept(ours, FOREVER, assets), name="versioned")
+    app.mount("/static", ours, name="static")
+    return assets

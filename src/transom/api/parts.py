@@ -11,8 +11,8 @@ from transom.api.views import Views
 from transom.auth.service import AuthService
 from transom.egress.desk import ExitDesk
 from transom.egress.service import EgressService
-from transom.model.clock import Clock
 from transom.guests.guests import Guests
+from transom.model.clock import Clock
 from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore, Vault
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics

@@ -26,12 +26,18 @@ USED = {
 class PoolNumbers(Protocol):
     """How the pool stands."""
 
-    target: int
-    making: int
-    parked: int
-    memory_bytes: int
-    hits: int
-    misses: int
+    @property
+    def target(self) -> int: ...
+    @property
+    def making(self) -> int: ...
+    @property
+    def parked(self) -> int: ...
+    @property
+    def memory_bytes(self) -> int: ...
+    @property
+    def hits(self) -> int: ...
+    @property
+    def misses(self) -> int: ...
 
 
 class MachineMetrics:

@@ -96,9 +96,9 @@ class Reconciler:
                 return
 
     async def _bring(self, session: str) -> None:
+        row = await self._ledger.get(session)
         for _ in range(ROUNDS):
             self._again.discard(session)
-            row = await self._ledger.get(session)
             steps = plan(row, self._observe(row), self._clock(), self._runner.policy)
             for step in steps:
                 if not await self._run(row, step):
@@ -106,6 +106,7 @@ class Reconciler:
             after = await self._row_or_none(session)
             if after is None or (after == row and session not in self._again):
                 return
+            row = after
         log.error("a plan does not end", session=session)
 
     async def _row_or_none(self, session: str) -> Session | None:

@@ -15,7 +15,7 @@ from transom.model.ports import Driver, KeeperChannel
 from transom.sessions.funnel import failed_stage
 from transom.sessions.usage import numbers
 from transom_wire.codec import WireError, decode
-from transom_wire.control import FromGuest, Limits, MachineExited, Snapshot, Usage
+from transom_wire.control import FromGuest, Limits, MachineExited, RoleChanged, Snapshot, Usage
 from transom_wire.exit import NO_ROUTE
 from transom_wire.link import FROM_BOOT, Fatal, Progress
 
@@ -113,6 +113,8 @@ class WarmMachine:
                 case MachineExited(reason=reason):
                     self.exited = reason or "it ended"
                     return
+                case RoleChanged(role="boot", connected=True):
+                    reach("guest", self._clock())
                 case FromGuest(role="boot") if self._last(message, reach):
                     return
 
