@@ -83,7 +83,9 @@ def covers(pattern: str, inner: str) -> bool:
 
 def _split(text: str) -> tuple[str, str | None]:
     if text.startswith("["):
-        host, _, tail = text[1:].partition("]")
+        host, bracket, tail = text[1:].partition("]")
+        if not bracket:
+            return text, None
         return host, tail.removeprefix(":") if tail else None
     if text.count(":") > 1:
         return text, None
