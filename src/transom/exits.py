@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import structlog
 
 from transom.egress.desk import ExitDesk
+from transom.egress.policy import read_rule
 from transom.egress.pool import Rules
 from transom.egress.service import EgressService
 from transom.egress.state import Terms
@@ -27,6 +29,7 @@ from transom.observe.webhook import Target, Webhook, read_secret
 from transom.sessions.wire import Sessions
 from transom.settings import Settings
 from transom.store.exit_store import ExitRows
+from transom_wire.exit import HostRule
 
 log = structlog.get_logger(__name__)
 BY_SETTINGS = "system"
@@ -110,9 +113,16 @@ def terms(settings: Settings) -> Terms:
         rules=Rules(settings.exit_sharing, settings.exit_move),
         echo=settings.exit_echo_url,
         check_ms=settings.exit_check_seconds * 1000,
+        always=Lists(deny=own_name(settings.public_url)),
         low=settings.exit_low,
         tick_s=settings.tick_seconds,
     )
+
+
+def own_name(public_url: str | None) -> tuple[HostRule, ...]:
+    """The controller's public name, for every deny list: an exit would let a machine reach it from outside."""
+    host = urlsplit(public_url or "").hostname
+    return (read_rule(f"[{host}]" if ":" in host else host),) if host else ()
 
 
 def webhook(settings: Settings, clock: Clock) -> Webhook | None:

@@ -68,9 +68,10 @@ def lists_for(
     shipped: Mapping[str, Lists],
     user: str,
     provider: str | None,
+    always: Lists = EMPTY,
 ) -> Lists:
     """What holds for this user's machine on which `provider` is signed in to."""
-    found = [stored.get(("user", user), EMPTY)]
+    found = [always, stored.get(("user", user), EMPTY)]
     if provider is not None:
         found += [shipped.get(provider, EMPTY), stored.get(("provider", provider), EMPTY)]
     return together(*found)

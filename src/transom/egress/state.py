@@ -31,6 +31,8 @@ class Terms:
     """URL that answers with the caller's address; None: addresses are not measured."""
     check_ms: int = 300_000
     """How often an exit that works is checked."""
+    always: Lists = field(default_factory=Lists)
+    """What holds for every machine: the controller's own name is none of their business."""
     low: int = 1
     """Fewer free exits than this are an alert."""
     tick_s: float = 5.0
@@ -99,7 +101,7 @@ class PoolState:
 
     def route(self, user: str, provider: str | None, why: str = "") -> ExitRoute:
         """The route that follows from what is known now; `why` is said where there is no lease."""
-        lists = lists_for(self.lists, self._shipped, user, provider)
+        lists = lists_for(self.lists, self._shipped, user, provider, self.terms.always)
         if not self.pool.exits:
             return plain_route(self.terms.fallback, NO_EXITS, lists)
         lease = self.pool.leases.get(user)
