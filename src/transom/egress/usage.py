@@ -6,7 +6,7 @@ Counters only ever rise while a machine lives; one that falls belongs to another
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transom_wire.exit import EXIT_FAULTS
 
@@ -33,11 +33,11 @@ class Reading:
         """What came after `before`; all of it where the counters began anew."""
         if any(getattr(self, name) < getattr(before, name) for name in NAMES):
             return self
-        return Reading(*(getattr(self, name) - getattr(before, name) for name in NAMES), changes=self.changes)
+        return replace(self, **{name: getattr(self, name) - getattr(before, name) for name in NAMES})
 
     def plus(self, other: Reading) -> Reading:
         """Both together."""
-        return Reading(*(getattr(self, name) + getattr(other, name) for name in NAMES), changes=self.changes)
+        return replace(self, **{name: getattr(self, name) + getattr(other, name) for name in NAMES})
 
     @property
     def latency_ms(self) -> float | None:
