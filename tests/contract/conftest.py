@@ -1,5 +1,11 @@
+"""Labs for the contract's tests: sandboxes for all, and for the drivers' own suite each kind of machine.
+
+A test that a kind cannot pass for want of a capability is marked `needs(FLAG)`; what is left out is said at the end.
+"""
+
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -7,23 +13,79 @@ import pytest
 
 from tests.support.image import GoldenImage, golden_image
 from tests.support.machine_lab import Lab, stage_standin, state_folder
+from tests.support.vm_lab import VmGround, ground
+from transom.drivers.firecracker.driver import FirecrackerDriver
+from transom.drivers.namespace.driver import NamespaceDriver
+from transom.drivers.qemu.driver import QemuDriver
 
 __all__ = ["golden_image"]
+
+KINDS = {"namespace": NamespaceDriver, "qemu": QemuDriver, "firecracker": FirecrackerDriver}
+SUITE = "test_driver_contract"
+left_out: set[tuple[str, str, str]] = set()
+"""(driver, flag that it has not, test)."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """The drivers' suite runs for each kind that has what the test needs."""
+    if "kind" not in metafunc.fixturenames or not metafunc.module.__name__.endswith(SUITE):
+        return
+    needs = [mark.args[0] for mark in metafunc.definition.iter_markers("needs")]
+    only = [mark.args[0] for mark in metafunc.definition.iter_markers("only")]
+    kinds = []
+    for kind, driver in KINDS.items():
+        missing = [flag for flag in needs if not getattr(driver.flags, flag)]
+        left_out.update((kind, flag, metafunc.definition.name) for flag in missing)
+        if not missing and (not only or kind in only):
+            marks = [] if kind == "namespace" else [pytest.mark.vm]
+            kinds.append(pytest.param(kind, marks=marks))
+    metafunc.parametrize("kind", kinds, scope="session")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which promises were not asked of whom, and the one excuse for it."""
+    for kind, flag, test in sorted(left_out):
+        terminalreporter.write_line(f"driver contract: {kind} has no `{flag}`, so not asked: {test}")
+
+
+@pytest.fixture(scope="session")
+def kind() -> str:
+    """What makes the machines, where a test does not say."""
+    return "namespace"
 
 
 @pytest.fixture(scope="session")
 def standin() -> Iterator[Path]:
     """Guest code whose boot has no desktop, staged once."""
-    import shutil
-
     state = state_folder()
     yield stage_standin(state)
     shutil.rmtree(state)
 
 
+@pytest.fixture(scope="session")
+def qemu_ground(standin: Path) -> Iterator[VmGround]:
+    """Saves one machine that all of the tests' are clones of."""
+    with ground("qemu", standin) as made:
+        made.prepare()
+        yield made
+
+
+@pytest.fixture(scope="session")
+def firecracker_ground(standin: Path) -> Iterator[VmGround]:
+    """The same for Firecracker, or its stand-in."""
+    with ground("firecracker", standin) as made:
+        made.prepare()
+        yield made
+
+
 @pytest.fixture
-async def lab(golden_image: GoldenImage, standin: Path) -> AsyncIterator[Lab]:
+async def lab(
+    kind: str, golden_image: GoldenImage, standin: Path, request: pytest.FixtureRequest
+) -> AsyncIterator[Lab]:
     """A driver with a folder of its own; whatever a test leaves running is ended."""
-    made = Lab(state_folder(), golden_image, standin)
+    if kind == "namespace":
+        made = Lab(state_folder(), golden_image, standin)
+    else:
+        made = request.getfixturevalue(f"{kind}_ground").lab()
     yield made
     await made.close()

@@ -1,21 +1,25 @@
-"""Every promise of `transom/drivers/contract.py`, against the namespace driver and real sandboxes."""
+"""Every promise of `transom/drivers/contract.py`, of each driver, with real machines."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import hashlib
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.support.machine_lab import Lab, alive, now_ms, opened, until
+from tests.support.machine_lab import Lab, a_claim, alive, now_ms, opened, until
+from tests.support.machines import descendants
 from transom.drivers import remains
-from transom.drivers.keepers import Host
-from transom.drivers.namespace.driver import NamespaceDriver
 from transom.model.errors import DriverError, Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import MachineState
@@ -23,6 +27,7 @@ from transom_wire import WIRE_VERSION
 from transom_wire.codec import encode
 from transom_wire.control import (
     Acknowledge,
+    ClaimAnswer,
     FromGuest,
     GuestMisbehaved,
     MachineExited,
@@ -50,7 +55,7 @@ async def test_create_makes_a_machine_whose_guest_becomes_ready(lab: Lab) -> Non
         assert 42000 <= snapshot.door_port <= 42999
         await machine.hear_guest(Ready)
         await machine.reattach()
-        assert {"guest", "display", "ready"} <= machine.channel.snapshot.stages.keys()
+        assert {"guest", "ready"} <= machine.channel.snapshot.stages.keys()
         assert await lab.driver.observe() == {machine.id: MachineState.RUNNING}
 
 
@@ -104,9 +109,9 @@ async def test_a_cancelled_create_leaves_nothing_that_destroy_does_not_remove(la
 
 
 async def test_a_failed_create_says_why_and_leaves_nothing(lab: Lab) -> None:
-    broken = lab.another_controller(guest=lab.state / "nowhere")
+    broken = lab.another_controller(guest=lab.state / "nowhere-at-all")
     spec = lab.spec()
-    with pytest.raises(DriverError, match="nowhere"):
+    with pytest.raises(DriverError, match="nowhere-at-all"):
         await broken.create(spec)
     assert lab.remains(spec.machine) == []
 
@@ -245,7 +250,7 @@ async def test_the_guest_s_own_end_is_reported(lab: Lab) -> None:
         code = PeerOffer(peer="per_b", epoch=9, sdp="import os; os.kill(os.getppid(), 9)")
         await machine.channel.send(ToGuest(role="webrtc", body=encode(code)))
         exited = await machine.hear(lambda each: isinstance(each, MachineExited))
-        assert "signal 9" in exited.reason
+        assert "signal 9" in exited.reason or "virtual machine ended" in exited.reason
 
 
 async def test_the_deadline_ends_a_machine_that_nobody_watches(lab: Lab) -> None:
@@ -291,13 +296,9 @@ async def test_a_hung_keeper_is_destroyed_too(lab: Lab) -> None:
 
 
 CREATOR = """
-import asyncio, sys
-from pathlib import Path
-from tests.support.image import GoldenImage
-from tests.support.machine_lab import Lab
-state, digest, root, guest, machine = sys.argv[1:]
+import asyncio, pickle, sys
+lab, machine = pickle.loads(sys.stdin.buffer.read())
 async def main():
-    lab = Lab(Path(state), GoldenImage(digest, Path(root)), Path(guest))
     await lab.driver.create(lab.spec(machine))
     channel = await lab.driver.attach(machine)
     print("made", flush=True)
@@ -308,11 +309,15 @@ asyncio.run(main())
 
 async def test_a_killed_creator_leaves_a_machine_that_another_adopts(lab: Lab) -> None:
     machine = lab.spec().machine
-    told = [str(lab.state), lab.image.digest, str(lab.image.folder), str(lab.guest), machine]
     creator = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", CREATOR, *told, stdout=subprocess.PIPE, start_new_session=True
+        *(sys.executable, "-c", CREATOR),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        start_new_session=True,
     )
-    assert creator.stdout is not None
+    assert creator.stdin is not None and creator.stdout is not None
+    creator.stdin.write(pickle.dumps((lab, machine)))
+    creator.stdin.close()
     assert await asyncio.wait_for(creator.stdout.readline(), 60) == b"made\n"
     os.killpg(creator.pid, signal.SIGKILL)
     await creator.wait()
@@ -335,8 +340,7 @@ async def test_orphans_are_found_without_a_folder(lab: Lab) -> None:
 
 async def test_another_state_folder_s_machines_are_not_ours(lab: Lab) -> None:
     async with lab.machine():
-        host = Host(lab.state / "other" / "machines", lab.guest, "127.0.0.1", (42000, 42999))
-        stranger = NamespaceDriver(host, lab.image)
+        stranger = lab.another_controller(folder=lab.state / "other" / "machines")
         assert await stranger.observe() == {}
 
 
@@ -358,7 +362,7 @@ async def test_a_kept_folder_holds_logs_and_no_socket_until_purged(lab: Lab) -> 
 
 async def test_twenty_lives_leave_nothing(lab: Lab) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    for _ in range(20):
+    for _ in range(20 if lab.making is None else 5):
         spec = lab.spec(slot=1)
         await lab.driver.create(spec)
         await lab.driver.destroy(spec.machine, keep_folder=False)
@@ -367,6 +371,7 @@ async def test_twenty_lives_leave_nothing(lab: Lab) -> None:
     assert len(os.listdir("/proc/self/fd")) <= before + 2
 
 
+@pytest.mark.only("namespace")
 async def test_a_machine_is_there_quickly(lab: Lab) -> None:
     """From the call to the guest's Hello: 0.2 s on a quiet host; the bound is for a loaded one."""
     took = []
@@ -392,7 +397,8 @@ async def test_a_guest_that_breaks_the_rules_is_cut_off_and_reported(
 ) -> None:
     code = f"""
 import os, socket, struct, json, time
-link = socket.create_connection(("127.0.0.1", 4001))
+host, _, port = os.environ["TRANSOM_LINK"].rpartition(":")
+link = socket.create_connection((host, int(port)))
 def say(body):
     link.sendall(struct.pack("!I", len(body)) + body)
 say(json.dumps(dict(type="hello", version={WIRE_VERSION}, role={role!r}, token=os.environ["TOKEN"])).encode())
@@ -412,9 +418,10 @@ print("cut off")
 async def test_strangers_on_the_link_are_closed_without_a_word(lab: Lab) -> None:
     """A page in the machine's browser, a wrong token, the boot token again: nothing is said, nothing breaks."""
     code = """
-import socket, struct, json
+import os, socket, struct, json
+host, _, port = os.environ["TRANSOM_LINK"].rpartition(":")
 def ask(data):
-    with socket.create_connection(("127.0.0.1", 4001)) as link:
+    with socket.create_connection((host, int(port))) as link:
         link.sendall(data)
         try: return link.recv(4096)
         except ConnectionError: return b""
@@ -429,3 +436,124 @@ print([ask(b"GET / HTTP/1.1\\r\\nHost: 127.0.0.1:4001\\r\\n\\r\\n"), ask(hello()
         await machine.reattach()
         assert machine.channel.snapshot.roles == ("boot", "webrtc")
         assert int(machine.channel.snapshot.counters["link_garbage"]) >= 6
+
+
+@pytest.mark.needs("warm")
+async def test_a_warm_machine_waits_without_identity_and_is_claimed_once(lab: Lab) -> None:
+    async with lab.machine(lab.spec(warm=True)) as machine:
+        await machine.parked()
+        assert machine.channel.snapshot.session is None
+        claim = a_claim(new_id("ses"))
+        assert await machine.claim(claim) == ClaimAnswer(session=claim.session, accepted=True)
+        assert await machine.claim(claim) == ClaimAnswer(session=claim.session, accepted=True)
+        other = await machine.claim(a_claim(new_id("ses")))
+        assert not other.accepted and other.reason
+        await machine.reattach()
+        assert machine.channel.snapshot.session == claim.session
+        assert machine.channel.snapshot.deadline == claim.deadline
+        assert "fine" in await machine.inside("print('fine')")
+
+
+WHO = "import os, platform; print(os.urandom(16).hex(), open('/etc/machine-id').read().strip(), platform.node())"
+
+
+@pytest.mark.needs("warm")
+@pytest.mark.needs("snapshot")
+async def test_clones_have_nothing_in_common_that_they_should_not(lab: Lab) -> None:
+    """Saved once, woken up thrice: random numbers, machine-id and host name are each one's own."""
+    seen = []
+    for _ in range(3):
+        async with lab.machine() as machine:
+            seen.append((await machine.inside(WHO)).split())
+    for each in zip(*seen, strict=True):
+        assert len(set(each)) == 3, each
+
+
+@pytest.mark.needs("snapshot")
+async def test_prepare_again_does_nothing_and_no_clone_writes_to_the_snapshot(lab: Lab) -> None:
+    before = snapshot_files(lab)
+    assert before, "the lab is prepared"
+    await lab.driver.prepare(lab.image.digest)
+    async with lab.machine() as machine:
+        await machine.inside("open('/tmp/x', 'w').write('x' * 10**6)")
+    assert snapshot_files(lab) == before
+
+
+def snapshot_files(lab: Lab) -> dict[str, tuple[int, int, str]]:
+    """Every file of the lab's snapshots: size, time, digest of its beginning and end."""
+    found = {}
+    for path in sorted(lab.snapshots.rglob("*")):
+        if path.is_file():
+            with open(path, "rb") as file:
+                head = file.read(2**20)
+                file.seek(max(0, path.stat().st_size - 2**20))
+                digest = hashlib.sha256(head + file.read()).hexdigest()
+            found[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns, digest)
+    return found
+
+
+@pytest.mark.needs("snapshot")
+async def test_a_restore_that_fails_becomes_a_boot(lab: Lab) -> None:
+    """Of the same machine; and the broken snapshot stays as it is."""
+    with broken_snapshot(lab):
+        async with lab.machine(lab.spec(warm=True)) as machine:
+            await machine.parked()
+            claim = a_claim(new_id("ses"))
+            assert (await machine.claim(claim)).accepted
+            assert "fine" in await machine.inside("print('fine')")
+
+
+@contextlib.contextmanager
+def broken_snapshot(lab: Lab) -> Iterator[None]:
+    """The saved state is cut short for a while: as by a disk that was full."""
+    (state,) = lab.snapshots.rglob("state")
+    aside = state.with_name("aside")
+    state.rename(aside)
+    try:
+        state.write_bytes(aside.read_bytes()[: aside.stat().st_size // 2])
+        yield
+    finally:
+        aside.replace(state)
+
+
+@pytest.mark.needs("own_kernel")
+async def test_the_guest_s_kernel_is_not_the_host_s(lab: Lab) -> None:
+    async with lab.machine() as machine:
+        assert os.uname().release not in await machine.inside("import os; print(os.uname().release)")
+
+
+@pytest.mark.needs("own_kernel")
+async def test_a_killed_vmm_is_its_machine_s_end(lab: Lab) -> None:
+    async with lab.machine() as machine:
+        os.kill(vmm_of(lab, machine.id), signal.SIGKILL)
+        exited = await machine.hear(lambda each: isinstance(each, MachineExited))
+        assert exited.reason
+
+
+def vmm_of(lab: Lab, machine: str) -> int:
+    """The machine's process with the most memory."""
+    below = [pid for pid in descendants(lab.keeper(machine)) if resident(pid)]
+    return max(below, key=resident)
+
+
+def resident(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+
+
+@pytest.mark.needs("snapshot")
+async def test_killed_at_random_points_of_its_start_a_machine_leaves_nothing(lab: Lab) -> None:
+    for number in range(6):
+        spec = lab.spec(warm=True)
+        creating = asyncio.ensure_future(lab.driver.create(spec))
+        await until(lambda machine=spec.machine: lab.processes(machine), "a process")  # type: ignore[misc]
+        await asyncio.sleep(number * 0.15)
+        for pid in lab.processes(spec.machine):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        await asyncio.gather(creating, return_exceptions=True)
+        await lab.driver.destroy(spec.machine, keep_folder=False)
+        assert lab.remains(spec.machine) == []
+    assert await lab.driver.observe() == {}

@@ -51,6 +51,8 @@ class Making:
     """(machines' folder, guest code) -> driver."""
     limits: Limits
     patience: float
+    snapshots: Path
+    """Where the saved machine lies."""
     clones: bool
     """Machines with a session are clones of a snapshot, given it by a claim: a boot would take too long."""
 
@@ -72,9 +74,23 @@ class Lab:
     def __post_init__(self) -> None:
         self.driver = self.another_controller()
 
+    def __getstate__(self) -> dict[str, object]:
+        """For a process of its own, which has a driver of its own."""
+        return {name: value for name, value in vars(self).items() if name != "driver"} | {"made": []}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        vars(self).update(state)
+        self.driver = self.another_controller()
+
     @property
     def folder(self) -> Path:
         return self.state / "machines"
+
+    @property
+    def snapshots(self) -> Path:
+        """Folder of the snapshots of the lab's driver."""
+        assert self.making is not None, "sandboxes have no snapshots"
+        return self.making.snapshots
 
     @property
     def patience(self) -> float:
@@ -249,12 +265,15 @@ def state_folder() -> Path:
     return state
 
 
-def stage_standin(state: Path) -> Path:
-    """The real guest code, but for a boot without a desktop."""
+def stage_standin(state: Path, *, root: bool = False) -> Path:
+    """The real guest code, but for a boot without a desktop; with `root`, a virtual machine's boot stays root."""
     work = state / "standin"
     for package in packages():
         shutil.copytree(package, work / package.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(Path(__file__).with_name("standin_boot.py"), work / "transom_guest" / "boot.py")
+    if root:
+        agent = work / "transom_guest" / "vm" / "agent.py"
+        agent.write_text(agent.read_text().replace("\nUID = 1000\n", "\nUID = 0\n"))
     return stage(state / "guest", tuple(work / package.name for package in packages()))
 
 

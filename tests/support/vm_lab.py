@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import shutil
+import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.support import firecracker_lab
@@ -39,6 +40,12 @@ class VmGround:
     images: ImageStore
     program: Path
     accelerator: str
+    python: str = sys.executable
+    """Starts the keepers."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """For another process: the helper goes on in this one."""
+        return {**vars(self), "helper": replace(self.helper, process=None)}
 
     @property
     def digest(self) -> str:
@@ -57,14 +64,21 @@ class VmGround:
             accelerator=self.accelerator,
             desktop="terminal",
         )
-        host = Host(machines, guest or self.guest, "127.0.0.1", (42000, 42999), deadlines=DEADLINES)
+        host = Host(
+            machines,
+            guest or self.guest,
+            "127.0.0.1",
+            (42000, 42999),
+            python=self.python,
+            deadlines=DEADLINES,
+        )
         if self.kind == "qemu":
             return QemuDriver(host, self.images, options)
         return FirecrackerDriver(host, self.images, options)
 
     def lab(self) -> Lab:
         """A lab of its own folder."""
-        making = Making(self.driver, LIMITS, PATIENCE, clones=True)
+        making = Making(self.driver, LIMITS, PATIENCE, self.state / "snapshots", clones=True)
         image = GoldenImage(self.digest, self.images.folder / self.digest / "root")
         return Lab(state_folder(), image, self.guest, making)
 

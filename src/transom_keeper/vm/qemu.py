@@ -91,12 +91,14 @@ class QemuMachine:
                 return str(error)
 
     async def kill(self) -> None:
-        """End every process of the machine, and let go of its network; they are gone when this returns."""
-        self._killed = True
+        """End every process of the machine, and let go of its network; they are gone when this returns. Its sockets
+        are closed by who listens on them."""
+        before, self._killed = self._killed, True
         if self._vmm is not None:
             await self._vmm.kill()
         self.files.close()
-        self.network.close()
+        if not before:
+            self.network.leave()
 
     def warnings(self) -> tuple[str, ...]:
         """Whether it is not what it should have been."""
