@@ -1,6 +1,7 @@
 """Two builds from nothing, one digest: with the real programs, and layers small enough for every commit.
 
-`base` and `vm` run through everything but npm and the desktop: bootstrap, kernel, initramfs, both file systems.
+`base`, `gstreamer` and `vm` run through everything but npm and the desktop: bootstrap, caches, kernel, initramfs,
+both file systems.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from transom.images.store import ImageStore
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(900)]
 
 RECIPE = Path(__file__).parents[2] / "image"
-WITHOUT = ("desktop", "gstreamer", "cli")
+WITHOUT = ("desktop", "cli")
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISREG
@@ -184,7 +184,7 @@ def seal(
             tools={item.name: item.version for item in found if item.kind == sbom.NPM},
             landmarks={path: (root / path).lstat().st_size for path in LANDMARKS if (root / path).exists()},
             parts=parts,
-            layers=_layers(root, wanted),
+            layers=_layers(root, wanted, parts),
         ),
     )
 
@@ -197,8 +197,11 @@ def _listed(root: Path, wanted: Recipe, items: list[sbom.Item]) -> list[sbom.Ite
     return [*own, *items]
 
 
-def _layers(root: Path, wanted: Recipe) -> dict[str, Layer]:
+def _layers(root: Path, wanted: Recipe, parts: Mapping[str, Part]) -> dict[str, Layer]:
     found = debian.layers(root, wanted.layers)
+    if VM in found:
+        own = sum(parts[name].size for name in machine.BOOT_PARTS)
+        found[VM] = Layer(found[VM].packages + len(wanted.fetched), found[VM].size + own)
     if CLI in found:
         npm = sum(status.st_size for _, status in tree.entries(root / tools.PLACE) if S_ISREG(status.st_mode))
         found[CLI] = Layer(found[CLI].packages, found[CLI].size + npm)

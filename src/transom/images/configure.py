@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from transom.images import tree
@@ -19,6 +21,9 @@ HOST = "desktop"
 DAY = "20454"
 """2026-01-01, in days since 1970."""
 SET_ID = stat.S_ISUID | stat.S_ISGID
+UNREPEATABLE = ("usr/lib/*/gio/modules",)
+"""GStreamer notes when these were last changed on the builder's disk, which no build repeats and no guest asks."""
+ASIDE = ".aside"
 MENDLESS = "this is a fault of the recipe: report it"
 OVER_DEBIAN = {
     "usr/bin/xdg-open": "/usr/local/bin/xdg-open",
@@ -134,6 +139,22 @@ def disarm(root: Path) -> None:
             (root / path).chmod(stat.S_IMODE(status.st_mode) & ~SET_ID)
 
 
+@contextmanager
+def hidden(root: Path, globs: Sequence[str]) -> Iterator[None]:
+    """Take what the globs name out of the programs' sight for a while."""
+    aside = root / ASIDE
+    aside.mkdir()
+    moved = {aside / str(number): path for number, path in enumerate(p for g in globs for p in root.glob(g))}
+    try:
+        for place, path in moved.items():
+            path.rename(place)
+        yield
+    finally:
+        for place, path in moved.items():
+            place.rename(path)
+        aside.rmdir()
+
+
 def caches(root: Path) -> None:
     """Fonts, Python bytecode and GStreamer's plugin list, so that no start has to make them.
 
@@ -148,10 +169,11 @@ def caches(root: Path) -> None:
         ["gst-inspect-1.0"],
     )
     (root / REGISTRY).parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-    for argv in steps:
-        if (root / "usr/bin" / argv[0]).exists():
-            fixed = ["env", registry, "GST_REGISTRY_FORK=no", "PYTHONHASHSEED=0"]
-            run(inside(root, [*fixed, *argv]), deadline=CACHE_DEADLINE, mend=MENDLESS)
+    with hidden(root, UNREPEATABLE):
+        for argv in steps:
+            if (root / "usr/bin" / argv[0]).exists():
+                fixed = ["env", registry, "GST_REGISTRY_FORK=no", "PYTHONHASHSEED=0"]
+                run(inside(root, [*fixed, *argv]), deadline=CACHE_DEADLINE, mend=MENDLESS)
     for folder in ((root / REGISTRY).parent, root / "var/cache/fontconfig"):
         for file in folder.iterdir() if folder.is_dir() else ():
             file.chmod(0o644)

@@ -14,7 +14,7 @@ from transom.images.recipe import Recipe
 from transom.images.run import run
 
 SQUASHFS, EXT4, VMLINUX, INITRAMFS = "rootfs.squashfs", "rootfs.ext4", "vmlinux", "initramfs.cpio"
-PARTS = (SQUASHFS, EXT4, VMLINUX, INITRAMFS)
+BOOT_PARTS = (VMLINUX, INITRAMFS)
 EXTRACT_DEADLINE = 120.0
 BUSYBOX = ("usr/bin/busybox", "bin/busybox")
 MODULES = ("usr/lib/modules", "lib/modules")

@@ -19,8 +19,10 @@ from pathlib import Path, PurePosixPath
 
 from transom.images.errors import ImageError
 
-GENERATION = 2
+GENERATION = 3
 """Rises when the building code makes another image from the same recipe."""
+BOOTSTRAP_GENERATION = 2
+"""Rises when it makes another tarball from the same packages."""
 SUITE_DEFAULT = "trixie"
 BASE, CLI, VM = "base", "cli", "vm"
 LAYER = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -73,13 +75,14 @@ class Recipe:
     @property
     def bootstrap_digest(self) -> str:
         """Names the outcome of the bootstrap step alone."""
-        parts = (str(GENERATION), self.suite, self.mirror or "", self.architecture)
+        parts = (str(BOOTSTRAP_GENERATION), self.suite, self.mirror or "", self.architecture)
         return _digest([*parts, *self.packages, "fetched", *self.fetched])
 
     @property
     def digest(self) -> str:
         """Names everything that decides what the image will be."""
-        return _digest([self.bootstrap_digest, *self.layers, str(self.ext4), *_listing(self.folder)])
+        how = (str(GENERATION), self.bootstrap_digest, *self.layers)
+        return _digest([*how, str(self.ext4), *_listing(self.folder)])
 
 
 def load(

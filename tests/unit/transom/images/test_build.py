@@ -9,6 +9,7 @@ import pytest
 from tests.unit.transom.images.conftest import Workshop
 from tests.unit.transom.images.recipes import LINUX, calls
 from transom.images.build import STEPS, Progress, build, check
+from transom.images.configure import UNREPEATABLE, hidden
 from transom.images.errors import ImageError
 from transom.images.recipe import load
 from transom.images.store import ImageStore
@@ -251,3 +252,14 @@ def test_the_fetched_packages_are_asked_for_by_this_architecture(workshop: Works
     )
     assert r"s/^ *Depends: \(linux-image-[^ ]*\)$/\1/p" in said
     assert r"-printf '%m %U %G %P\0' >transom-beside/owners" in said
+
+
+def test_what_no_build_repeats_is_hidden_from_the_caches_and_comes_back(tmp_path: Path) -> None:
+    modules = tmp_path / "usr/lib/x86_64-linux-gnu/gio/modules"
+    modules.mkdir(parents=True)
+    (modules / "x.so").touch()
+    with pytest.raises(KeyboardInterrupt), hidden(tmp_path, UNREPEATABLE):
+        assert not modules.exists()
+        raise KeyboardInterrupt
+    assert (modules / "x.so").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["usr"]
