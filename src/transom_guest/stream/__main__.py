@@ -11,7 +11,7 @@ from transom_guest import standby
 from transom_guest.link import Link, keep_linked
 from transom_guest.stream.resize import Resizer, set_desktop_size
 from transom_guest.stream.server import StreamServer
-from transom_guest.stream.warm import load, warm_up
+from transom_guest.stream.warm import freshen, load, warm_up
 
 SWITCH_INTERVAL = 0.0005
 """Seconds a thread may hold the interpreter while another waits: GStreamer's call back while the loop runs."""
@@ -20,7 +20,12 @@ SWITCH_INTERVAL = 0.0005
 async def main(arguments: list[str]) -> None:
     """Serve until something native breaks."""
     server = StreamServer(Resizer(set_desktop_size))
-    await warm_up()
+    if standby.WAIT in arguments:
+        load()
+        standby.wait(arguments)  # nothing else runs yet that could be held up
+        freshen()
+    else:
+        await warm_up()
 
     async def serve(link: Link) -> None:
         standby.settled(arguments)
@@ -49,7 +54,4 @@ async def _send(server: StreamServer, link: Link) -> None:
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr)
     sys.setswitchinterval(SWITCH_INTERVAL)
-    if standby.WAIT in sys.argv:
-        load()
-    standby.wait(sys.argv)
     asyncio.run(main(sys.argv))

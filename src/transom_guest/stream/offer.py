@@ -102,3 +102,14 @@ def _twcc(video: list[str]) -> int | None:
         if match and match[2] == TWCC and 1 <= int(match[1]) <= 14:
             return int(match[1])
     return None
+
+
+def with_fingerprint(answer: str, fingerprint: str) -> str:
+    """`answer` with the fingerprint of the certificate in use: webrtcbin counts the private key in, too."""
+    return re.sub(r"(?m)^a=fingerprint:[^\r\n]*", f"a=fingerprint:{fingerprint}", answer)
+
+
+def with_credentials(answer: str, ufrag: str, password: str) -> str:
+    """`answer` with these ICE credentials in every section (RFC 8839, 5.4)."""
+    answer = re.sub(r"(?m)^a=ice-ufrag:[^\r\n]*", f"a=ice-ufrag:{ufrag}", answer)
+    return re.sub(r"(?m)^a=ice-pwd:[^\r\n]*", f"a=ice-pwd:{password}", answer)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from transom_guest.environment import LOOPBACK
+from transom_guest.stream import certificate
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import (
     Gst,
@@ -28,11 +29,11 @@ from transom_guest.stream.gst import (
     unwatch_bus,
     watch_bus,
 )
-from transom_guest.stream.offer import H264, TWCC, with_profile
+from transom_guest.stream.offer import H264, TWCC, with_credentials, with_fingerprint, with_profile
 
 MTU = 1200
-ANSWER_DEADLINE = 5.0
-"""Seconds from the offer to an answer with its candidates."""
+ANSWER_DEADLINE = 30.0 if "TRANSOM_EMULATED" in os.environ else 5.0
+"""Seconds from the offer to an answer with its candidates: a tenth of a second, emulated some thirty times that."""
 MAX_QUEUED_UNITS = 30
 """Frames, half a second: a peer that is further behind starts anew at a key frame."""
 MAX_QUEUED_MESSAGES = 500
@@ -40,6 +41,9 @@ MAX_QUEUED_MESSAGES = 500
 MAX_BUFFERED = 1 << 20
 """Bytes unsent on a viewer's channel after which it is told no more."""
 CHANNELS = ("control", "motion")
+UFRAG_BYTES, PASSWORD_BYTES = 8, 16
+"""Random ones, twice as many characters: RFC 8445 asks for 24 and 128 bits."""
+OFFER, ANSWER = GstWebRTC.WebRTCSDPType.OFFER, GstWebRTC.WebRTCSDPType.ANSWER
 log = logging.getLogger("transom.stream")
 
 
@@ -73,7 +77,7 @@ class Peer:
         self._pipeline = self._source = self._webrtc = self._probe = cast("Any", None)
         self._queued = 0
         self._gathered = asyncio.Event()
-        self._codec = codec
+        self._codec, self._certificate = codec, certificate.make()
         try:
             self._build(codec)
         except GstError:
@@ -94,19 +98,21 @@ class Peer:
         """Answer the offer `sdp`; candidates are in the answer. Raises GstError within ANSWER_DEADLINE."""
         try:
             async with asyncio.timeout(ANSWER_DEADLINE):
-                await self._ask("set-remote-description", _description(sdp, self._kept))
+                await self._ask("set-remote-description", _description(OFFER, sdp, self._kept))
                 reply = await self._ask("create-answer", None)
                 answer = reply.get_value("answer") if reply else None
                 if answer is None:
                     raise GstError("webrtcbin made no answer")
                 self._kept.append(answer)
-                await self._ask("set-local-description", answer)
+                own = with_credentials(str(answer.sdp.as_text()), *_credentials())
+                await self._ask("set-local-description", _description(ANSWER, own, self._kept))
                 await self._gathered.wait()
         except TimeoutError as error:
             raise GstError("no answer in time") from error
         local = self._webrtc.get_property("local-description")
         self._kept.append(local)
-        return with_profile(str(local.sdp.as_text()), self._codec)
+        answer = with_profile(str(local.sdp.as_text()), self._codec)
+        return with_fingerprint(answer, self._certificate.fingerprint)
 
     def push(self, unit: AccessUnit) -> bool:
         """Send one frame, from any thread; False when the peer must wait for a key frame."""
@@ -147,6 +153,7 @@ class Peer:
 
     def _build(self, codec: H264) -> None:
         self._pipeline = Gst.Pipeline.new(None)
+        self._connect(self._pipeline, "deep-element-added", self._added)
         self._source = make("appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True)
         self._source.set_property(
             "caps", Gst.Caps.from_string("video/x-h264,stream-format=byte-stream,alignment=au")
@@ -175,6 +182,11 @@ class Peer:
         # no profile in it: the payloader would then refuse frames over that level's size
         transceiver.set_property("codec-preferences", Gst.Caps.from_string(_rtp_caps(codec)))
         self._kept.append(transceiver)
+
+    def _added(self, _pipeline: Any, _bin: Any, element: Any) -> None:
+        """In whichever thread builds: a certificate of our own, before any handshake."""
+        if element.__gtype__.name == "GstDtlsDec":  # not every element has a factory to ask
+            element.set_property("pem", self._certificate.pem)
 
     def _prepare_agent(self) -> None:
         ice = self._webrtc.get_property("ice-agent")
@@ -285,11 +297,16 @@ def _settle(done: asyncio.Future[Any], reply: Any) -> None:
         done.set_result(reply)
 
 
-def _description(sdp: str, kept: list[Any]) -> Any:
+def _credentials() -> tuple[str, str]:
+    """ICE's, from the kernel: webrtcbin draws its own from a generator that a clone may share."""
+    return secrets.token_hex(UFRAG_BYTES), secrets.token_hex(PASSWORD_BYTES)
+
+
+def _description(kind: Any, sdp: str, kept: list[Any]) -> Any:
     result, message = GstSdp.SDPMessage.new_from_text(sdp)
     if result != GstSdp.SDPResult.OK:
-        raise GstError("the offer is not an SDP")
-    description = GstWebRTC.WebRTCSessionDescription.new(GstWebRTC.WebRTCSDPType.OFFER, message)
+        raise GstError("that is not an SDP")
+    description = GstWebRTC.WebRTCSessionDescription.new(kind, message)
     kept += [message, description]
     return description
 

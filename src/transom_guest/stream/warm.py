@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from transom_guest.stream.gst import Gst
+import os
+
+from transom_guest.stream.gst import GLib, Gst
 from transom_guest.stream.offer import read_offer
 from transom_guest.stream.peer import Peer
 
@@ -49,11 +51,22 @@ FACTORIES = (
 
 
 def load() -> None:
-    """Load the plugins, and make nothing of them: what draws random numbers does so when it is made."""
+    """Load the plugins, and make nothing of them: what draws random numbers does so when it is made.
+
+    But one: GStreamer's first DTLS element makes an RSA key, which takes seconds where all is emulated. Nobody
+    uses that key (transom_guest.stream.certificate); OpenSSL's generator is seeded anew with a claim, and of
+    GLib's, which that element seeds too, no secret is drawn.
+    """
     for name in FACTORIES:
         factory = Gst.ElementFactory.find(name)
         if factory is not None:
             factory.load()
+    Gst.ElementFactory.make("dtlsdec")
+
+
+def freshen() -> None:
+    """After a claim: names and numbers that are no secrets, but better not a clone's, begin anew."""
+    GLib.random_set_seed(int.from_bytes(os.urandom(4), "big"))
 
 
 async def warm_up() -> None:

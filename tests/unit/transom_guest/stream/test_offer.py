@@ -5,7 +5,16 @@ from aiortc import RTCPeerConnection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.stream.offer import H264, MAX_OFFER, TWCC, OfferError, read_offer, with_profile
+from transom_guest.stream.offer import (
+    H264,
+    MAX_OFFER,
+    TWCC,
+    OfferError,
+    read_offer,
+    with_credentials,
+    with_fingerprint,
+    with_profile,
+)
 
 CHROMIUM = f"""v=0
 o=- 1 2 IN IP4 127.0.0.1
@@ -110,3 +119,18 @@ def test_the_profile_is_named_in_the_answer_where_it_was_left_out():
     named = with_profile(answer, codec)
     assert named == answer.replace("mode=1", "mode=1;profile-level-id=42e01f")
     assert with_profile(named, codec) == named
+
+
+ANSWER = (
+    "v=0\r\nm=video 9 X 102\r\na=ice-ufrag:shared\r\na=ice-pwd:sharedsharedsharedshared\r\n"
+    "a=fingerprint:sha-256 00:11\r\nm=application 9 X y\r\na=ice-ufrag:shared\r\n"
+    "a=ice-pwd:sharedsharedsharedshared\r\na=fingerprint:sha-256 00:11\r\na=end\r\n"
+)
+
+
+def test_every_section_gets_our_credentials_and_our_fingerprint() -> None:
+    answer = with_fingerprint(with_credentials(ANSWER, "ours", "p" * 32), "sha-256 AA:BB")
+    assert "shared" not in answer and "00:11" not in answer
+    for line in ("a=ice-ufrag:ours\r\n", f"a=ice-pwd:{'p' * 32}\r\n", "a=fingerprint:sha-256 AA:BB\r\n"):
+        assert answer.count(line) == 2
+    assert len(answer.splitlines()) == len(ANSWER.splitlines())
