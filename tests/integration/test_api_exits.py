@@ -48,7 +48,9 @@ async def until(client: httpx.AsyncClient, path: str, wanted: Any) -> Any:
 
 
 async def test_a_pool_is_added_listed_and_never_told_again(api: Api, root: httpx.AsyncClient) -> None:
-    answer = await root.post("/api/exits", json={"lines": LINES, "label": "de", "region": "DE", "tags": ["x"]})
+    answer = await root.post(
+        "/api/exits", json={"lines": LINES, "label": "de", "region": "DE", "tags": ["x"]}
+    )
     assert (answer.status_code, answer.json()) == (201, {"added": 2, "known": 0})
     assert (await root.post("/api/exits", json={"lines": LINES})).json() == {"added": 0, "known": 2}
     listed = await get(root, "/api/exits")

@@ -65,3 +65,15 @@ async def test_a_missing_key_and_an_endless_secret_are_refused(
     (tmp_path / "kek").unlink()
     with pytest.raises(VaultError):
         await records.open_secrets({"ext_a": record})
+
+
+async def test_another_key_encryption_key_leaves_records_as_they_are(tmp_path: Path) -> None:
+    old, new = KeyFile(tmp_path / "kek"), KeyFile(tmp_path / "new")
+    keys = Keys(old)
+    record = await SecretRecords(keys, old, keys).seal_secret("ext_a", b"hunter2")
+    ((id, public, wrapped),) = keys.rows
+    private = envelope.unwrap(await old.load(), wrapped, id)
+    keys.rows = [(id, public, envelope.wrap(await new.make(), private, id))]
+    assert await SecretRecords(keys, new, keys).open_secrets({"ext_a": record}) == {"ext_a": b"hunter2"}
+    with pytest.raises(VaultError):
+        await SecretRecords(keys, old, keys).open_secrets({"ext_a": record})
