@@ -41,7 +41,7 @@ WELL_KNOWN = [
 """Resolvers, a time server, a STUN server, package mirrors, metadata services, neighbours, multicast."""
 
 SHELL = """
-import ctypes, json, os, shutil, socket, struct, subprocess, sys, urllib.request
+import ctypes, fcntl, json, os, shutil, socket, struct, subprocess, sys, urllib.request
 PLACES = {places!r}
 came = {{}}
 def attempt(name, act):
@@ -81,14 +81,31 @@ def bare(*words):
     if shutil.which(words[0]) is None: return "absent"
     done = subprocess.run(words, capture_output=True, text=True, timeout=30, env=without_proxy())
     return f"{{done.returncode}} {{done.stdout}}"
+def ask_kernel(request, argument):
+    with socket.socket() as any_socket:
+        return len(fcntl.ioctl(any_socket, request, argument))
+def address(text):
+    return struct.pack("HH4s8x", 2, 0, socket.inet_aton(text))
+def route(gateway):
+    words = struct.pack("L", 0) + address("0.0.0.0") + address(gateway) + address("0.0.0.0") + struct.pack("H", 3)
+    return ask_kernel(0x890B, words + bytes(128 - len(words)))  # SIOCADDRT, RTF_UP | RTF_GATEWAY
+def own(name, text):
+    return ask_kernel(0x8916, struct.pack("16s16s8x", name.encode(), address(text)))  # SIOCSIFADDR
+def flags(name, bits):
+    return ask_kernel(0x8914, struct.pack("16sH22x", name.encode(), bits))  # SIOCSIFFLAGS
+def spoofed(name):
+    frame = b"\\x06\\0\\xc0\\xa8\\x64\\1" + b"\\x02\\x42\\x42\\x42\\x42\\x42" + b"\\x08\\0"
+    addresses = socket.inet_aton("9.9.9.9") + socket.inet_aton("8.8.8.8")
+    head = struct.pack(">BBHHHBBH", 69, 0, 28, 1, 0, 64, 17, 0) + addresses
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+        out.bind((name, 0))
+        return out.send(frame + head + struct.pack(">HHHH", 53, 53, 8, 0))
 if {root}:
-    for words in (["link", "add", "dummy0", "type", "dummy"], ["link", "set", "dummy0", "up"],
-                  ["addr", "add", "10.11.12.13/24", "dev", "dummy0"], ["route", "add", "default", "via", "10.11.12.1"],
-                  ["route", "replace", "default", "via", "192.168.100.1"],
-                  ["-6", "route", "replace", "default", "via", "fe80::1", "dev", "eth0"],
-                  ["addr", "add", "192.168.100.77/24", "dev", "eth0"], ["addr", "add", "8.8.4.4/32", "dev", "eth0"],
-                  ["link", "set", "eth0", "promisc", "on"]):
-        attempt("ip " + " ".join(words), lambda: run("ip", *words))
+    attempt("promiscuous", lambda: flags("eth0", 0x1143))
+    attempt("second address", lambda: own("eth0:1", "192.168.100.77"))
+    attempt("third address", lambda: own("eth0:2", "8.8.4.4"))
+    attempt("spoofed", lambda: spoofed("eth0"))
+    attempt("default route", lambda: route("192.168.100.1"))
 query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\\3web\\3lab\\7example\\0" + struct.pack(">2H", 1, 1)
 for address, port in PLACES:
     attempt(f"udp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_DGRAM, query))
@@ -110,6 +127,29 @@ attempt("curl tls", lambda: run("curl", "-sSk", "-m", "20", "https://web.lab.exa
 attempt("curl metadata", lambda: run("curl", "-sS", "-m", "20", "http://169.254.169.254/latest/meta-data/"))
 print(json.dumps(came))
 """
+
+
+START_AS_ROOT = """
+import pathlib, subprocess
+pathlib.Path("/run/tour.py").write_text({code!r})
+unit = pathlib.Path("/run/systemd/system/tour.service")
+unit.parent.mkdir(parents=True, exist_ok=True)
+unit.write_text("[Unit]\\nDefaultDependencies=no\\n[Service]\\nType=oneshot\\nTimeoutStartSec=infinity\\n"
+    "ExecStart=/usr/bin/python3 /run/tour.py\\nExecStopPost=/usr/bin/touch /run/tour.over\\n"
+    "StandardOutput=file:/run/tour.out\\nStandardError=file:/run/tour.err\\n")
+for words in (["daemon-reload"], ["start", "--no-block", "tour.service"]):
+    done = subprocess.run(["systemctl", *words], capture_output=True, text=True)
+    print(done.stdout, done.stderr)
+"""
+"""Run as root of a virtual machine: starts `code` with every right there is, by the machine's first process."""
+OUTCOME = """
+import pathlib, time
+until = time.monotonic() + 20
+while not pathlib.Path("/run/tour.over").exists() and time.monotonic() < until: time.sleep(0.2)
+if pathlib.Path("/run/tour.over").exists():
+    print(pathlib.Path("/run/tour.out").read_text() or pathlib.Path("/run/tour.err").read_text())
+"""
+"""What it printed; nothing while it is under way."""
 
 
 def shell(far: str, direct: list[tuple[str, int]], *, root: bool = False) -> str:

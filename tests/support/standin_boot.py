@@ -27,6 +27,7 @@ from transom_wire.link import (
     Park,
     PeerAnswer,
     PeerOffer,
+    Ping,
     Progress,
     Ready,
     Welcome,
@@ -100,11 +101,20 @@ def redial(token: str) -> Connection:
             time.sleep(0.1)
 
 
+def stay(*links: Connection) -> None:
+    """A link that says nothing for half a minute is dead."""
+    while True:
+        time.sleep(10)
+        for each in links:
+            each.say(Ping())
+
+
 def begin(boot: Connection) -> str:
     """Everything from Welcome on for a machine with an identity; the link's token."""
     token = boot.welcome.link_token
     webrtc = Connection("webrtc", token)
     threading.Thread(target=answer, args=(webrtc, token), daemon=True).start()
+    threading.Thread(target=stay, args=(boot, webrtc), daemon=True).start()
     boot.say(Ready(width=boot.welcome.width, height=boot.welcome.height))
     return token
 
