@@ -257,25 +257,17 @@ def _under_load(way: Way, ours: ForwarderProcess) -> int:
 
 def table(found: dict[str, Any]) -> str:
     """As in docs/measurements.md."""
-    heads = [
-        "",
-        "CONNECT ms p50 / p95",
-        "over direct, ms p50",
-        "and a byte there and back",
-        "Mbit/s, one tunnel",
-    ]
-    lines = [_row(*heads, "cores for that", "PSS MiB"), _row(*["---"] * 7)]
+    heads = ["", "CONNECT, ms", "over direct, ms", "and a byte there and back", f"{BURST} at once"]
+    lines = [_row(*heads, "Mbit/s, one tunnel", "cores for that", "PSS MiB"), _row(*["---"] * 8)]
     for name, each in found["ways"].items():
-        times = [
-            f"{each[what]['p50']:.2f} / {each[what]['p95']:.2f}" for what in ("connect_ms", "first_byte_ms")
-        ]
+        times = [f"{each[what]['p50']:.2f} / {each[what]['p95']:.2f}" for what in TIMES]
         over = f"{each['connect_over_direct_ms']:.2f}"
-        lines.append(
-            _row(name, times[0], over, times[1], each["mbit_s"], each["cores"], each["pss_mib"] or "")
-        )
+        weight = each["pss_mib"] or ""
+        lines.append(_row(name, times[0], over, *times[1:], each["mbit_s"], each["cores"], weight))
     ours, host = found["ours_mib"], found["host"]
     lines += [
         "",
+        "Times are medians and 95th percentiles.",
         f"Of ours: Python and asyncio {ours['python_and_asyncio']} MiB, the forwarder {ours['forwarder']} more, "
         f"{ours['forwarder_with_100_busy_tunnels']} more with 100 tunnels whose readers stall.",
         f"Host: {host['cores']} cores, load {host['load'][0]:.1f}, "
