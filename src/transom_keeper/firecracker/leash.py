@@ -23,11 +23,14 @@ class Leash:
 
     end: int
     child: int
+    pidfd: int
+    """The child's: readable once it has ended, and holds nothing any more."""
 
     def let_go(self) -> None:
         """Kill what it holds, if that lives, and wait for the child. Idempotent."""
         if self.end >= 0:
             os.close(self.end)
+            os.close(self.pidfd)
             self.end = -1
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(self.child, 0)
@@ -45,7 +48,7 @@ def hold(pidfd: int, uid: int | None, name: str) -> Leash:
     if child == 0:
         _guard(pidfd, theirs, uid, name)
     os.close(theirs)
-    return Leash(ours, child)
+    return Leash(ours, child, os.pidfd_open(child))
 
 
 def _guard(pidfd: int, keeper: int, uid: int | None, name: str) -> None:

@@ -84,8 +84,7 @@ class FirecrackerMachine:
         if self._killed:
             return
         self._killed = True
-        with contextlib.suppress(OSError):
-            signal.pidfd_send_signal(self.parts.jail.pidfd, signal.SIGKILL)
+        self._cut()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(KILL_SECONDS):
                 await self._ended.wait()
@@ -134,12 +133,19 @@ class FirecrackerMachine:
             raise ApiError(f"the restored guest said nothing in {seconds:.0f} s")
 
     def watch(self) -> None:
-        """See its end, from now on."""
-        asyncio.get_running_loop().add_reader(self.parts.jail.pidfd, self._end)
+        """See its end, from now on; and end it when nothing else would end it with its keeper."""
+        loop = asyncio.get_running_loop()
+        loop.add_reader(self.parts.jail.pidfd, self._end)
+        loop.add_reader(self.parts.leash.pidfd, self._cut)
 
     def _end(self) -> None:
         asyncio.get_running_loop().remove_reader(self.parts.jail.pidfd)
         self._ended.set()
+
+    def _cut(self) -> None:
+        asyncio.get_running_loop().remove_reader(self.parts.leash.pidfd)
+        with contextlib.suppress(OSError):
+            signal.pidfd_send_signal(self.parts.jail.pidfd, signal.SIGKILL)
 
     async def _listen(self) -> None:
         """Read what it prints."""

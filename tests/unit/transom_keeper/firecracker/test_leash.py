@@ -95,7 +95,7 @@ def test_its_child_is_not_ended_by_what_asks_keepers_to_end(
 
 def test_letting_go_twice_is_letting_go_once() -> None:
     reader, writer = os.pipe()
-    leash = Leash(writer, child=2**22)
+    leash = Leash(writer, child=2**22, pidfd=os.pidfd_open(os.getpid()))
     leash.let_go()
     leash.let_go()
     assert os.read(reader, 1) == b""

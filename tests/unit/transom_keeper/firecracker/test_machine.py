@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -93,7 +94,13 @@ def _parts(
     undo.callback(network.close)
     jail = Jail(os.pidfd_open(process.pid), api)
     undo.callback(jail.close)
-    return Parts(files, network, jail, Leash(-1, -1), file(bytes(CONFIG_BYTES)), console, undo)
+    guard = subprocess.Popen(["/bin/sleep", "600"])
+    undo.callback(guard.wait)
+    undo.callback(guard.kill)
+    leash = Leash(os.open("/dev/null", os.O_RDONLY), guard.pid, os.pidfd_open(guard.pid))
+    undo.callback(os.close, leash.pidfd)
+    undo.callback(os.close, leash.end)
+    return Parts(files, network, jail, leash, file(bytes(CONFIG_BYTES)), console, undo)
 
 
 async def test_a_boot_writes_the_config_drive_and_starts(process: subprocess.Popen[bytes]) -> None:
@@ -189,6 +196,14 @@ async def test_its_end_is_seen_with_its_last_words(process: subprocess.Popen[byt
         await asyncio.sleep(0.1)
         process.kill()
         assert await asyncio.wait_for(waiting, 10) == "the virtual machine ended: Kernel panic - not syncing"
+
+
+async def test_a_machine_whose_leash_is_cut_is_ended(process: subprocess.Popen[bytes]) -> None:
+    async with made(process, Agreeing()) as (machine, _):
+        await machine.begin(TOKEN)
+        os.kill(machine.parts.leash.child, signal.SIGKILL)
+        assert "ended" in await asyncio.wait_for(machine.wait(), 10)
+        assert process.wait(10) < 0
 
 
 async def test_a_kill_before_the_beginning_ends_the_jail_too(process: subprocess.Popen[bytes]) -> None:

@@ -71,13 +71,16 @@ class FakeHelper:
 def helper(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeHelper]:
     fake = FakeHelper()
     monkeypatch.setattr(parts, "Helper", fake)
-    monkeypatch.setattr(
-        parts, "hold", lambda pidfd, uid, name: Leash(os.open("/dev/null", os.O_RDONLY), 2**22)
-    )
+    monkeypatch.setattr(parts, "hold", lambda pidfd, uid, name: a_leash())
     yield fake
     if fake.process is not None:
         fake.process.kill()
         fake.process.wait()
+
+
+def a_leash() -> Leash:
+    """That holds nothing."""
+    return Leash(os.open("/dev/null", os.O_RDONLY), 2**22, os.pidfd_open(os.getpid()))
 
 
 @pytest.fixture
