@@ -7,6 +7,7 @@ import contextlib
 import shutil
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,7 +87,9 @@ class VmGround:
         """Save the snapshot."""
         folder = state_folder()
         try:
-            asyncio.run(self.driver(folder / "machines").prepare(self.digest))
+            preparing = self.driver(folder / "machines").prepare(self.digest)
+            with ThreadPoolExecutor(1) as elsewhere:  # a test's loop may run in this thread
+                elsewhere.submit(asyncio.run, preparing).result()
         finally:
             shutil.rmtree(folder)
 
