@@ -11,13 +11,15 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from transom_wire.vm import GUEST
+
 MAX_SDP = 64 * 1024
 """Bytes of UTF-8."""
 MAX_LINES = 2000
 MAX_LINE = 4096
 MAX_SECTIONS = 16
-GUEST_ADDRESS = "127.0.0.1"
-"""Where the guest's ICE agent listens, inside its machine."""
+GUEST_ADDRESSES = ("127.0.0.1", GUEST)
+"""Where a guest's ICE agent listens, inside a sandbox or a virtual machine. Which it is, its keeper knows."""
 HOST_PRIORITY = 2130706431
 """RFC 8445 5.1.2: a host candidate with the highest local preference, component 1."""
 
@@ -80,8 +82,11 @@ def viewer_ufrag(sdp: str) -> str:
     return _value(description, _tagged(description), "ice-ufrag")
 
 
-def read_transport(sdp: str, address: str = GUEST_ADDRESS) -> Transport:
-    """Return the transport of a guest's answer, whose candidates are all `address` and one port. Raises SdpError."""
+def read_transport(sdp: str, addresses: tuple[str, ...] = GUEST_ADDRESSES) -> Transport:
+    """Return the transport of a guest's answer, whose candidates are all of `addresses` and one port.
+
+    Raises SdpError.
+    """
     description = _parse(sdp)
     _tagged(description)
     living = [section for section in description.media if not section.rejected]
@@ -89,7 +94,7 @@ def read_transport(sdp: str, address: str = GUEST_ADDRESS) -> Transport:
     if len(transports) != 1:
         raise SdpError("its sections differ in their transport")
     ufrag, password, fingerprint = transports.pop()
-    return Transport(ufrag, password, _port(description, address), fingerprint)
+    return Transport(ufrag, password, _port(description, addresses), fingerprint)
 
 
 def candidate_line(address: str, port: int) -> str:
@@ -183,13 +188,13 @@ def _value(description: _Description, section: _Section, name: str) -> str:
     return fitting[0]
 
 
-def _port(description: _Description, address: str) -> int:
+def _port(description: _Description, addresses: tuple[str, ...]) -> int:
     ports: set[int] = set()
     for section in (description.session, *description.media):
         for line in section.lines:
             if line.lower().startswith("a=candidate"):
                 match = _CANDIDATE.fullmatch(line)
-                if match is None or match[1] != address or not 1 <= int(match[2]) <= 65535:
+                if match is None or match[1] not in addresses or not 1 <= int(match[2]) <= 65535:
                     raise SdpError("a candidate that is not the agent's")
                 ports.add(int(match[2]))
     if len(ports) != 1:

@@ -210,11 +210,13 @@ def test_a_transports_password_is_not_in_its_repr():
     assert transport.password not in repr(transport)
 
 
-def test_another_address_of_the_agent_may_be_expected():
-    answer = GUEST.replace("127.0.0.1 50770", "192.168.100.10 50770")
-    assert read_transport(answer, "192.168.100.10").port == 50770
+def test_the_agent_of_a_virtual_machine_listens_elsewhere() -> None:
+    transport = read_transport(GUEST.replace("127.0.0.1", "192.168.100.10"))
+    assert transport.port == read_transport(GUEST).port
     with pytest.raises(SdpError):
-        read_transport(answer)
+        read_transport(GUEST.replace("127.0.0.1", "192.168.100.11"))
+    with pytest.raises(SdpError):
+        read_transport(GUEST, ("192.168.100.10",))
 
 
 @pytest.mark.parametrize(
