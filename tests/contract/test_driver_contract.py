@@ -275,7 +275,7 @@ async def test_a_killed_keeper_takes_its_machine_along(lab: Lab) -> None:
     spec = lab.spec()
     await lab.driver.create(spec)
     inside = [pid for pid in lab.processes(spec.machine) if pid != lab.keeper(spec.machine)]
-    assert len(inside) == 2
+    assert inside
     os.kill(lab.keeper(spec.machine), signal.SIGKILL)
     await until(lambda: not any(alive(pid) for pid in inside), "the machine to die")
     assert (lab.folder / spec.machine / "keeper.sock").exists()
