@@ -32,24 +32,28 @@ _RANGE = re.compile(r"\{(\d{1,9})\.\.(\d{1,9})\}")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]{0,15})://")
 _NAME = re.compile(r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,62})(?:\.[A-Za-z0-9_-]{1,63})*\.?")
 _PORT = re.compile(r"[0-9]{1,5}")
+_REMARK = re.compile(r"(?:^|\s)#.*")
 
 
 def read_list(text: str) -> list[Upstream]:
-    """Every upstream of a list, a line each; blank lines and those that begin with # are left out.
+    """Every upstream of a list, a line each; blank lines, and # with what follows it at a line's beginning or
+    behind a space, are left out.
 
-    The same twice is there once. Raises Invalid, which names the line's number.
+    The same twice is there once, and counts twice for the limit. Raises Invalid, which names the line's number.
     """
     found: dict[tuple[str, str, int, str], Upstream] = {}
+    named = 0
     for number, line in enumerate(text.splitlines(), 1):
-        word = line.strip().removeprefix("\ufeff")
-        if not word or word.startswith("#"):
+        word = _REMARK.sub("", line.removeprefix("\ufeff")).strip()
+        if not word:
             continue
         try:
             for upstream in read(word):
                 found[upstream.key] = upstream
+                named += 1
         except Invalid as error:
             raise Invalid(f"line {number}: {error.message}") from None
-        if len(found) > LIST_LIMIT:
+        if len(found) > LIST_LIMIT or named > 2 * LIST_LIMIT:
             raise Invalid(f"line {number}: more than {LIST_LIMIT} exits")
     return list(found.values())
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -113,10 +115,25 @@ def test_a_list_with_a_byte_order_mark_blank_lines_and_the_same_twice() -> None:
     assert [each.host for each in found] == ["a.example", "b.example"]
 
 
+def test_what_follows_a_number_sign_behind_a_space_is_a_remark() -> None:
+    """The list of docs/how-to/add-exits.md, word by word."""
+    how_to = Path(__file__).parents[4] / "docs" / "how-to" / "add-exits.md"
+    shown = how_to.read_text().split("transom exit import list.txt", 1)[1].split("```")[2]
+    assert "#" in shown
+    found = read_list(shown)
+    assert len(found) == 103
+    assert {each.username for each in found if each.port == 10001} == {"user"}
+    assert read_list("#all of it\n  # this too\n") == []
+    (kept,) = read_list("http://u:p#ss@h.example:80\t# the password has one")
+    assert kept.password == "p#ss"
+
+
 def test_lists_are_bounded() -> None:
     many = "\n".join(f"http://h{n}.example:{{1..1000}}" for n in range(1 + LIST_LIMIT // EXPANDED_LIMIT))
     with pytest.raises(Invalid, match="more than"):
         read_list(many)
+    with pytest.raises(Invalid, match="line 11: more than"):
+        read_list("http://h.example:{1..1000}\n" * 5000)
 
 
 def test_a_password_is_in_no_repr() -> None:
