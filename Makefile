@@ -1,5 +1,6 @@
 # make run     installs what is missing, builds the golden image once, serves on port 4000
-# make test    every test, from a machine where nothing was installed by hand
+# make test    every test but virtual machines', from a machine where nothing was installed by hand
+# make test-vm the tests that start virtual machines, under emulation where KVM is missing: about ten minutes
 # make check   the quick part: lint, strict types, import contract, style and unit tests without machines
 STATE ?=
 PORT ?= 4000
@@ -7,7 +8,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-quick check image pictures lock clean bench-forwarder
+.PHONY: run test test-vm test-quick check image pictures lock clean bench-forwarder
 
 run:
 	@scripts/setup run
@@ -22,11 +23,15 @@ check:
 	$(bin)/python -m pytest tests/style -p no:cacheprovider
 
 test-quick: check
-	$(bin)/python -m pytest -m "not machine and not browser" $(PYTEST_ARGS)
+	$(bin)/python -m pytest -m "not machine and not browser and not vm" $(PYTEST_ARGS)
 
 test:
 	@scripts/setup test
-	$(bin)/python -m pytest $(PYTEST_ARGS)
+	$(bin)/python -m pytest -m "not vm" $(PYTEST_ARGS)
+
+test-vm:
+	@scripts/setup test
+	$(bin)/python -m pytest -m vm $(PYTEST_ARGS)
 
 image:
 	@scripts/setup run
