@@ -154,7 +154,7 @@ class Keeper:
         assert self._stop is not None and self._control is not None
         ended = asyncio.ensure_future(machine.wait())
         watch = asyncio.ensure_future(self._watch_deadline())
-        reports = asyncio.ensure_future(self.usage.run())
+        reports = asyncio.ensure_future(self.usage.run(machine.outside()))
         await asyncio.wait({ended, self._stop}, return_when=asyncio.FIRST_COMPLETED)
         watch.cancel()
         reports.cancel()

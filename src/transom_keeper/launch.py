@@ -80,6 +80,10 @@ class Sandbox:
         """A sandbox shares its host's kernel, which saves nothing. Raises LaunchError."""
         raise LaunchError("a sandbox has no snapshots")
 
+    def outside(self) -> int | None:
+        """All of it is below the keeper."""
+        return None
+
     def warnings(self) -> tuple[str, ...]:
         """None of its own."""
         return ()

@@ -44,6 +44,9 @@ class Machine(Protocol):
         """Make the snapshot `folder` of a guest that has let go of its link; the machine does not run on.
         Raises LaunchError, also where this kind of machine has no snapshots."""
 
+    def outside(self) -> int | None:
+        """A pidfd of the machine's first process, where another than the keeper started it."""
+
     def warnings(self) -> tuple[str, ...]:
         """What is weaker than asked, in words for the operator."""
 

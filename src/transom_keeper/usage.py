@@ -36,6 +36,8 @@ class UsageMeter:
     def __init__(self, groups: Iterable[Path], folder: Path, proc: Path = Path("/proc")) -> None:
         self._groups, self._folder, self._proc = tuple(groups), folder, proc
         self._cpu_ms = 0
+        self.outside: int | None = None
+        """A pidfd of the machine's first process, where that is no descendant of this one."""
         self.last: dict[str, str] = {}
         """What was measured last."""
 
@@ -67,7 +69,7 @@ class UsageMeter:
         return found
 
     def _by_processes(self) -> dict[str, int]:
-        pids = descendants(os.getpid(), self._proc)
+        pids = self._pids()
         if not pids:
             return {}
         memory, ticks = 0, 0
@@ -78,6 +80,12 @@ class UsageMeter:
             with contextlib.suppress(OSError, ValueError, IndexError):
                 ticks += sum(map(int, _stat(self._proc, pid)[11:15]))
         return {"memory_bytes": max(0, memory), "cpu_ms": ticks * 1000 // _TICKS, "pids": len(pids)}
+
+    def _pids(self) -> list[int]:
+        pids = descendants(os.getpid(), self._proc)
+        if self.outside is not None and (first := _process_of(self.outside, self._proc)) is not None:
+            pids += [first, *descendants(first, self._proc)]
+        return pids
 
     def _disk(self) -> int | None:
         with contextlib.suppress(OSError):
@@ -119,8 +127,9 @@ class UsageReports:
         self._meter, self._forwarder, self._listener = meter, forwarder, listener
         self.every_s = EVERY_S
 
-    async def run(self) -> None:
-        """Until cancelled."""
+    async def run(self, outside: int | None) -> None:
+        """Until cancelled. `outside` as in UsageMeter."""
+        self._meter.outside = outside
         while True:
             listener = self._listener()
             if listener is not None and listener.attached:
@@ -163,6 +172,15 @@ def descendants(root: int, proc: Path = Path("/proc")) -> list[int]:
         found += children
         waiting += children
     return found
+
+
+def _process_of(pidfd: int, proc: Path) -> int | None:
+    """The process of a pidfd (pidfd_open(2)), None when it has ended."""
+    with contextlib.suppress(OSError, ValueError, StopIteration):
+        lines = (proc / "self" / "fdinfo" / str(pidfd)).read_text().splitlines()
+        pid = int(next(line.split()[1] for line in lines if line.startswith("Pid:")))
+        return pid if pid > 0 else None
+    return None
 
 
 def _children(pid: int, proc: Path) -> list[int]:

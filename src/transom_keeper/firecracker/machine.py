@@ -114,6 +114,10 @@ class FirecrackerMachine:
         finally:
             new.discard()
 
+    def outside(self) -> int | None:
+        """The helper's process started the jail."""
+        return self.parts.jail.pidfd
+
     def warnings(self) -> tuple[str, ...]:
         """None of its own: what is weaker than asked does not start."""
         return ()

@@ -100,6 +100,10 @@ class QemuMachine:
         if not before:
             self.network.leave()
 
+    def outside(self) -> int | None:
+        """All of it is below the keeper."""
+        return None
+
     def warnings(self) -> tuple[str, ...]:
         """Whether it is not what it should have been."""
         return tuple(self._warnings)

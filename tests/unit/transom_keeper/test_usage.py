@@ -76,6 +76,38 @@ def test_without_groups_the_processes_are_counted(tmp_path: Path, child: int) ->
     assert int(told["cpu_ms"]) >= 0
 
 
+def test_a_machine_that_another_started_is_counted_too(tmp_path: Path) -> None:
+    """A jail's first process is the root helper's child: the keeper has only its pidfd."""
+    meter = UsageMeter([], tmp_path)
+    inner = "list(range(10**6)); print('up', flush=True); import sys; sys.stdin.read()"
+    code = f"import subprocess, sys; subprocess.run(['setsid', '--fork', sys.executable, '-c', {inner!r}])"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as starter:
+        assert starter.stdout is not None and starter.stdin is not None
+        starter.stdout.readline()
+        starter.wait()
+        stranger = next(
+            pid for pid in _all_pids() if pid not in descendants(os.getpid()) and _says(pid, inner)
+        )
+        meter.outside = os.pidfd_open(stranger)
+        told = meter.measure()
+        starter.stdin.close()
+    os.close(meter.outside)
+    assert int(told["pids"]) >= 1 and int(told["memory_bytes"]) > 0
+
+
+def _all_pids() -> list[int]:
+    return [int(each) for each in os.listdir("/proc") if each.isdigit()]
+
+
+def _says(pid: int, text: str) -> bool:
+    try:
+        return text.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+
+
 def test_time_never_runs_back(tmp_path: Path, empty: Path) -> None:
     one = group(tmp_path / "g", memory_current="1\n", cpu_stat="usage_usec 9000000\n", pids_current="1\n")
     meter = UsageMeter([one], tmp_path, empty)
@@ -122,7 +154,7 @@ async def test_reports_come_while_somebody_listens_and_only_then(tmp_path: Path)
     heard = Heard(attached=False)
     reports = UsageReports(UsageMeter([], tmp_path), lambda: None, lambda: heard)
     reports.every_s = 0.01
-    running = asyncio.ensure_future(reports.run())
+    running = asyncio.ensure_future(reports.run(None))
     await asyncio.sleep(0.05)
     assert not heard.messages
     heard.attached = True
