@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 import structlog
@@ -12,6 +13,7 @@ from transom.egress import findings
 from transom.egress.health import Event, Failed, Worked, next_check
 from transom.egress.measure import Measured, NotMeasured
 from transom.egress.state import PoolState
+from transom.model.alert import Alert
 from transom.model.errors import TransomError
 from transom.model.exit import Exit, Upstream
 from transom.model.ports import AlertSink
@@ -19,6 +21,8 @@ from transom.model.ports import AlertSink
 log = structlog.get_logger(__name__)
 AT_ONCE = 8
 """Checks that run together."""
+HOST_FRESH_MS = 2_000
+"""What the echo service said to this host holds so long, while several exits fail at once."""
 ALL_S = 60.0
 """Seconds for one check, its own deadlines and the store's included."""
 
@@ -42,10 +46,14 @@ class Checker:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(AT_ONCE)
         self._comparing = asyncio.Lock()
+        self._asking_host = asyncio.Lock()
         self._worked_at = -(2**62)
         self._host_at = -(2**62)
+        self._host_reached = False
         self.host: str | None = None
         """This host's own address, as the echo service says; None: not known."""
+        self.as_host: set[str] = set()
+        """Exits that leave by this host's own address, as each was measured last."""
 
     @property
     def running(self) -> list[str]:
@@ -87,6 +95,8 @@ class Checker:
             log.warning("an exit could not be checked", exit=exit, reason=str(error) or "it took too long")
         except Exception:
             log.exception("a check broke", exit=exit)
+            with suppress(TransomError):  # else it would be asked again at once, for ever
+                await self._state.happened({exit: Failed("the check itself broke")})
 
     async def _check(self, id: str) -> None:
         exit = self._state.pool.exits.get(id)
@@ -119,27 +129,43 @@ class Checker:
         return found.address, Worked(found.latency_ms)
 
     async def _echo_works(self, echo: str) -> bool:
-        if self._state.clock() - self._worked_at < self._state.terms.check_ms:
+        """Asked now by this host itself; where it never had an answer, by what other exits had lately."""
+        if await self._ask_host(echo, HOST_FRESH_MS):
             return True
-        return await self._ask_host(echo)
+        return self.host is None and self._state.clock() - self._worked_at < self._state.terms.check_ms
 
-    async def _ask_host(self, echo: str) -> bool:
-        self._host_at = self._state.clock()
-        try:
-            self.host = (await self._direct(echo)).address
-        except NotMeasured:
-            return False
-        return True
+    async def _ask_host(self, echo: str, age_ms: int) -> bool:
+        """True when the echo service answered this host, not longer than `age_ms` ago."""
+        async with self._asking_host:
+            now = self._state.clock()
+            if now - self._host_at < age_ms:
+                return self._host_reached
+            try:
+                self.host, self._host_reached = (await self._direct(echo)).address, True
+            except NotMeasured:
+                self._host_reached = False
+            self._host_at = self._state.clock()
+            return self._host_reached
 
     async def _measured(self, id: str, address: str) -> None:
         state = self._state
-        if state.terms.echo is not None and state.clock() - self._host_at >= state.terms.check_ms:
-            await self._ask_host(state.terms.echo)
+        if state.terms.echo is not None:
+            await self._ask_host(state.terms.echo, state.terms.check_ms)
         now = state.clock()
         async with self._comparing:  # of two exits with one address, one finds the other
             before = await state.store.save_address(id, address, now)
             await state.refresh()
             exit = state.pool.exits.get(id)
-            found = list(findings.of_address(state.pool, exit, before, self.host, now)) if exit else []
+            found = list(findings.of_address(state.pool, exit, before, now)) if exit else []
+            if exit is not None and (alert := self._by_host(exit, now)):
+                found.append(alert)
         for alert in found:
             await self._alerts.raised(alert)
+
+    def _by_host(self, exit: Exit, now: int) -> Alert | None:
+        """Once for as long as it lasts: the host's own address may be known only later, or change."""
+        alert = findings.of_host(exit, self.host, now)
+        said = exit.id in self.as_host
+        (self.as_host.discard if alert is None else self.as_host.add)(exit.id)
+        self.as_host &= set(self._state.pool.exits)
+        return None if said else alert

@@ -8,8 +8,8 @@ from transom.model.alert import Alert, AlertKind
 from transom.model.exit import Exit, ExitState, Health, Pool
 
 
-def of_address(pool: Pool, exit: Exit, before: str | None, host: str | None, now: int) -> Iterator[Alert]:
-    """`exit` was measured: `before` is what was known of it then, `host` this host's own address if known."""
+def of_address(pool: Pool, exit: Exit, before: str | None, now: int) -> Iterator[Alert]:
+    """`exit` was measured: `before` is what was known of it then."""
     address = exit.address
     if address is None or address == before:
         return
@@ -22,9 +22,14 @@ def of_address(pool: Pool, exit: Exit, before: str | None, host: str | None, now
     if twins:
         text = f"{exit.label} leaves by {address}, and so does {', '.join(twins[:3])}"
         yield Alert(AlertKind.ADDRESS_DUPLICATE, text, now, exit.id)
-    if address == host:
-        text = f"{exit.label} leaves by {address}, which is this host's own address"
-        yield Alert(AlertKind.ADDRESS_IS_HOST, text, now, exit.id)
+
+
+def of_host(exit: Exit, host: str | None, now: int) -> Alert | None:
+    """`exit` leaves by `host`, this host's own address if that is known."""
+    if exit.address is None or exit.address != host:
+        return None
+    text = f"{exit.label} leaves by {host}, which is this host's own address"
+    return Alert(AlertKind.ADDRESS_IS_HOST, text, now, exit.id)
 
 
 def of_health(exit: Exit, before: Health, now: int) -> Iterator[Alert]:

@@ -13,6 +13,7 @@ import time
 from dataclasses import dataclass
 
 import httpx
+import socksio
 
 from transom.egress.answer import LIMIT, BadAnswer, read_address
 from transom.model.exit import Upstream
@@ -21,6 +22,7 @@ DEADLINE_S = 10.0
 """Seconds for the whole of one question."""
 CONNECT_S = 6.0
 """Seconds for the connection, or for one part of the answer."""
+BROKE = "the connection through the exit failed"
 HEADERS = {
     "User-Agent": "transom-exit-check",
     "Accept": "text/plain, application/json",
@@ -52,7 +54,12 @@ async def through(upstream: Upstream, echo: str | None) -> Measured:
     """Our address by this exit; without an echo service, whether its port answers. Raises NotMeasured."""
     if echo is None:
         return await _port_answers(upstream)
-    return await _ask(echo, _proxy(upstream))
+    try:
+        return await _ask(echo, _proxy(upstream))
+    except NotMeasured as error:
+        if str(error) == BROKE:  # at the exit's door, or behind it: then the exit is not to blame for certain
+            await _port_answers(upstream)
+        raise
 
 
 async def direct(echo: str) -> Measured:
@@ -77,7 +84,7 @@ async def _ask(echo: str, proxy: httpx.Proxy | None) -> Measured:
         raise NotMeasured("no answer in time") from None
     except BadAnswer as error:
         raise NotMeasured(str(error)) from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, socksio.SOCKSError, OSError, ValueError) as error:
         words, own = _words(error)
         raise NotMeasured(words, own=own and proxy is not None) from None
 
@@ -124,10 +131,10 @@ def _words(error: Exception) -> tuple[str, bool]:
     if isinstance(error, httpx.ConnectError) and "CERTIFICATE" in str(error).upper():
         return "a certificate on the way is not trusted", False
     if isinstance(error, httpx.ConnectError):
-        return "the exit cannot be reached", True
-    if isinstance(error, httpx.RemoteProtocolError):
+        return BROKE, False
+    if isinstance(error, httpx.RemoteProtocolError | socksio.SOCKSError):
         return "the exit answered nonsense, or closed in the middle", False
-    return "the connection through the exit failed", False
+    return BROKE, False
 
 
 async def _port_answers(upstream: Upstream) -> Measured:
