@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -16,7 +18,17 @@ from transom.guests.inbox import BootMessage, PeerMessage, SigninMessage
 from transom.model.errors import Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import MachineSpec
-from transom_wire.control import Acknowledge, Limits, SetDeadline, Snapshot, ToGuest
+from transom.sessions.claim import claim_of
+from transom_wire.control import (
+    Acknowledge,
+    Claim,
+    ClaimAnswer,
+    Limits,
+    SetDeadline,
+    Snapshot,
+    ToGuest,
+    Usage,
+)
 from transom_wire.exit import NO_ROUTE
 from transom_wire.link import PeerAnswer, PeerState, Ping, Progress, Ready, SetScreen, SigninState
 
@@ -256,3 +268,71 @@ def test_what_is_acknowledged_was_committed_up_to_there(numbers: list[int], orde
             told = reached
         assert all(each in done for each in numbers if each <= told)
     assert told == max(numbers)
+
+
+def a_claim(session: str = SESSION) -> Claim:
+    return claim_of(a_session(id=session, machine=MACHINE), NO_ROUTE, START)
+
+
+async def warm_up(bench: Bench) -> FakeKeeper:
+    keeper = FakeKeeper(replace(SPEC, session=None))
+    bench.driver.machines[MACHINE] = keeper
+    return keeper
+
+
+async def test_a_claim_holds_the_machine_and_returns_its_answer(bench: Bench) -> None:
+    keeper = await warm_up(bench)
+    answer = await bench.guests.claim(SESSION, MACHINE, a_claim())
+    assert answer.accepted
+    assert bench.guests.connected(SESSION)
+    assert keeper.session == SESSION
+
+
+async def test_a_refused_claim_says_why(bench: Bench) -> None:
+    keeper = await warm_up(bench)
+    keeper.answers = "it never parked"
+    answer = await bench.guests.claim(SESSION, MACHINE, a_claim())
+    assert (answer.accepted, answer.reason) == (False, "it never parked")
+
+
+async def test_a_claim_whose_connection_breaks_is_said_again(bench: Bench) -> None:
+    keeper = await warm_up(bench)
+    keeper.answers = None
+    asking = asyncio.create_task(bench.guests.claim(SESSION, MACHINE, a_claim()))
+    await until(lambda: keeper.told(Claim))
+    keeper.answers = ""
+    keeper.drop()
+    assert (await asyncio.wait_for(asking, 5)).accepted
+    assert len(keeper.told(Claim)) == 2
+
+
+async def test_another_sessions_answer_is_not_ours(bench: Bench) -> None:
+    keeper = await warm_up(bench)
+    keeper.answers = None
+    asking = asyncio.create_task(bench.guests.claim(SESSION, MACHINE, a_claim()))
+    await until(lambda: keeper.told(Claim))
+    keeper._put(ClaimAnswer("ses_other", True))
+    keeper._put(ClaimAnswer(SESSION, False, "mine"))
+    assert (await asyncio.wait_for(asking, 5)).reason == "mine"
+
+
+async def test_a_machine_that_ends_while_it_is_claimed_is_unavailable(bench: Bench) -> None:
+    keeper = await warm_up(bench)
+    keeper.answers = None
+    asking = asyncio.create_task(bench.guests.claim(SESSION, MACHINE, a_claim()))
+    await until(lambda: keeper.told(Claim))
+    keeper.exit("out of memory")
+    with pytest.raises(Unavailable):
+        await asyncio.wait_for(asking, 5)
+
+
+async def test_what_a_machine_uses_is_told_and_kept(bench: Bench) -> None:
+    heard: list[tuple[str, Usage]] = []
+    bench.guests.watch_usage(lambda session, usage: heard.append((session, usage)))
+    keeper = await warm_up(bench)
+    await bench.guests.claim(SESSION, MACHINE, a_claim())
+    usage = Usage(START, {"pids": "3"})
+    keeper._put(usage)
+    await until(lambda: heard == [(SESSION, usage)])
+    assert bench.guests.usage(SESSION) == usage
+    assert bench.guests.usage("ses_other") is None
