@@ -59,7 +59,7 @@ class Exits:
         self.egress = EgressService(rows, box, guests, self.alerts, clock, terms(settings), shipped=shipped)
         self.desk = ExitDesk(self.egress, rows, box, rows)
         self.failures = Failures(self._machines_fail)
-        self.egress.state.watch(metrics.pool)
+        self.egress.state.watch(lambda pool: metrics.pool(pool, len(self.egress.checker.as_host)))
         self._saying: set[asyncio.Task[None]] = set()
 
     async def open(self) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
+
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from transom.model.alert import Alert, AlertKind
@@ -22,6 +24,9 @@ class ExitMetrics:
             "Exits that leave by an address another one has.",
             registry=registry,
         )
+        self._as_host = Gauge(
+            "transom_exits_host_address", "Exits that leave by this host's own address.", registry=registry
+        )
         self._bytes = Gauge(
             "transom_exit_bytes", "Bytes moved through the exits there are.", ["direction"], registry=registry
         )
@@ -30,17 +35,18 @@ class ExitMetrics:
             self._alerts.labels(kind.value)
         self.pool(Pool({}, {}))
 
-    def pool(self, pool: Pool) -> None:
-        """The pool was read."""
+    def pool(self, pool: Pool, as_host: int = 0) -> None:
+        """The pool was read; `as_host` of its exits leave by this host's own address."""
         exits = list(pool.exits.values())
         for state in ExitState:
             self._exits.labels(state.value).set(sum(exit.health.state is state for exit in exits))
-        addresses = [exit.address for exit in exits if exit.address is not None]
+        addresses = Tally(exit.address for exit in exits if exit.address is not None)
         self._free.set(len(pool.free()))
         self._draining.set(sum(exit.draining for exit in exits))
         self._leases.set(len(pool.leases))
         self._shared.set(sum(lease.shared for lease in pool.leases.values()))
-        self._twins.set(sum(addresses.count(address) > 1 for address in addresses))
+        self._twins.set(sum(count for count in addresses.values() if count > 1))
+        self._as_host.set(as_host)
         self._bytes.labels("up").set(sum(exit.bytes_up for exit in exits))
         self._bytes.labels("down").set(sum(exit.bytes_down for exit in exits))
 
