@@ -66,18 +66,27 @@ class Living:
         held = self._held.get(session)
         if held is None:
             return
-        counted = await self._store.counted_of(snapshot.machine)
-        known = counted or Counted(snapshot.machine, DIRECT, held.user, session)
-        held.last = replace(
-            read_usage(snapshot.counters),
+        held.last = await self._counted(held, snapshot)
+        held.machine, held.exit, held.told = snapshot.machine, snapshot.exit, None
+        held.claimed = snapshot.session is not None
+        held.next.clear()
+
+    async def _counted(self, held: Held, snapshot: Snapshot) -> Reading:
+        """The keeper's counters as far as they are counted: by this process, or by one before it."""
+        reading = read_usage(snapshot.counters)
+        if held.machine == snapshot.machine:
+            # The store does not have all of it yet: what waits to be written would be counted twice.
+            return replace(held.last, changes=reading.changes)
+        known = await self._store.counted_of(snapshot.machine)
+        if known is None:
+            return replace(reading, bytes_up=0, bytes_down=0, connections=0, failed=0)
+        return replace(
+            reading,
             bytes_up=known.bytes_up,
             bytes_down=known.bytes_down,
             connections=known.connections,
             failed=known.failed,
         )
-        held.machine, held.exit, held.told = snapshot.machine, snapshot.exit, None
-        held.claimed = snapshot.session is not None
-        held.next.clear()
 
     def used(self, session: str, numbers: Mapping[str, str]) -> None:
         """A keeper's counters."""

@@ -239,6 +239,27 @@ async def test_what_machines_move_is_counted_once_also_over_a_restart(tmp_path: 
         assert (exit.bytes_up, exit.bytes_down) == (200, 1500)
 
 
+async def test_what_waits_to_be_written_is_not_counted_again_when_a_keeper_comes_back(tmp_path: Path) -> None:
+    clock = Clock()
+    async with an_egress(tmp_path, clock=clock) as egress:
+        await egress.add("http://proxy.example:101")
+        ada = await egress.user("ada")
+        mine = await egress.service.route(ada)
+        row = a_session(ada)
+        egress.service.noticed(row)
+        await egress.service.attached(row.id, a_snapshot(row, mine.exit))
+        await egress.service.look()
+        egress.use(row.id, bytes_up=100, bytes_down=1000, connections=3)
+        counters = {"exit_bytes_up": "120", "exit_bytes_down": "1000", "exit_connections": "3"}
+        for _ in range(3):
+            await egress.service.attached(row.id, replace(a_snapshot(row, mine.exit), counters=counters))
+            egress.use(row.id, bytes_up=120, bytes_down=1000, connections=3)
+        clock.now += 10_000
+        await egress.service.look()
+        (used,) = await egress.desk.usage(ada)
+        assert (used.bytes_up, used.bytes_down, used.connections) == (120, 1000, 3)
+
+
 async def test_what_was_moved_before_a_change_is_the_old_exit_s(tmp_path: Path) -> None:
     clock = Clock()
     async with an_egress(tmp_path, clock=clock) as egress:
