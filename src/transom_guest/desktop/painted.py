@@ -8,13 +8,15 @@ for hours.
 
 from __future__ import annotations
 
+import os
 import select
 import sys
 from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
-LOOK_EVERY = 0.02
-"""Seconds between looks at a window that has not painted; each is a handful of round trips to a local server."""
+LOOK_EVERY = 0.15 if "TRANSOM_EMULATED" in os.environ else 0.02
+"""Seconds between looks at a window that has not painted; each is a handful of round trips to a local server,
+and where all is emulated it takes the time from the program that should paint."""
 LOOK_ANYWAY = 5.0
 """Seconds after which it looks though nothing was told."""
 CLASSES = {"browser": "chromium", "terminal": "xterm"}
