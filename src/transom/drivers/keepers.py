@@ -249,9 +249,9 @@ class KeptDriver:
         folder, deadlines, uids = self._folder / machine, self._host.deadlines, self._host.uids
         if not remains.end_processes(self._folder, machine, deadlines.grace, deadlines.destroy, uids):
             raise DriverError("a process of the machine does not end", mend=f"ps ax | grep {machine}")
+        self._remove_elsewhere(machine)  # groups that the root helper made are only its to remove
         if not remains.end_groups(self._folder, machine, deadlines.groups):
             raise DriverError("a control group of the machine does not go", mend=f"ps ax | grep {machine}")
-        self._remove_elsewhere(machine)
         try:
             if keep_folder:
                 remains.close_folder(folder)
