@@ -7,6 +7,7 @@ import json
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -123,6 +124,17 @@ async def message(socket: Any, kind: str) -> Any:
             said = json.loads(await socket.recv())
             if said["type"] == kind:
                 return said
+
+
+async def test_every_label_that_is_taken_names_its_exit(root: httpx.AsyncClient) -> None:
+    for label in ("berlin one", "<b>bold", "größer, 50 %?", "check", "ext_x"):
+        lines = f"http://proxy.example:{200 + len(label)}"
+        assert (await root.post("/api/exits", json={"lines": lines, "label": label})).status_code == 201
+        path = f"/api/exits/{quote(label, safe='')}"
+        assert (await root.post(f"{path}/drain")).json()["label"] == label
+        assert (await root.delete(path)).status_code == 204
+    refused = await root.post("/api/exits", json={"lines": LINES, "label": "a/b"})
+    assert refused.status_code == 422, "no path could name it"
 
 
 async def test_the_operator_s_verbs(api: Api, root: httpx.AsyncClient) -> None:

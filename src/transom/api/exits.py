@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Query
 from pydantic import ConfigDict, Field, StringConstraints
 
 from transom.api.access import Administrator, P, Who
-from transom.api.bodies import Body, Name
+from transom.api.bodies import Body
 from transom.api.exit_views import (
     alert_view,
     check_view,
@@ -27,7 +27,9 @@ from transom.model.errors import NotFound
 from transom.model.exit import Lists
 
 router = APIRouter(tags=["exits"])
-ExitId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.:\[\]-]{1,128}$")]
+ExitId = Annotated[str, Path(pattern=r"^[^\x00-\x1f\x7f/]{1,128}$")]
+"""An id, or a label of any words; a path's segment has no slash."""
+Label = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f/]{1,64}$")]
 Kind = Annotated[Literal["user", "provider"], Path()]
 Subject = Annotated[str, Path(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 Rule = Annotated[str, StringConstraints(min_length=1, max_length=260)]
@@ -46,7 +48,7 @@ class NewExits(Body):
     )
 
     lines: Annotated[str, StringConstraints(min_length=1, max_length=150_000)]
-    label: Name | None = None
+    label: Label | None = None
     region: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_. -]{0,32}$")] = ""
     tags: Annotated[list[Tag], Field(max_length=16)] = Field(default_factory=list)
 
@@ -122,7 +124,7 @@ async def post_exits(wanted: NewExits, who: Administrator, parts: P) -> dict[str
 
 @router.post("/api/exits/check")
 async def post_check_all(who: Administrator, parts: P) -> list[dict[str, Any]]:
-    """Ask through every exit, now."""
+    """Ask through every exit, now; after 20 s the answer comes with what is known, and the rest goes on."""
     parts.limits.exit_check(who.user.id)
     return [check_view(exit) for exit in await parts.exits.check(None)]
 

@@ -29,7 +29,19 @@ LIST_LIMIT = 8 * 2**20
 """Bytes of a list."""
 PART = 100_000
 """Characters sent in one request; the server takes little more."""
-SHOWN = ("label", "scheme", "host", "port", "username", "state", "score", "address", "users", "draining")
+SHOWN = (
+    "id",
+    "label",
+    "scheme",
+    "host",
+    "port",
+    "username",
+    "state",
+    "score",
+    "address",
+    "users",
+    "draining",
+)
 
 
 @app.command()

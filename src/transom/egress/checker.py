@@ -23,6 +23,8 @@ AT_ONCE = 8
 """Checks that run together."""
 HOST_FRESH_MS = 2_000
 """What the echo service said to this host holds so long, while several exits fail at once."""
+PATIENCE_S = 20.0
+"""Seconds for whoever waits for checks: the command line gives up after 30."""
 ALL_S = 60.0
 """Seconds for one check, its own deadlines and the store's included."""
 
@@ -77,8 +79,10 @@ class Checker:
         return running
 
     async def check(self, exits: list[str]) -> None:
-        """Check these now, and wait for all."""
-        await asyncio.gather(*(asyncio.shield(self.start(exit)) for exit in exits), return_exceptions=True)
+        """Check these now, and wait for all, but not longer than somebody who asked would; what runs goes on."""
+        running = [self.start(exit) for exit in exits]
+        if running:
+            await asyncio.wait(running, timeout=PATIENCE_S)
 
     async def close(self) -> None:
         """Stop what runs."""

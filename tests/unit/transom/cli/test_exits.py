@@ -137,7 +137,7 @@ def test_a_long_list_goes_in_parts_of_whole_lines(client: FakeClient) -> None:
 
 def test_what_is_shown(client: FakeClient) -> None:
     shown = run("list").output
-    assert "de-1" in shown and "us…" in shown and "ada" in shown
+    assert EXIT["id"] in shown and "de-1" in shown and "us…" in shown and "ada" in shown
     assert "203.0.113.7" in run("check").output
     assert json.loads(run("check", "de-1", "--json").output) == [EXIT]
     assert "Nobody has an exit." in run("leases").output

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
+import pytest
+
 from tests.support.exits import ECHO, HOST, Clock, World, an_egress
+from transom.egress import checker
 from transom.egress.measure import Measured, NotMeasured
 from transom.egress.state import Terms
 from transom.model.exit import ExitState, Upstream
@@ -57,6 +61,24 @@ async def test_a_check_that_breaks_is_a_failure_and_not_repeated_at_each_tick(tm
         (exit,) = egress.desk.pool.exits.values()
         assert exit.health.state is ExitState.QUARANTINED
         assert exit.health.why == "the check itself broke"
+
+
+async def test_who_asks_does_not_wait_for_ever_and_the_check_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = asyncio.Event()
+
+    class Slow(World):
+        async def through(self, upstream: Upstream, echo: str | None) -> Measured:
+            await gate.wait()
+            return await super().through(upstream, echo)
+
+    monkeypatch.setattr(checker, "PATIENCE_S", 0.05)
+    async with an_egress(tmp_path, world=Slow()) as egress:
+        await egress.add("http://proxy.example:101")
+        assert [exit.address for exit in await egress.desk.check(None)] == [None]
+        gate.set()
+        assert [exit.address for exit in await egress.desk.check(None)] == ["203.0.113.101"]
 
 
 async def test_that_an_exit_is_the_host_s_own_address_is_said_once_also_when_learnt_later(
