@@ -27,6 +27,7 @@ from transom_wire.exit import ExitRoute
 
 log = structlog.get_logger(__name__)
 AWAY = "The server cannot look your exit up at the moment. It tries again by itself."
+NOT_YET = "You get an exit of your own with your first desktop."
 FLUSH_MS = 5_000
 """How often counts go to the store."""
 
@@ -122,7 +123,8 @@ class EgressService:
         if lease is None or exit is None:
             kind = terms.fallback if not pool.exits else "none"
             address = self.checker.host if kind == "direct" else None
-            return OwnExit(kind, None, address, None, None, False, False, self._why.get(user, ""))
+            word = self._why.get(user) or (NOT_YET if pool.exits else "")
+            return OwnExit(kind, None, address, None, None, False, False, word)
         return OwnExit(
             "upstream",
             exit.id,

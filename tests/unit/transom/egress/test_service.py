@@ -12,7 +12,7 @@ import pytest
 from tests.support.exits import ECHO, HOST, Clock, Egresses, World, a_session, a_snapshot, an_egress
 from transom.egress.measure import NotMeasured
 from transom.egress.pool import NONE_LEFT, Rules
-from transom.egress.service import AWAY, OwnExit
+from transom.egress.service import AWAY, NOT_YET, OwnExit
 from transom.egress.state import Terms
 from transom.model.errors import Conflict, Invalid, NotFound, Unavailable, VaultError
 from transom.model.exit import ExitState, Lists
@@ -41,6 +41,7 @@ async def test_without_a_pool_the_settings_decide(tmp_path: Path) -> None:
 async def test_each_user_gets_a_route_of_their_own_with_its_password(egress: Egresses) -> None:
     await egress.add(TWO)
     ada, bob, cy = [await egress.user(name) for name in ("ada", "bob", "cy")]
+    assert egress.service.own(ada).word == NOT_YET, "nobody is told that there is no way out before they ask"
     one, two = await egress.service.route(ada), await egress.service.route(bob)
     assert {one.port, two.port} == {101, 102}
     assert (one.kind, one.username, one.password) == ("upstream", "u", "secret-1")
