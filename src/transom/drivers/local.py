@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
 from transom.drivers.firecracker.driver import FirecrackerDriver
-from transom.drivers.keepers import Host
+from transom.drivers.keepers import Host, KeeperDeadlines
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
 from transom.drivers.virtual import VmOptions
@@ -49,12 +50,17 @@ def vm_options(settings: Settings, program: Path) -> VmOptions:
     )
 
 
+VM_DEADLINES = KeeperDeadlines(create=60.0)
+"""A clone that does not wake up is given up after 25 s, and then booted."""
+
+
 def local_driver(settings: Settings, images: Images, guest_source: Path) -> Driver:
     """The driver called `settings.driver`. Raises DriverError."""
     host = host_of(settings, guest_source)
+    if settings.driver == "namespace":
+        return NamespaceDriver(host, images, current_image=images.current)
+    host = replace(host, deadlines=VM_DEADLINES)
     match settings.driver:
-        case "namespace":
-            return NamespaceDriver(host, images, current_image=images.current)
         case "qemu":
             return QemuDriver(host, images, vm_options(settings, settings.qemu), images.current)
         case "firecracker":

@@ -13,8 +13,8 @@ from transom_keeper.vm.qmp import Answer, Greeting, Parser, QmpError, Refusal, S
 GREETING_SECONDS = 20.0
 """From exec to the monitor's first word: QEMU maps its files and its memory before. 0.2 s on a quiet host."""
 COMMAND_SECONDS = 10.0
-MOVE_SECONDS = 120.0
-"""For a machine's whole memory to be written or read."""
+SAVE_SECONDS, LOAD_SECONDS = 120.0, 25.0
+"""For a machine's whole memory to be written, and to be read: who waits for a session had better boot it then."""
 MOVE_LOOK_SECONDS = 0.02
 READ_BYTES = 16 * 1024
 _BANDWIDTH = 2**40
@@ -57,16 +57,16 @@ class Monitor:
         await self.ask("migrate-set-parameters", max_bandwidth=_BANDWIDTH)
         await self.hand_over("state", descriptor)
         await self.ask("migrate", uri="fd:state")
-        await self._moved()
+        await self._moved(SAVE_SECONDS)
 
     async def load(self, descriptor: int) -> None:
         """Read a machine's state from `descriptor`, which the VMM has inherited, and let it go on."""
         await self.ask("migrate-incoming", uri=f"fd:{descriptor}")
-        await self._moved()
+        await self._moved(LOAD_SECONDS)
         await self.ask("cont")
 
-    async def _moved(self) -> None:
-        async with _deadline(MOVE_SECONDS, "the machine's memory is not moved in time"):
+    async def _moved(self, seconds: float) -> None:
+        async with _deadline(seconds, "the machine's memory is not moved in time"):
             while (found := await self.ask("query-migrate")).get("status") != "completed":
                 if found.get("status") in ("failed", "cancelled"):
                     raise QmpError(

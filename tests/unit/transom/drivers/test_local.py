@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from transom.drivers.firecracker.driver import FirecrackerDriver
+from transom.drivers.local import host_of, local_driver, vm_options
+from transom.drivers.namespace.driver import NamespaceDriver
+from transom.drivers.qemu.driver import QemuDriver
+from transom.images.store import ImageStore
+from transom.settings import Settings
+
+DRIVERS = {"namespace": NamespaceDriver, "qemu": QemuDriver, "firecracker": FirecrackerDriver}
+
+
+def settings(folder: Path, **changes: Any) -> Settings:
+    return Settings(state=folder / "state", images_dir=folder / "images", **changes)
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_the_settings_choose(tmp_path: Path, name: str) -> None:
+    chosen = settings(tmp_path, driver=name)
+    made = local_driver(chosen, ImageStore(chosen.images_dir), tmp_path)
+    assert type(made) is DRIVERS[name] and made.name == name
+    assert made.flags.own_kernel == (name != "namespace")
+
+
+def test_what_the_settings_say_of_machines_arrives(tmp_path: Path) -> None:
+    chosen = settings(
+        tmp_path, vm_cpus=3, memory_mib=512, disk_mib=256, program="terminal", accelerator="tcg", width=800
+    )
+    options = vm_options(chosen, Path("/usr/bin/vmm"))
+    assert (options.cpus, options.desktop, options.accelerator) == (3, "terminal", "tcg")
+    assert options.limits.memory_bytes == 2**29 and options.limits.disk_bytes == 2**28
+    assert options.size == (800, 720) and options.state == chosen.state
+    host = host_of(chosen, tmp_path)
+    assert host.folder == chosen.machines and host.door_ports == (41000, 41999)
+
+
+async def test_a_driver_whose_machines_were_never_made_finds_none(tmp_path: Path) -> None:
+    """Nothing is there yet: no folder, no helper."""
+    for name in DRIVERS:
+        chosen = settings(tmp_path, driver=name, helper_socket=tmp_path / "nobody")
+        assert await local_driver(chosen, ImageStore(chosen.images_dir), tmp_path).observe() == {}
