@@ -18,7 +18,7 @@ from transom.images.run import run
 
 DEADLINE = 1800.0
 LEVEL = 3
-"""zstd's; 9 takes four times as long for a twentieth less."""
+"""zstd's; 6 takes more than twice as long for 6 % less, 9 five times for 7 %."""
 BLOCK = 128 * 1024
 """Bytes that are packed together: larger ones pack better and make random reads slower."""
 LINE = re.compile(rb"(?P<mode>[0-7]{1,4}) (?P<uid>\d{1,10}) (?P<gid>\d{1,10}) (?P<path>[!-~]{1,1000})")

@@ -31,7 +31,7 @@ ENVIRONMENT = {
 }
 XVNC = (
     *("Xvnc", DISPLAY, "-rfbunixpath", f"{RUN}/probe-vnc", "-rfbport", "-1", "-nolisten", "tcp"),
-    *("-SecurityTypes", "None", "-geometry", "1024x640", "-depth", "24", "-br"),
+    *("-SecurityTypes", "None", "-geometry", "1024x640", "-depth", "24", "-noreset", "-br"),
 )
 CHROMIUM = (
     *("/usr/lib/chromium/chromium", "--no-first-run", "--password-store=basic", "--disable-gpu"),
@@ -94,11 +94,15 @@ class Probe:
                 if screen is None:
                     self.wrong.append(f"the display does not come up: {tail(log)}")
                     return
-                running = [self.start(("openbox",), out), self.start(self.browser(), out)]
+                running = [self.start(("openbox",), out)]
+                self.managed(screen)  # a window that comes while its manager starts may never be mapped
+                running.append(self.start(self.browser(), out))
                 if self.painted(screen):
                     self.painted_ms = round((time.monotonic() - began) * 1000)
                 else:
-                    self.wrong.append(f"{self.wishes['browser']} paints nothing: {tail(log)}")
+                    ended = running[-1].poll()
+                    state = "runs" if ended is None else f"ended with {ended}"
+                    self.wrong.append(f"{self.wishes['browser']} {state}, and paints nothing: {tail(log)}")
                 for process in running:
                     process.kill()
             finally:
@@ -126,6 +130,13 @@ class Probe:
             except (error.DisplayError, OSError):
                 time.sleep(0.05)
         return None
+
+    def managed(self, screen: Any) -> None:
+        """Wait until a window manager has said that it is there, or time is over."""
+        give_up = time.monotonic() + self.seconds
+        name = screen.root.display.get_atom("_NET_SUPPORTING_WM_CHECK")
+        while screen.root.get_full_property(name, 0) is None and time.monotonic() < give_up:
+            time.sleep(0.05)
 
     def painted(self, screen: Any) -> bool:
         """Does a point of the screen take the colour in time?"""
