@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -56,11 +58,11 @@ class ExitDesk:
             raise Invalid(f"more than {LIST_LIMIT} exits")
         known = {exit.upstream.key: exit for exit in self.pool.exits.values()}
         fresh = [each for each in upstreams if each.key not in known]
-        made = []
-        taken = sum(exit.label.startswith(f"{label}-") for exit in self.pool.exits.values())
-        for number, upstream in enumerate(fresh, taken + 1):
-            name = _label(label, upstream, number if len(fresh) > 1 or taken else 0)
-            made.append(await self._made(upstream, name, region, tuple(tags)))
+        names = _labels(label, fresh, [exit.label for exit in self.pool.exits.values()])
+        made = [
+            await self._made(upstream, name, region, tuple(tags))
+            for upstream, name in zip(fresh, names, strict=True)
+        ]
         await self._store.replace_sealed(
             {
                 known[each.key].id: await self._sealed(known[each.key].id, each)
@@ -178,9 +180,25 @@ class ExitDesk:
         return await self._box.seal_secret(id, upstream.password.encode())
 
 
-def _label(wanted: str, upstream: Upstream, number: int) -> str:
-    """What the operator called it, numbered where there are several; else its place."""
-    if wanted:
-        return f"{wanted}-{number}" if number else wanted
+def _labels(wanted: str, fresh: Sequence[Upstream], taken: Sequence[str]) -> list[str]:
+    """What the operator called them, else their places; numbered where there are several of one name."""
+    names = [wanted or _place(upstream) for upstream in fresh]
+    many, used = Counter(names), {name: _used(name, taken) for name in set(names)}
+    labels = []
+    for name in names:
+        alone = many[name] == 1 and not used[name]
+        used[name] += 1
+        labels.append(name if alone else f"{name}-{used[name]}")
+    return labels
+
+
+def _used(name: str, taken: Sequence[str]) -> int:
+    """The highest number of that name, 1 for the name itself."""
+    tails = [label[len(name) :] for label in taken if label.startswith(name)]
+    numbers = [int(tail[1:]) for tail in tails if re.fullmatch(r"-[0-9]{1,9}", tail)]
+    return max([*numbers, 1 if "" in tails else 0], default=0)
+
+
+def _place(upstream: Upstream) -> str:
     host = f"[{upstream.host}]" if ":" in upstream.host else upstream.host
     return f"{host}:{upstream.port}"

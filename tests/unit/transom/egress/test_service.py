@@ -14,6 +14,7 @@ from transom.egress.measure import NotMeasured
 from transom.egress.pool import NONE_LEFT, Rules
 from transom.egress.service import AWAY, NOT_YET, OwnExit
 from transom.egress.state import Terms
+from transom.egress.upstream import read_list
 from transom.model.errors import Conflict, Invalid, NotFound, Unavailable, VaultError
 from transom.model.exit import ExitState, Lists
 from transom.model.session import SessionState
@@ -324,6 +325,20 @@ async def test_few_free_exits_are_said_once(tmp_path: Path) -> None:
         await egress.service.look()
         await egress.service.look()
         assert egress.said.kinds().count("pool_low") == 1
+
+
+async def test_exits_at_one_place_have_labels_of_their_own(egress: Egresses) -> None:
+    await egress.add("http://user-{1..3}:p@proxy.example:8000\nhttp://a.example:1")
+    await egress.add("http://user-{2..4}:p@proxy.example:8000\nsocks5://a.example:1")
+    await egress.desk.add(read_list("http://b.example:{1..2}"), by="root", label="de")
+    await egress.desk.remove("de-1", by="root")
+    await egress.desk.add(read_list("http://b.example:3"), by="root", label="de")
+    place = "proxy.example:8000"
+    labels = [exit.label for exit in egress.desk.pool.exits.values()]
+    assert sorted(labels) == sorted(
+        ["a.example:1", "a.example:1-2", "de-2", "de-3", *(f"{place}-{n}" for n in range(1, 5))]
+    )
+    assert all(egress.desk.found(label).label == label for label in labels)
 
 
 async def test_the_operator_moves_a_user_by_name_of_the_exit(egress: Egresses) -> None:
