@@ -132,7 +132,9 @@ def _failed(health: Health, why: str, now: int) -> Health:
         if streak <= -FAILURES or (health.state is ExitState.SUSPECT and health.strikes):
             return _quarantine(done, now)
         return _into(replace(done, retry_at=now + SUSPECT_PAUSE_MS), ExitState.SUSPECT, now)
-    if health.state is ExitState.DEAD or now - health.since >= DEAD_AFTER_MS:
+    # Time in which nobody asked, as while the controller was down, counts for nothing.
+    asked = now - health.since >= DEAD_AFTER_MS and health.strikes >= len(PAUSES_MS)
+    if health.state is ExitState.DEAD or asked:
         return _into(replace(done, retry_at=now + DEAD_PAUSE_MS), ExitState.DEAD, now)
     return _quarantine(done, now)
 

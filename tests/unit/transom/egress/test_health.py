@@ -154,3 +154,19 @@ def test_it_always_finds_back(before: list[bool]) -> None:
     for _ in range(SUCCESSES + 1):
         health = after(health, Worked(10), max(health.retry_at, health.checked_at + 1))
     assert health.state is ExitState.HEALTHY
+
+
+def test_time_in_which_nobody_asked_makes_no_exit_dead() -> None:
+    """The controller was down for a day: the first failure after it is one more, not the last."""
+    health = Health(checked_at=1)
+    for now in (2_000, 4_000, 6_000):
+        health = after(health, Failed("down"), now)
+    assert health.state is ExitState.QUARANTINED
+    health = after(health, Failed("down"), 86_400_000)
+    assert health.state is ExitState.QUARANTINED
+    asked, now = 0, 86_400_000
+    while health.state is ExitState.QUARANTINED:
+        now, asked = health.retry_at, asked + 1
+        health = after(health, Failed("down"), now)
+    assert health.state is ExitState.DEAD and asked <= len(PAUSES_MS)
+    assert now - 86_400_000 >= DEAD_AFTER_MS
