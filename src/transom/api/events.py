@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -52,9 +53,12 @@ async def events(socket: WebSocket, session: str) -> None:
     """Serve one page until it leaves, or the session is over."""
     await socket.accept()
     try:
-        visitor = await sockets.admit(socket, session, living=False)
-        with places.take(visitor.session.id):
-            await Stream(socket, parts_of(socket), visitor).run()
+        # Listening comes first, so that no change falls between what is read and what is heard.
+        changes = Changes()
+        with parts_of(socket).ledger.watch(session, changes):
+            visitor = await sockets.admit(socket, session, living=False)
+            with places.take(visitor.session.id):
+                await Stream(socket, parts_of(socket), visitor, changes).run()
     except Closing as closing:
         await sockets.close(socket, closing)
     except WebSocketDisconnect:
@@ -64,14 +68,28 @@ async def events(socket: WebSocket, session: str) -> None:
         await sockets.close(socket, Closing(sockets.OURS, "a fault of the server; its log says more"))
 
 
+class Changes:
+    """A ledger's watcher: the newest row, told on once somebody listens."""
+
+    def __init__(self) -> None:
+        self.newest: Session | None = None
+        self.tell: Callable[[Session], None] | None = None
+
+    def __call__(self, session: Session) -> None:
+        self.newest = session
+        if self.tell is not None:
+            self.tell(session)
+
+
 class Stream:
     """One page's socket."""
 
-    def __init__(self, socket: WebSocket, parts: Parts, visitor: Visitor) -> None:
+    def __init__(self, socket: WebSocket, parts: Parts, visitor: Visitor, changes: Changes) -> None:
         self._socket, self._parts = socket, parts
         self._principal = visitor.principal
-        self._session = visitor.session
-        self._shown: Session | None = visitor.session
+        self._session = changes.newest or visitor.session
+        self._shown: Session | None = self._session
+        changes.tell = self._changed
         self._outbox: deque[dict[str, Any]] = deque()
         self._wake = asyncio.Event()
         self._wake.set()

@@ -12,6 +12,9 @@ import { Viewer } from "./viewer.js";
 const STATS_MS = 1000;
 /** The events tell what changes; the sums of bytes, and pages without a socket, ask. */
 const EXIT_MS = 10_000;
+/** Names and exits may wait this long for the picture: what is asked beside it, it pays for. */
+const REST_MS = 1000;
+const REST_LOOK_MS = 100;
 
 const id = location.pathname.split("/").at(-1) ?? "";
 const stage = byId("stage");
@@ -205,9 +208,18 @@ window.addEventListener("keydown", takeKeyboardBack, { capture: true });
 setInterval(() => document.hidden || void showStats(), STATS_MS);
 setInterval(() => document.hidden || void exitLine.refresh().catch(() => {}), EXIT_MS);
 
+/** What the picture does not wait for, asked once it is there, or is long in coming. */
+async function askTheRest() {
+  exitLine.refresh().catch(() => {});
+  const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
+  for (const provider of known) providers.set(provider.id, provider);
+  show();
+}
+
 show();
 viewer.start();
-exitLine.refresh().catch(() => {});
-const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
-for (const provider of known) providers.set(provider.id, provider);
-show();
+const asking = setInterval(() => {
+  if (!viewer.rung && performance.now() < REST_MS) return;
+  clearInterval(asking);
+  void askTheRest();
+}, REST_LOOK_MS);
