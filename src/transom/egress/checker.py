@@ -49,7 +49,7 @@ class Checker:
         self._room = asyncio.Semaphore(AT_ONCE)
         self._comparing = asyncio.Lock()
         self._asking_host = asyncio.Lock()
-        self._worked_at = -(2**62)
+        self._worked_at = self._any_at = -(2**62)
         self._host_at = -(2**62)
         self._host_reached = False
         self.host: str | None = None
@@ -107,6 +107,8 @@ class Checker:
         if exit is None:
             return
         address, event = await self._ask(exit)
+        if event is None:
+            return
         fared = (await self._state.happened({id: event})).get(id)
         if fared is not None:
             for alert in findings.of_health(fared[1], fared[0], self._state.clock()):
@@ -115,22 +117,32 @@ class Checker:
             await self._measured(id, address)
         self._changed()
 
-    async def _ask(self, exit: Exit) -> tuple[str | None, Event]:
+    async def _ask(self, exit: Exit) -> tuple[str | None, Event | None]:
+        """Its address where that was said, and what happened; None: nothing that says something of the exit."""
         upstream = replace(exit.upstream, password=self._state.password(exit))
         echo = self._state.terms.echo
         try:
             found = await self._through(upstream, echo)
         except NotMeasured as error:
             if echo is None or error.own or await self._echo_works(echo):
-                return None, Failed(str(error))
+                return None, await self._failed(str(error), echo)
             # Nobody reaches the echo service now: the exit is judged by its port alone.
             try:
                 found = await self._through(upstream, None)
             except NotMeasured as closed:
-                return None, Failed(str(closed))
+                return None, await self._failed(str(closed), echo)
         else:
             self._worked_at = self._state.clock()
+        self._any_at = self._state.clock()
         return found.address, Worked(found.latency_ms)
+
+    async def _failed(self, why: str, echo: str | None) -> Failed | None:
+        """None where it is this host that is cut off: no exit worked lately, nor does what the host reached itself.
+        Else an hour without network would make every exit dead, and move every user when it returns."""
+        lately = self._state.clock() - self._any_at < self._state.terms.check_ms
+        if echo is None or self.host is None or lately or await self._ask_host(echo, HOST_FRESH_MS):
+            return Failed(why)
+        return None
 
     async def _echo_works(self, echo: str) -> bool:
         """Asked now by this host itself; where it never had an answer, by what other exits had lately."""

@@ -43,6 +43,29 @@ async def test_where_the_host_never_reaches_the_echo_service_other_exits_say_tha
         assert egress.desk.found("proxy.example:102").health.state is ExitState.HEALTHY
 
 
+async def test_a_host_without_network_makes_no_exit_dead_and_moves_nobody(tmp_path: Path) -> None:
+    world, clock = World(), Clock()
+    async with an_egress(tmp_path, world=world, clock=clock) as egress:
+        await egress.add(TWO)
+        ada = await egress.user("ada")
+        mine = await egress.service.route(ada)
+        await egress.settle()
+        cut = NotMeasured("the exit cannot be reached", own=True)
+        world.addresses, world.host = {101: cut, 102: cut}, None
+        for _ in range(120):
+            clock.now += 30_000
+            await egress.settle()
+        states = {exit.health.state for exit in egress.desk.pool.exits.values()}
+        assert ExitState.DEAD not in states
+        world.addresses, world.host = {}, HOST
+        for _ in range(4):
+            clock.now += 5_000
+            await egress.settle()
+        assert {exit.health.state for exit in egress.desk.pool.exits.values()} == {ExitState.HEALTHY}
+        assert await egress.service.route(ada) == mine
+        assert "user_moved" not in egress.said.kinds()
+
+
 async def test_a_check_that_breaks_is_a_failure_and_not_repeated_at_each_tick(tmp_path: Path) -> None:
     class Breaking(World):
         async def through(self, upstream: Upstream, echo: str | None) -> Measured:
@@ -78,6 +101,7 @@ async def test_who_asks_does_not_wait_for_ever_and_the_check_goes_on(
         await egress.add("http://proxy.example:101")
         assert [exit.address for exit in await egress.desk.check(None)] == [None]
         gate.set()
+        monkeypatch.setattr(checker, "PATIENCE_S", 20.0)
         assert [exit.address for exit in await egress.desk.check(None)] == ["203.0.113.101"]
 
 
