@@ -108,6 +108,9 @@ def clean(root: Path) -> None:
                 tree.remove(path) if path.is_dir() and not path.is_symlink() else path.unlink()
     for name in GONE:
         (root / name).unlink(missing_ok=True)
+    # compiled while packages were installed, in an order that no build repeats
+    for folder in [path for path in root.rglob("__pycache__") if not path.is_symlink()]:
+        tree.remove(folder)
     for name, text in WRITTEN.items():
         path = root / name
         path.unlink(missing_ok=True)

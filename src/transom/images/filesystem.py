@@ -23,6 +23,8 @@ BLOCK = 128 * 1024
 """Bytes that are packed together: larger ones pack better and make random reads slower."""
 LINE = re.compile(rb"(?P<mode>[0-7]{1,4}) (?P<uid>\d{1,10}) (?P<gid>\d{1,10}) (?P<path>[!-~]{1,1000})")
 """Paths are plain: the tools' own lists know no quoting that all versions share."""
+MOUNTED = ("dev", "proc", "sys")
+"""While packages are installed these are the builder's own."""
 UUID = "7472616e-736f-4d00-8000-000000000001"
 """ext4 wants one; a fixed one keeps builds alike. No host mounts two of them by it."""
 SPARE = 64 * 2**20
@@ -52,6 +54,8 @@ def owners(listed: bytes, root: Path) -> dict[str, Owner]:
         if match is None:
             raise ImageError("the list of owners is not readable", mend="remove the cache and build again")
         path = match["path"].decode()
+        if path in MOUNTED:
+            continue
         if (root / path).exists() and not (root / path).is_symlink():
             mode = int(match["mode"], 8)
             found[path] = Owner(mode, int(match["uid"]), int(match["gid"]))

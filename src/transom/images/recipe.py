@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 
 from transom.images.errors import ImageError
 
-GENERATION = 3
+GENERATION = 4
 """Rises when the building code makes another image from the same recipe."""
 BOOTSTRAP_GENERATION = 2
 """Rises when it makes another tarball from the same packages."""

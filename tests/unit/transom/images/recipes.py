@@ -90,6 +90,8 @@ def write_root(folder: Path) -> Path:
     (folder / "etc/resolv.conf").write_text("nameserver 10.1.2.3\n")
     (folder / "var/log/dpkg.log").write_text("noise\n")
     (folder / "dev/null").write_text("must not be unpacked\n")
+    (folder / "usr/share/python3/__pycache__").mkdir(parents=True)
+    (folder / "usr/share/python3/__pycache__/x.pyc").touch()
     (folder / "usr/bin/su").write_text("x")
     (folder / "usr/bin/su").chmod(0o4755)
     (folder / "var/lib/dpkg/info").mkdir(parents=True)

@@ -61,6 +61,7 @@ def test_the_root_is_transoms(workshop: Workshop) -> None:
     assert "user:!:" in (root / "etc/shadow").read_text()
     assert not (root / "var/log/dpkg.log").exists()
     assert not (root / "dev/null").exists()
+    assert not (root / "usr/share/python3/__pycache__").exists()
     assert (root / "usr/bin/xdg-open").readlink() == Path("/usr/local/bin/xdg-open")
     assert (root / "usr/local/bin/x-www-browser").readlink() == Path("xdg-open")
     assert stat.S_IMODE((root / "usr/local/bin/xdg-open").stat().st_mode) == 0o755

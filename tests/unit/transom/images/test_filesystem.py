@@ -107,7 +107,9 @@ def test_ext4_is_whole_and_has_debians_owners(root: Path, tmp_path: Path) -> Non
 
 
 def test_owners_of_what_is_gone_or_a_link_are_left_out(root: Path) -> None:
-    listed = b"2755 0 8 etc\x00640 0 42 etc/shadow\x00755 1 1 usr/bin/alias\x00755 1 1 var/gone\x00"
+    (root / "proc").mkdir()
+    listed = b"555 65534 65534 proc\x002755 0 8 etc\x00640 0 42 etc/shadow\x00755 1 1 usr/bin/alias\x00"
+    listed += b"755 1 1 var/gone\x00"
     assert owners(listed, root) == {"etc": Owner(0o2755, 0, 8), "etc/shadow": Owner(0o640, 0, 42)}
 
 
