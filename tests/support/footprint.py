@@ -12,48 +12,48 @@ from pathlib import Path
 from transom.drivers import remains
 
 
-def footprint(folder: Path, ports: tuple[int, int], *more: Path) -> Counter[str]:
+def footprint(folder: Path, uids: range, ports: tuple[int, int], *more: Path) -> Counter[str]:
     """Everything on this host that a machine of `folder` could leave, as words, each with its number.
 
-    Processes by name, network namespaces, links, rules, control groups, mounts, files below `folder` and `more`,
-    and sockets on the door's `ports`. What belongs to others is counted too: the difference is what matters.
+    Processes by name and of any of `uids`, their network namespaces, links, rules, control groups, mounts, files
+    below `folder` and `more`, and sockets on the door's `ports`. The difference is what matters.
     """
     found: Counter[str] = Counter()
     found.update(f"process {each.machine}" for each in remains.processes(folder))
     found.update(f"group {owner} {group}" for owner, group in remains.groups(folder))
-    found.update(_namespaces())
-    found.update(f"link {line.split()[1]}" for line in _said("ip", "-o", "link"))
+    found.update(_processes(uids))
+    found.update(f"link {line.split()[1]}" for line in _said("ip", "-o", "link", "show", "type", "tun"))
     found.update(f"rule {line}" for line in _said("nft", "list", "tables"))
-    found.update(_mounts())
+    found.update(_mounts((folder, *more)))
     for place in (folder, *more):
         found.update(f"file {path}" for path in place.rglob("*"))
     found.update(_doors(ports))
     return found
 
 
-def left(before: Counter[str], folder: Path, ports: tuple[int, int], *more: Path) -> list[str]:
+def left(before: Counter[str], folder: Path, uids: range, ports: tuple[int, int], *more: Path) -> list[str]:
     """What is there now and was not before; a moment is given to what goes by itself."""
     until = time.monotonic() + 10
     while True:
-        new = sorted((footprint(folder, ports, *more) - before).elements())
+        new = sorted((footprint(folder, uids, ports, *more) - before).elements())
         if not new or time.monotonic() > until:
             return new
         time.sleep(0.05)
 
 
-def _namespaces() -> set[str]:
-    """Those of any process; one that only a descriptor holds is its process's, which is counted."""
+def _processes(uids: range) -> set[str]:
+    """Processes that run as one of `uids`, and the network namespaces that they are in."""
     found = set()
     for entry in os.scandir("/proc"):
-        if entry.name.isdigit():
-            with contextlib.suppress(OSError):
-                found.add(os.readlink(f"/proc/{entry.name}/ns/net"))
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid in uids:
+                found |= {f"process {entry.name}", os.readlink(f"/proc/{entry.name}/ns/net")}
     return found
 
 
-def _mounts() -> list[str]:
-    lines = Path("/proc/self/mountinfo").read_text().splitlines()
-    return [f"mount {line.split()[4]}" for line in lines]
+def _mounts(places: tuple[Path, ...]) -> list[str]:
+    points = (line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines())
+    return [f"mount {point}" for point in points if any(point.startswith(str(place)) for place in places)]
 
 
 def _doors(ports: tuple[int, int]) -> list[str]:

@@ -106,6 +106,10 @@ if {root}:
     attempt("third address", lambda: own("eth0:2", "8.8.4.4"))
     attempt("spoofed", lambda: spoofed("eth0"))
     attempt("default route", lambda: route("192.168.100.1"))
+    for scope in ("all", "default", "eth0"):
+        attempt("version 6 " + scope, lambda: open(f"/proc/sys/net/ipv6/conf/{{scope}}/disable_ipv6", "w").write("0"))
+    attempt("version 6 neighbour", lambda: send("ff02::1%eth0", 5353, socket.SOCK_DGRAM, b"hello"))
+    attempt("version 6 gateway", lambda: send("fe80::1%eth0", 53, socket.SOCK_DGRAM, b"hello"))
 query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\\3web\\3lab\\7example\\0" + struct.pack(">2H", 1, 1)
 for address, port in PLACES:
     attempt(f"udp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_DGRAM, query))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.support.image import GoldenImage
 from transom.drivers import remains
-from transom.drivers.keepers import Host, KeptDriver
+from transom.drivers.keepers import UID_BASE, Host, KeptDriver
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.stage import packages, stage
 from transom.model.ids import new_id
@@ -69,6 +69,10 @@ class Lab:
     made: list[str] = field(default_factory=list)
     python: str = sys.executable
     """Starts the keepers."""
+    uid_base: int = UID_BASE
+    """First of the users that the lab's machines run as."""
+    ports: tuple[int, int] = (42000, 42999)
+    """Of its doors."""
     driver: KeptDriver = field(init=False)
 
     def __post_init__(self) -> None:
@@ -102,7 +106,7 @@ class Lab:
         machines, code = folder or self.folder, guest or self.guest
         if self.making is not None:
             return self.making.driver(machines, code)
-        host = Host(machines, code, "127.0.0.1", (42000, 42999), python=self.python)
+        host = Host(machines, code, "127.0.0.1", self.ports, self.uid_base, self.python)
         return NamespaceDriver(host, self.image)
 
     def spec(

@@ -16,7 +16,7 @@ from tests.support.helper_lab import HelperLab, helper
 from tests.support.image import GoldenImage, image_store
 from tests.support.machine_lab import Lab, Making, state_folder
 from transom.drivers.firecracker.driver import FirecrackerDriver
-from transom.drivers.keepers import Host, KeeperDeadlines
+from transom.drivers.keepers import UID_BASE, Host, KeeperDeadlines
 from transom.drivers.qemu.driver import QemuDriver
 from transom.drivers.virtual import VirtualDriver, VmOptions
 from transom.images.store import ImageStore
@@ -43,6 +43,10 @@ class VmGround:
     accelerator: str
     python: str = sys.executable
     """Starts the keepers."""
+    uid_base: int = UID_BASE
+    """First of the users that the machines run as."""
+    ports: tuple[int, int] = (42000, 42999)
+    """Of their doors."""
 
     def __getstate__(self) -> dict[str, object]:
         """For another process: the helper goes on in this one."""
@@ -69,8 +73,9 @@ class VmGround:
             machines,
             guest or self.guest,
             "127.0.0.1",
-            (42000, 42999),
-            python=self.python,
+            self.ports,
+            self.uid_base,
+            self.python,
             deadlines=DEADLINES,
         )
         if self.kind == "qemu":
