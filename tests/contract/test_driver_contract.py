@@ -204,11 +204,9 @@ async def test_a_peer_is_registered_with_the_door_and_released(lab: Lab) -> None
             agent_port=5000,
         )
         await machine.channel.send(register)
-        await machine.reattach()
-        assert machine.channel.snapshot.peers == ("per_x",)
+        await machine.look(lambda seen: seen.peers == ("per_x",))
         await machine.channel.send(ReleasePeer(peer="per_x"))
-        await machine.reattach()
-        assert machine.channel.snapshot.peers == ()
+        await machine.look(lambda seen: seen.peers == ())
 
 
 async def test_stop_is_answered_noted_and_the_keeper_leaves(lab: Lab) -> None:
@@ -264,8 +262,7 @@ async def test_the_deadline_moves_both_ways(lab: Lab) -> None:
     async with lab.machine(lab.spec(seconds=600)) as machine:
         later = now_ms() + 900_000
         await machine.channel.send(SetDeadline(deadline=later))
-        await machine.reattach()
-        assert machine.channel.snapshot.deadline == later
+        await machine.look(lambda seen: seen.deadline == later)
         await machine.channel.send(SetDeadline(deadline=now_ms() + 100))
         exited = await machine.hear(lambda each: isinstance(each, MachineExited))
         assert "deadline" in exited.reason

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.support.image import GoldenImage
-from transom.drivers import remains
+from transom.drivers import channel, remains
 from transom.drivers.keepers import UID_BASE, Host, KeptDriver
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.stage import packages, stage
@@ -23,7 +23,16 @@ from transom.model.ids import new_id
 from transom.model.machine import MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
 from transom_wire.codec import decode, encode
-from transom_wire.control import Acknowledge, Claim, ClaimAnswer, FromGuest, KeeperMessage, Limits, ToGuest
+from transom_wire.control import (
+    Acknowledge,
+    Claim,
+    ClaimAnswer,
+    FromGuest,
+    KeeperMessage,
+    Limits,
+    Snapshot,
+    ToGuest,
+)
 from transom_wire.exit import NO_ROUTE, ExitRoute
 from transom_wire.link import FROM_GUEST, PeerAnswer, PeerOffer
 
@@ -220,6 +229,13 @@ class Machine:
         answer = await self.hear(lambda each: isinstance(each, ClaimAnswer))
         assert isinstance(answer, ClaimAnswer)
         return answer
+
+    async def look(self, wanted: Callable[[Snapshot], bool]) -> None:
+        """Wait for the keeper to see itself so, without becoming another controller: that might take a command's
+        place that is still on its way."""
+        async with asyncio.timeout(PATIENCE):
+            while not wanted(await channel.status(self.lab.folder / self.id, channel.ChannelDeadlines())):
+                await asyncio.sleep(0.02)
 
     async def reattach(self) -> None:
         await self.channel.close()

@@ -8,7 +8,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.support import firecracker_lab
@@ -30,6 +30,13 @@ PATIENCE = 120.0
 """Seconds for what a guest must do: a boot under emulation takes ten, on a busy host forty."""
 
 
+def current_digest() -> str:
+    """The image that new sessions would use."""
+    digest = image_store().current()
+    assert digest is not None, "there is no golden image: transom image build"
+    return digest
+
+
 @dataclass
 class VmGround:
     """Makes labs whose machines are clones of one snapshot, or cold where a test asks."""
@@ -41,6 +48,8 @@ class VmGround:
     images: ImageStore
     program: Path
     accelerator: str
+    digest: str = field(default_factory=lambda: current_digest())
+    """Of the image, whatever is built meanwhile."""
     python: str = sys.executable
     """Starts the keepers."""
     uid_base: int = UID_BASE
@@ -51,12 +60,6 @@ class VmGround:
     def __getstate__(self) -> dict[str, object]:
         """For another process: the helper goes on in this one."""
         return {**vars(self), "helper": replace(self.helper, process=None)}
-
-    @property
-    def digest(self) -> str:
-        digest = self.images.current()
-        assert digest is not None, "there is no golden image: transom image build"
-        return digest
 
     def driver(self, machines: Path, guest: Path | None = None) -> VirtualDriver:
         """A driver that knows nothing but its folders."""
