@@ -36,7 +36,8 @@ MOST_BODY = MAX_FRAME * 3 // 4 - 1024
 class LinkLimits:
     """What one guest may do on its link. Seconds, messages a second, bytes a second, connections."""
 
-    hello_seconds: float = 5.0
+    hello_seconds: float = 10.0
+    """A guest under emulation, on a busy host, needs seconds between two system calls."""
     stream_seconds: float = 5.0
     ping_seconds: float = 10.0
     silence_seconds: float = 30.0
