@@ -1,6 +1,6 @@
 # make run     installs what is missing, builds the golden image once, serves on port 4000
-# make test    every test but virtual machines', from a machine where nothing was installed by hand
-# make test-vm the tests that start virtual machines, under emulation where KVM is missing: about ten minutes
+# make test    every test, from a machine where nothing was installed by hand: test-host and test-vm together
+# make test-vm the tests that start virtual machines, under emulation where KVM is missing
 # make check   the quick part: lint, strict types, import contract, style and unit tests without machines
 STATE ?=
 PORT ?= 4000
@@ -8,7 +8,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-vm test-quick check image pictures lock clean bench-forwarder
+.PHONY: run test test-host test-vm test-quick check image pictures lock clean bench-forwarder
 
 run:
 	@scripts/setup run
@@ -26,6 +26,11 @@ test-quick: check
 	$(bin)/python -m pytest -m "not machine and not browser and not vm" $(PYTEST_ARGS)
 
 test:
+	@scripts/setup test
+	$(bin)/python -m pytest $(PYTEST_ARGS)
+
+# The two halves of `test`: everyday, and virtual machines, which under emulation take their time.
+test-host:
 	@scripts/setup test
 	$(bin)/python -m pytest -m "not vm" $(PYTEST_ARGS)
 

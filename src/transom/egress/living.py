@@ -16,6 +16,7 @@ from transom_wire.control import SetExit, Snapshot
 from transom_wire.exit import ExitRoute
 
 DIRECT = "direct"
+GONE = "Your exit was removed; a new desktop leaves as this server's operator has set it."
 """What is counted where a machine leaves by no exit."""
 RouteOf = Callable[[str, str | None], ExitRoute]
 
@@ -33,6 +34,8 @@ class Held:
     """The route its keeper has for certain; None: unknown, so it is told."""
     exit: str | None = None
     """The exit its traffic is counted for."""
+    pooled: bool = False
+    """It has left by an exit: it never leaves by the host's own address after that."""
     next: deque[str | None] = field(default_factory=deque)
     """The exits after it: each begins when its keeper counts one change more."""
     last: Reading = field(default_factory=Reading)
@@ -68,6 +71,7 @@ class Living:
             return
         held.last = await self._counted(held, snapshot)
         held.machine, held.exit, held.told = snapshot.machine, snapshot.exit, None
+        held.pooled = held.pooled or snapshot.exit is not None
         held.claimed = snapshot.session is not None
         held.next.clear()
 
@@ -123,13 +127,14 @@ class Living:
     async def push(self, route_of: RouteOf) -> None:
         """Tell every keeper whose route is another one than it was told. One that is away learns it on return."""
         for session, held in list(self._held.items()):
-            wanted = route_of(held.user, held.provider)
+            wanted = _never_back(held, route_of(held.user, held.provider))
             if held.machine is None or not held.claimed or wanted == held.told:
                 continue
             if await self._keepers.tell(session, SetExit(wanted)):
                 if _changes(held, wanted):
                     held.next.append(wanted.exit)
                 held.told = wanted
+                held.pooled = held.pooled or wanted.kind == "upstream"
 
     async def flush(self) -> Mapping[str, Traffic]:
         """Commit what was counted since the last time; what it says of each exit. Raises Unavailable."""
@@ -146,6 +151,14 @@ class Living:
             raise
         seconds, self._flushed_at = max(1, now - self._flushed_at) / 1000, now
         return {exit: traffic(readings, seconds) for exit, readings in _by_exit(moved).items()}
+
+
+def _never_back(held: Held, wanted: ExitRoute) -> ExitRoute:
+    """A machine that left by an exit is shut in rather than sent out by the host's own address: its user was
+    never asked, and the sites it has open would learn that address."""
+    if held.pooled and wanted.kind == "direct":
+        return ExitRoute(kind="none", why=GONE)
+    return wanted
 
 
 def _changes(held: Held, wanted: ExitRoute) -> bool:

@@ -39,6 +39,19 @@ async def test_without_a_pool_the_settings_decide(tmp_path: Path) -> None:
         assert route.kind == "none" and route.why
 
 
+async def test_a_machine_that_left_by_an_exit_never_leaves_by_the_hosts_own_address(tmp_path: Path) -> None:
+    """The pool's last exit is removed where the settings say `direct`: living machines are shut in."""
+    async with an_egress(tmp_path, terms=Terms(fallback="direct")) as egress:
+        ada = await egress.user("ada")
+        before = await egress.attach(ada, exit=None)
+        await egress.service.look()
+        assert egress.last_told(before).kind == "direct", "one that never had an exit goes on"
+        session = await egress.attach(ada, exit="ext_of_another_time")
+        await egress.service.look()
+        assert egress.last_told(session).kind == "none" and "removed" in egress.last_told(session).why
+        assert (await egress.service.route(ada)).kind == "direct", "a new one leaves as it is set"
+
+
 async def test_each_user_gets_a_route_of_their_own_with_its_password(egress: Egresses) -> None:
     await egress.add(TWO)
     ada, bob, cy = [await egress.user(name) for name in ("ada", "bob", "cy")]
