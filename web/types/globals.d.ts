@@ -5,5 +5,7 @@ interface TrackProcessor {
 
 interface Window {
   MediaStreamTrackProcessor?: new (init: { track: MediaStreamTrack; maxBufferSize?: number }) => TrackProcessor;
+  /** The events' socket, opened before the modules were there. */
+  ahead?: { socket: WebSocket; heard: MessageEvent[] };
   transom?: import("./model").Surface;
 }

@@ -16,7 +16,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OURS = re.compile(r'(?<=")/static/(?!novnc/|v/)')
 """Where a page names a file of ours; noVNC's have no version of ours."""
-PRELOADED = re.compile(r'<link rel="modulepreload" href="([^"]+)">')
+LOADED = re.compile(r'<(?:link rel="(?:modulepreload|stylesheet)" href|script(?: type="module")? src)="([^"]+)"')
+"""What a page loads at once."""
 FOREVER = "public, max-age=31536000, immutable"
 NOVNC = "public, max-age=300, stale-while-revalidate=604800"
 """noVNC changes with its package alone: an old one serves once more while the new one is fetched."""
@@ -59,11 +60,11 @@ class Assets:
         return known[2]
 
     def page_before(self, name: str, following: str) -> str | None:
-        """The page `name`, from which people go on to `following`: that one's modules are fetched ahead."""
+        """The page `name`, from which people go on to `following`: what that one loads is fetched ahead."""
         text, next_text = self.page(name), self.page(following)
         if text is None or next_text is None:
             return text
-        links = "".join(f'    <link rel="prefetch" href="{path}">\n' for path in PRELOADED.findall(next_text))
+        links = "".join(f'    <link rel="prefetch" href="{path}">\n' for path in LOADED.findall(next_text))
         return text.replace("  </head>", f"{links}  </head>", 1)
 
 

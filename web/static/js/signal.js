@@ -73,7 +73,7 @@ export class Signal {
   /** Begin; goes on until `close`. */
   start() {
     this.#connect();
-    void this.#poll();
+    if (!this.#isOpen) void this.#poll();
   }
 
   /** Try the WebSocket now: the network may be back. */

@@ -7,6 +7,7 @@ import { randomName } from "./names.js";
 import { warmUp } from "./peer.js";
 import { wantedSize } from "./scale.js";
 import { Signal } from "./signal.js";
+import { eventsSocket } from "./socket.js";
 import { NO_STATS, Recent } from "./statistics.js";
 import { WebRtc } from "./webrtc.js";
 
@@ -63,7 +64,7 @@ export class Viewer {
       id,
       peer: this.#peerName,
       request,
-      open: () => new WebSocket(socketUrl(`/api/sessions/${id}/events`)),
+      open: () => eventsSocket(id),
       tell: (event) => this.#heard(event),
     });
     this.#listen(stage);

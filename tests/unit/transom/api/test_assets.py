@@ -72,12 +72,13 @@ def test_a_page_that_changes_is_read_again(web: Path) -> None:
     assert made.page("session.html") == "new"
 
 
-def test_the_page_before_fetches_the_next_ones_modules_ahead(web: Path) -> None:
+def test_the_page_before_fetches_what_the_next_one_loads(web: Path) -> None:
     made = Assets(web)
     text = made.page_before("dashboard.html", "session.html")
     assert text is not None
     assert f'<link rel="prefetch" href="/static/v/{made.version()}/js/a.js">' in text
     assert '<link rel="prefetch" href="/static/novnc/core/b.js">' in text
+    assert f'<link rel="prefetch" href="/static/v/{made.version()}/css/a.css">' in text
     assert made.page_before("dashboard.html", "none.html") == made.page("dashboard.html")
     assert made.page_before("none.html", "session.html") is None
 
