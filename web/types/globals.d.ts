@@ -5,7 +5,11 @@ interface TrackProcessor {
 
 interface Window {
   MediaStreamTrackProcessor?: new (init: { track: MediaStreamTrack; maxBufferSize?: number }) => TrackProcessor;
-  /** The events' socket, opened before the modules were there. */
-  ahead?: { socket: WebSocket; heard: MessageEvent[] };
+  /** What was begun before the modules were there. */
+  ahead?: {
+    socket?: WebSocket;
+    heard?: MessageEvent[];
+    ice?: Promise<import("./model").IceServers | null>;
+  };
   transom?: import("./model").Surface;
 }

@@ -4,10 +4,10 @@ import { IceServerList } from "./ice.js";
 import { Ladder } from "./ladder.js";
 import { Layers } from "./layers.js";
 import { randomName } from "./names.js";
+import { eventsSocket, iceServers } from "./opening.js";
 import { warmUp } from "./peer.js";
 import { wantedSize } from "./scale.js";
 import { Signal } from "./signal.js";
-import { eventsSocket } from "./socket.js";
 import { NO_STATS, Recent } from "./statistics.js";
 import { WebRtc } from "./webrtc.js";
 
@@ -32,7 +32,7 @@ export class Viewer {
   #ladder = new Ladder();
   #signal;
   #peerName = randomName();
-  #iceServers = new IceServerList(async () => (await request("GET", "/api/webrtc/ice-servers")).body);
+  #iceServers = new IceServerList(iceServers);
   /** @type {Map<number, WebRtc>} */
   #peers = new Map();
   /** @type {Map<number, Vnc>} */

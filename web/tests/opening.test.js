@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
-import { eventsSocket } from "../static/js/socket.js";
+import { eventsSocket, iceServers } from "../static/js/opening.js";
 
 class FakeSocket {
   static made = [];
@@ -64,4 +64,19 @@ test("one that is still opening tells of it itself", async () => {
 test("one that is closed already is not taken", () => {
   const ahead = openedAhead(3, "a");
   assert.notEqual(take().socket, ahead);
+});
+
+test("ICE servers asked for ahead are taken once, and asked for again when they did not come", async () => {
+  let asked = 0;
+  globalThis.fetch = async () => {
+    asked += 1;
+    return new Response(JSON.stringify({ ice_servers: ["fresh"] }), { headers: { "Content-Type": "application/json" } });
+  };
+  globalThis.window.ahead = { ice: Promise.resolve({ ice_servers: ["ahead"] }) };
+  assert.deepEqual(await iceServers(), { ice_servers: ["ahead"] });
+  assert.equal(asked, 0);
+  assert.deepEqual(await iceServers(), { ice_servers: ["fresh"] });
+  globalThis.window.ahead = { ice: Promise.resolve(null) };
+  assert.deepEqual(await iceServers(), { ice_servers: ["fresh"] });
+  assert.equal(asked, 2);
 });

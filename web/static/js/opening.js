@@ -1,0 +1,30 @@
+import { request, socketUrl } from "./api.js";
+
+/** @import { IceServers } from "../../types/model" */
+
+const OPEN = 1;
+
+/** The events' socket of a session: the first time the one that the page opened ahead, if it lives. @param {string} id */
+export function eventsSocket(id) {
+  return socketAhead() ?? new WebSocket(socketUrl(`/api/sessions/${id}/events`));
+}
+
+/** Whoever takes it sets its handlers at once; then what was heard so far comes, in order. */
+function socketAhead() {
+  const { socket, heard = [] } = window.ahead ?? {};
+  delete window.ahead?.socket;
+  if (!socket || socket.readyState > OPEN) return null;
+  socket.onmessage = null;
+  queueMicrotask(() => {
+    if (socket.readyState === OPEN) socket.onopen?.(new Event("open"));
+    for (const event of heard) socket.onmessage?.(event);
+  });
+  return socket;
+}
+
+/** The list of ICE servers: the first time the one that was asked for ahead, if it came. @returns {Promise<IceServers>} */
+export async function iceServers() {
+  const ahead = window.ahead?.ice;
+  delete window.ahead?.ice;
+  return (await ahead) ?? (await request("GET", "/api/webrtc/ice-servers")).body;
+}
