@@ -16,7 +16,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 OURS = re.compile(r'(?<=")/static/(?!novnc/|v/)')
 """Where a page names a file of ours; noVNC's have no version of ours."""
-LOADED = re.compile(r'<(?:link rel="(?:modulepreload|stylesheet)" href|script(?: type="module")? src)="([^"]+)"')
+LOADED = re.compile(
+    r'<(?:link rel="(?:modulepreload|stylesheet)" href|script(?: type="module")? src)="([^"]+)"'
+)
 """What a page loads at once."""
 FOREVER = "public, max-age=31536000, immutable"
 NOVNC = "public, max-age=300, stale-while-revalidate=604800"
