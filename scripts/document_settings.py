@@ -12,6 +12,7 @@ from pydantic_core import PydanticUndefined
 from transom.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ("settings.py", "settings_stream.py")
 HEAD = """# Settings
 
 Environment variables; the command line's options win over them. Made by `python scripts/document_settings.py`.
@@ -23,10 +24,10 @@ Environment variables; the command line's options win over them. Made by `python
 
 def sentences() -> dict[str, str]:
     """Field name -> the docstring below it."""
-    tree = ast.parse((ROOT / "src/transom/settings.py").read_text())
-    (body,) = [node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings"]
+    trees = [ast.parse((ROOT / "src/transom" / name).read_text()) for name in SOURCES]
+    bodies = [node.body for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     found = {}
-    for field, text in itertools.pairwise(body):
+    for field, text in itertools.chain.from_iterable(itertools.pairwise(body) for body in bodies):
         if (
             isinstance(field, ast.AnnAssign)
             and isinstance(field.target, ast.Name)

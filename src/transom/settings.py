@@ -12,14 +12,14 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode, SettingsConfigDict
 
+from transom.settings_stream import StreamSettings, Words
 from transom_wire import screen
 from transom_wire.control import Limits
 from transom_wire.helper import HELPER_SOCKET
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-Words = Annotated[tuple[str, ...], NoDecode]
 Paths = Annotated[tuple[Path, ...], NoDecode]
 MIB = 2**20
 MACHINES_MOST = 2000
@@ -38,7 +38,7 @@ def default_images() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "transom" / "images"
 
 
-class Settings(BaseSettings):
+class Settings(StreamSettings):
     """What an operator may choose. Unset, the controller serves this host alone, on port 4000."""
 
     model_config = SettingsConfigDict(env_prefix="TRANSOM_", extra="forbid", frozen=True)
@@ -170,15 +170,6 @@ class Settings(BaseSettings):
     """Desktop width in pixels when a request names none."""
     height: int = Field(720, ge=screen.MIN_SIDE, le=screen.MAX_SIDE)
     """Desktop height in pixels when a request names none."""
-
-    stun_urls: Words = ()
-    """STUN servers told to viewers. Unset: none; the door needs none."""
-    turn_urls: Words = ()
-    """TURN servers told to viewers. Unset: a viewer behind a UDP block falls to noVNC."""
-    turn_secret_file: Path | None = None
-    """File with the secret shared with the TURN server (coturn's `static-auth-secret`)."""
-    turn_seconds: int = Field(3600, ge=60, le=86400)
-    """How long TURN credentials last."""
 
     allowed_origins: Words = ()
     """Origins besides the server's own that may use cookies. Unset: none."""

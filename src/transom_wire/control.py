@@ -12,8 +12,8 @@ from typing import Annotated, ClassVar
 
 from transom_wire.codec import Blob, Many, Range, Text
 from transom_wire.exit import ExitName, ExitRoute
+from transom_wire.fields import Hostname, Id, Line, MachineId, Milliseconds, Side, Token, Url
 from transom_wire.framing import MAX_FRAME
-from transom_wire.link import Hostname, Id, Line, MachineId, Milliseconds, Side, Token, Url
 from transom_wire.vm import VmConfig
 
 Port = Annotated[int, Range(1, 65535)]
@@ -80,7 +80,7 @@ class Attach:
     TYPE: ClassVar[str] = "attach"
     version: Annotated[int, Range(1, 1000)]
     mode: Annotated[str, Text(16, "control|stream|status")]
-    stream_kind: Annotated[str, Text(16, "vnc")] | None = None
+    stream_kind: Annotated[str, Text(16, "vnc|view|files|record")] | None = None
 
 
 @dataclass(frozen=True, slots=True)

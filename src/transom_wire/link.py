@@ -8,7 +8,7 @@ presents the link token that boot's Welcome carried.
 |---|---|---|
 | boot | the supervisor, for the machine's life | Progress, Ready, ServiceState, OpenStream, SetScreen, OpenUrl |
 | | and on a warm machine | Park, Identity -> Progress `parked`, `claimed` |
-| webrtc | the WebRTC server | PeerOffer, PeerClose -> PeerAnswer, PeerState |
+| webrtc | the WebRTC server | PeerOffer, PeerChange, PeerClose -> PeerAnswer, PeerState |
 | signin | the sign-in agent | SigninStart, SigninCancel -> SigninState, CredentialSealed |
 | stream | one connection per OpenStream | after Welcome: raw bytes, no frames |
 """
@@ -19,20 +19,13 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from transom_wire.codec import Blob, Many, Range, Text
-from transom_wire.screen import MAX_SIDE, MIN_SIDE
-
-Token = Annotated[str, Text(128, r"[A-Za-z0-9_-]{16,128}")]
-Name = Annotated[str, Text(64, r"[a-z0-9][a-z0-9_.-]*")]
-Id = Annotated[str, Text(64, r"[A-Za-z0-9_-]{1,64}")]
-Sdp = Annotated[str, Text(64 * 1024)]
-Line = Annotated[str, Text(500)]
-Url = Annotated[str, Text(8192)]
-Side = Annotated[int, Range(MIN_SIDE, MAX_SIDE)]
-Epoch = Annotated[int, Range(1, 2**31)]
-Milliseconds = Annotated[int, Range(0, 2**53)]
-MachineId = Annotated[str, Text(32, r"[0-9a-f]{32}")]
-"""What /etc/machine-id holds (machine-id(5))."""
-Hostname = Annotated[str, Text(63, r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")]
+from transom_wire.fields import Hostname, Id, Line, MachineId, Milliseconds, Name, Side, Token, Url
+from transom_wire.peers import PeerAnswer as PeerAnswer
+from transom_wire.peers import PeerChange as PeerChange
+from transom_wire.peers import PeerClose as PeerClose
+from transom_wire.peers import PeerOffer as PeerOffer
+from transom_wire.peers import PeerState as PeerState
+from transom_wire.peers import PeerTerms as PeerTerms
 
 ROLES = ("boot", "webrtc", "signin", "stream")
 
@@ -106,7 +99,7 @@ class OpenStream:
 
     TYPE: ClassVar[str] = "open_stream"
     stream: Id
-    kind: Annotated[str, Text(16, "vnc")]
+    kind: Annotated[str, Text(16, "vnc|view|files|record")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,46 +143,6 @@ class Identity:
     hostname: Hostname
     seed: Annotated[bytes, Blob(64)]
     now: Milliseconds
-
-
-@dataclass(frozen=True, slots=True)
-class PeerOffer:
-    """A viewer's offer (SDP, RFC 8829) for one try at a peer connection. A new epoch replaces the old."""
-
-    TYPE: ClassVar[str] = "peer_offer"
-    peer: Id
-    epoch: Epoch
-    sdp: Sdp
-
-
-@dataclass(frozen=True, slots=True)
-class PeerAnswer:
-    """The guest's answer, candidates gathered and in it."""
-
-    TYPE: ClassVar[str] = "peer_answer"
-    peer: Id
-    epoch: Epoch
-    sdp: Sdp
-
-
-@dataclass(frozen=True, slots=True)
-class PeerState:
-    """How a peer connection fares, in the words of RTCPeerConnection.connectionState."""
-
-    TYPE: ClassVar[str] = "peer_state"
-    peer: Id
-    epoch: Epoch
-    state: Annotated[str, Text(16, "new|connecting|connected|disconnected|failed|closed")]
-    reason: Line = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PeerClose:
-    """The viewer left, or its epoch is over."""
-
-    TYPE: ClassVar[str] = "peer_close"
-    peer: Id
-    epoch: Epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,7 +252,7 @@ FROM_GUEST = {"boot": FROM_BOOT, "webrtc": FROM_WEBRTC, "signin": FROM_SIGNIN}
 """What each role may send; anything else is garbage and closes that connection."""
 
 TO_BOOT = (Welcome, OpenStream, SetScreen, OpenUrl, Park, Identity, Ping)
-TO_WEBRTC = (Welcome, PeerOffer, PeerClose, Ping)
+TO_WEBRTC = (Welcome, PeerOffer, PeerChange, PeerClose, Ping)
 TO_SIGNIN = (Welcome, SigninStart, SigninCancel, CredentialStored, Ping)
 TO_GUEST = {"boot": TO_BOOT, "webrtc": TO_WEBRTC, "signin": TO_SIGNIN}
 
@@ -313,6 +266,7 @@ ToGuestMessage = (
     | Park
     | Identity
     | PeerOffer
+    | PeerChange
     | PeerClose
     | SigninStart
     | SigninCancel

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, ClassVar
 
 from transom_wire.codec import Range, WireError, decode, encode
-from transom_wire.link import Token
+from transom_wire.fields import Token
 
 STATE, MEMORY, OVERLAY, NOTE = "state", "memory", "overlay", "snapshot.json"
 """MEMORY where a VMM keeps it beside its state; QEMU's state holds both."""

@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from transom import settings as module
+from transom import settings_stream as stream_module
 from transom.settings import Settings
 
 
@@ -54,10 +55,11 @@ def test_what_cannot_be(wrong: dict[str, object]) -> None:
 
 
 def test_every_setting_says_what_it_is() -> None:
-    tree = ast.parse(Path(module.__file__).read_text())
-    body = next(n for n in tree.body if isinstance(n, ast.ClassDef) and n.name == "Settings").body
+    trees = [ast.parse(Path(part.__file__).read_text()) for part in (module, stream_module)]
+    bodies = [node.body for tree in trees for node in tree.body if isinstance(node, ast.ClassDef)]
     described = {
         node.target.id
+        for body in bodies
         for node, following in itertools.pairwise(body)
         if isinstance(node, ast.AnnAssign)
         and isinstance(node.target, ast.Name)

@@ -1,0 +1,31 @@
+"""The settings of the stream: what viewers get, and what they may do. A part of `settings.Settings`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, NoDecode
+
+Words = Annotated[tuple[str, ...], NoDecode]
+
+
+class StreamSettings(BaseSettings):
+    """Servers for viewers, and the rules of a viewer's clipboard, files, sound and recording."""
+
+    stun_urls: Words = ()
+    """STUN servers told to viewers. Unset: none; the door needs none."""
+    turn_urls: Words = ()
+    """TURN servers told to viewers. Unset: a viewer behind a UDP block falls to noVNC."""
+    turn_secret_file: Path | None = None
+    """File with the secret shared with the TURN server (coturn's `static-auth-secret`)."""
+    turn_seconds: int = Field(3600, ge=60, le=86400)
+    """How long TURN credentials last."""
+
+    clipboard: Literal["off", "up", "down", "both"] = "both"
+    """Which way clipboards travel between a driving viewer and its desktop: `up` is to the desktop."""
+    clipboard_kib: int = Field(1024, ge=1, le=16384)
+    """The largest clipboard, text or picture, that travels."""
+    microphone: bool = False
+    """Whether a driving viewer may send its microphone to the desktop. Unset: no."""

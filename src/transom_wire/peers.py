@@ -1,0 +1,71 @@
+"""Messages of the link's role `webrtc`: offers, answers, and what viewers may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from transom_wire.codec import Range, Text
+from transom_wire.fields import Epoch, Id, Line, Sdp
+
+
+@dataclass(frozen=True, slots=True)
+class PeerTerms:
+    """What a viewer may do beyond watching. The guest holds it to them, whatever its page says."""
+
+    drives: bool = True
+    """Its input reaches the desktop."""
+    clipboard: Annotated[str, Text(4, "off|up|down|both")] = "off"
+    """Which way clipboards travel: `up` is from the viewer to the desktop."""
+    clipboard_bytes: Annotated[int, Range(0, 16 * 2**20)] = 0
+    microphone: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PeerOffer:
+    """A viewer's offer (SDP, RFC 8829) for one try at a peer connection. A new epoch replaces the old."""
+
+    TYPE: ClassVar[str] = "peer_offer"
+    peer: Id
+    epoch: Epoch
+    sdp: Sdp
+    terms: PeerTerms = PeerTerms()
+
+
+@dataclass(frozen=True, slots=True)
+class PeerChange:
+    """Other terms for a viewer, whatever its epoch: it was given the desktop, or it was taken from it."""
+
+    TYPE: ClassVar[str] = "peer_change"
+    peer: Id
+    terms: PeerTerms
+
+
+@dataclass(frozen=True, slots=True)
+class PeerAnswer:
+    """The guest's answer, candidates gathered and in it."""
+
+    TYPE: ClassVar[str] = "peer_answer"
+    peer: Id
+    epoch: Epoch
+    sdp: Sdp
+
+
+@dataclass(frozen=True, slots=True)
+class PeerState:
+    """How a peer connection fares, in the words of RTCPeerConnection.connectionState."""
+
+    TYPE: ClassVar[str] = "peer_state"
+    peer: Id
+    epoch: Epoch
+    state: Annotated[str, Text(16, "new|connecting|connected|disconnected|failed|closed")]
+    reason: Line = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PeerClose:
+    """The viewer left, or its epoch is over."""
+
+    TYPE: ClassVar[str] = "peer_close"
+    peer: Id
+    epoch: Epoch
