@@ -42,6 +42,7 @@ from transom.signin.service import SEALED_COUNT, SEALED_S, SigninService
 from transom.store.database import Store
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
+from transom.stream.terms import terms as viewer_terms
 from transom.vault.keys import key_source
 from transom.vault.secrets import SecretRecords
 from transom.vault.service import VaultService
@@ -81,7 +82,8 @@ class Composition:
         self.quality = Quality()
         self.driver = self._driver()
         self.guests = Guests(self.driver)
-        self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
+        peer_terms = viewer_terms(settings, drives=True)
+        self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling, terms=peer_terms)
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow

@@ -27,7 +27,7 @@ from transom.stream.sdp import (
     with_candidate,
 )
 from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
-from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, ToGuestMessage
+from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, PeerTerms, ToGuestMessage
 
 log = structlog.get_logger(__name__)
 ANSWER_MS = 10_000
@@ -53,9 +53,15 @@ class Broker:
     """Offers, answers and the door's candidate, by session and peer."""
 
     def __init__(
-        self, keepers: Keepers, clock: Clock, *, count: Callable[[str], None] = lambda _: None
+        self,
+        keepers: Keepers,
+        clock: Clock,
+        *,
+        count: Callable[[str], None] = lambda _: None,
+        terms: PeerTerms = PeerTerms(),
     ) -> None:
-        self._keepers, self._clock, self._count = keepers, clock, count
+        """`terms` are told to the guest with each offer."""
+        self._keepers, self._clock, self._count, self._terms = keepers, clock, count, terms
         self._sessions: dict[str, Peers] = {}
         self._listeners: dict[str, set[Listener]] = {}
         self._timers: set[asyncio.Task[None]] = set()
@@ -204,7 +210,8 @@ class Broker:
         return self._sessions.get(session) or Peers()
 
     async def _send(self, session: str, peer: Peer) -> None:
-        if await self._keepers.send(session, "webrtc", PeerOffer(peer.name, peer.epoch, peer.sdp)):
+        offer = PeerOffer(peer.name, peer.epoch, peer.sdp, self._terms)
+        if await self._keepers.send(session, "webrtc", offer):
             peer.stage = Stage.SENT if peer.pending else peer.stage
             peer.deadline = min(peer.deadline, self._clock() + ANSWER_MS)
 

@@ -16,7 +16,7 @@ from transom.model.errors import Conflict, Gone, Invalid, TooLarge, TooMany, Una
 from transom.stream.broker import ANSWER_MS, BOOT_MS, Broker
 from transom.stream.peers import PEERS_LIMIT, SILENT_MS, Refusal
 from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
-from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, ToGuestMessage
+from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, PeerTerms, ToGuestMessage
 
 SESSION = "ses_" + "a" * 20
 
@@ -74,6 +74,16 @@ async def bench() -> AsyncIterator[Bench]:
     with made.broker.listen(SESSION, made.listen):
         yield made
     await made.broker.close()
+
+
+async def test_an_offer_carries_what_the_viewer_may_do() -> None:
+    keepers, may = FakeKeepers(), PeerTerms(clipboard="up", clipboard_bytes=1024)
+    broker = Broker(keepers, FakeClock(), terms=may)
+    await broker.offer(SESSION, "p", 1, offer(), ready=True)
+    sent = keepers.told[-1]
+    assert isinstance(sent, PeerOffer)
+    assert sent.terms == may
+    await broker.close()
 
 
 async def test_an_offer_becomes_an_answer_with_the_door_in_it(bench: Bench) -> None:
