@@ -29,6 +29,7 @@ from transom.observe.exits import ExitMetrics
 from transom.observe.host import available_bytes
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
+from transom.observe.quality import QualityMetrics
 from transom.serve import serve as serve_app
 from transom.sessions.pool import PoolPolicy
 from transom.sessions.run import Making
@@ -42,6 +43,7 @@ from transom.signin.service import SEALED_COUNT, SEALED_S, SigninService
 from transom.store.database import Store
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
+from transom.stream.quality_log import ALL_ROWS, ROWS, ROWS_S, QualityLog
 from transom.stream.terms import terms as viewer_terms
 from transom.vault.keys import key_source
 from transom.vault.secrets import SecretRecords
@@ -67,6 +69,7 @@ class Composition:
         self.metrics = Metrics()
         self.machine_metrics = MachineMetrics(self.metrics.registry)
         self.exit_metrics = ExitMetrics(self.metrics.registry)
+        self.quality_metrics = QualityMetrics(self.metrics.registry)
         self._tasks: list[asyncio.Task[None]] = []
         self._opened = False
 
@@ -80,6 +83,7 @@ class Composition:
             log.warning("there is no image: no session can start", mend="transom image build")
         await self.store.open()
         self.quality = Quality()
+        self.quality_log = quality_log(self.store, self.quality_metrics)
         self.driver = self._driver()
         self.guests = Guests(self.driver)
         peer_terms = viewer_terms(settings, drives=True)
@@ -125,6 +129,7 @@ class Composition:
             ledger=self.sessions.ledger,
             broker=self.broker,
             quality=self.quality,
+            quality_log=self.quality_log,
             auth=self.auth,
             users=self.store,
             credentials=self.store,
@@ -136,6 +141,7 @@ class Composition:
             pool=self.sessions.pool,
             metrics=self.metrics,
             machine_metrics=self.machine_metrics,
+            quality_metrics=self.quality_metrics,
             egress=self.exits.egress,
             exits=self.exits.desk,
             limits=Limits(),
@@ -173,6 +179,7 @@ class Composition:
                 asyncio.create_task(self.sessions.adopter.keep_looking(), name="adopt"),
                 asyncio.create_task(self._prove_vault(), name="vault"),
                 asyncio.create_task(self._prune(), name="prune"),
+                asyncio.create_task(self.quality_log.run(), name="quality"),
                 asyncio.create_task(self.sessions.pool.run(), name="pool"),
                 *(asyncio.create_task(work(), name=name) for name, work in self.exits.parts()),
             ]
@@ -190,6 +197,7 @@ class Composition:
             try:
                 await self.store.prune_audit(before=now_ms() - settings.audit_days * DAY_MS)
                 await self.store.prune_machines(before=now_ms() - settings.machine_log_days * DAY_MS)
+                await self.store.quality.prune(before=now_ms() - settings.quality_days * DAY_MS)
             except TransomError as error:
                 log.warning("old lines stay", reason=error.message)
             await asyncio.sleep(PRUNE_S)
@@ -205,6 +213,7 @@ class Composition:
             await self.exits.close()
             await self.guests.close()
             await self.broker.close()
+            await self.quality_log.flush()
         await self.store.close()
 
 
@@ -217,6 +226,12 @@ def prepare(settings: Settings) -> None:
         raise DriverError(
             f"{settings.state} cannot be made: {error.strerror}; choose another --state"
         ) from error
+
+
+def quality_log(store: Store, metrics: QualityMetrics) -> QualityLog:
+    """What viewers tell of their pictures, on its way to the store."""
+    one, all_together = RateLimiter(count=ROWS, seconds=ROWS_S), RateLimiter(count=ALL_ROWS, seconds=ROWS_S)
+    return QualityLog(store.quality, metrics.counted, one.allow, all_together.allow)
 
 
 def terms(settings: Settings, driver: str) -> Terms:

@@ -27,5 +27,7 @@ class StreamSettings(BaseSettings):
     """Which way clipboards travel between a driving viewer and its desktop: `up` is to the desktop."""
     clipboard_kib: int = Field(1024, ge=1, le=16384)
     """The largest clipboard, text or picture, that travels."""
+    quality_days: int = Field(14, ge=1, le=3650)
+    """What a session's picture was like is kept this long, and no longer than the session's own row."""
     microphone: bool = False
     """Whether a driving viewer may send its microphone to the desktop. Unset: no."""

@@ -76,6 +76,7 @@ TABLE = [
     signed_in("GET", "/api/sessions", 200),
     Row("POST", "/api/sessions", DENIED, {202}, {202}, {202}, {}),
     Row("GET", S, DENIED, {404}, {200}, {200}),
+    Row("GET", S + "/quality", DENIED, {404}, {200}, {200}),
     of_owner("POST", S + "/screen", 202, {"width": 800, "height": 600}),
     of_owner("POST", S + "/signin", 202, {"provider": "demo"}),
     of_owner("DELETE", S + "/signin", 202),

@@ -22,7 +22,7 @@ from transom.api.build import build
 from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
-from transom.app import SHIPPED_PROVIDERS, warm
+from transom.app import SHIPPED_PROVIDERS, quality_log, warm
 from transom.auth.service import AuthService
 from transom.exits import Exits
 from transom.guests.guests import Guests
@@ -31,6 +31,7 @@ from transom.model.user import Role, User
 from transom.observe.exits import ExitMetrics
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
+from transom.observe.quality import QualityMetrics
 from transom.sessions.run import Making
 from transom.sessions.service import Terms
 from transom.sessions.wire import wire
@@ -66,6 +67,8 @@ class Api:
         self.auth = AuthService(self.store, now_ms)
         self.metrics, self.quality = Metrics(), Quality()
         self.machine_metrics = MachineMetrics(self.metrics.registry)
+        self.quality_metrics = QualityMetrics(self.metrics.registry)
+        self.quality_log = quality_log(self.store, self.quality_metrics)
         self.guests = Guests(self.driver)
         self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
         self.vault = VaultService(self.store, key_source(self.settings.kek, None), now_ms)
@@ -103,6 +106,7 @@ class Api:
             ledger=self.sessions.ledger,
             broker=self.broker,
             quality=self.quality,
+            quality_log=self.quality_log,
             auth=self.auth,
             users=self.store,
             credentials=self.store,
@@ -114,6 +118,7 @@ class Api:
             pool=self.sessions.pool,
             metrics=self.metrics,
             machine_metrics=self.machine_metrics,
+            quality_metrics=self.quality_metrics,
             egress=self.exits.egress,
             exits=self.exits.desk,
             limits=Limits(),
@@ -128,6 +133,7 @@ class Api:
         await self.store.open()
         await self.exits.open()
         works = [self.sessions.adopter.keep_looking(), self.sessions.pool.run()]
+        works += [self.quality_log.run()]
         works += [work() for _, work in self.exits.parts()]
         tasks = [asyncio.create_task(work) for work in works]
         try:

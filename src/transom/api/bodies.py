@@ -96,29 +96,6 @@ class Candidate(Body):
     sdpMLineIndex: Annotated[int, Field(ge=0, le=64)] | None = None
 
 
-class Stats(Body):
-    """A viewer's figures; what it does not know is null or left out."""
-
-    fps: Figure = None
-    kbps: Figure = None
-    rtt_ms: Figure = None
-    jitter_ms: Figure = None
-    loss: Figure = None
-    frames: Figure = None
-    width: Figure = None
-    height: Figure = None
-
-
-class Heartbeat(Body):
-    """A viewer's sign of life. `first_frame`: true, or the Unix milliseconds of its first decoded frame."""
-
-    peer: PeerName | None = None
-    epoch: Epoch | None = None
-    rung: Rung | None = None
-    first_frame: bool | Annotated[int, Field(ge=0, le=2**53)] | None = None
-    stats: Stats | None = None
-
-
 class Me(BaseModel):
     """A user."""
 

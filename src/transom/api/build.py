@@ -19,6 +19,7 @@ from transom.api import (
     health,
     machines,
     pages,
+    quality,
     sessions,
     signalling,
     users,
@@ -27,7 +28,20 @@ from transom.api import (
 from transom.api.bodies import ErrorView
 from transom.settings import Settings
 
-ROUTERS = (account, users, sessions, signalling, credentials, exits, events, vnc, health, machines, pages)
+ROUTERS = (
+    account,
+    users,
+    sessions,
+    quality,
+    signalling,
+    credentials,
+    exits,
+    events,
+    vnc,
+    health,
+    machines,
+    pages,
+)
 ERRORS = (401, 403, 404, 409, 410, 413, 422, 429, 503)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 

@@ -13,9 +13,10 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 
 from transom.api import sockets
-from transom.api.bodies import Body, Description, Epoch, Heartbeat, PeerName
+from transom.api.bodies import Body, Description, Epoch, PeerName
 from transom.api.exit_views import own_view
 from transom.api.parts import Parts, parts_of
+from transom.api.quality_bodies import Heartbeat
 from transom.api.signalling import heard
 from transom.api.sockets import Closing, Visitor
 from transom.egress.service import OwnExit

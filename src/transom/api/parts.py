@@ -16,6 +16,7 @@ from transom.model.clock import Clock
 from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore, Vault
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
+from transom.observe.quality import QualityMetrics
 from transom.sessions.ledger import Ledger
 from transom.sessions.pooling import Pool
 from transom.sessions.service import SessionService
@@ -23,6 +24,7 @@ from transom.settings import Settings
 from transom.signin.catalog import Catalog
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
+from transom.stream.quality_log import QualityLog
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,7 @@ class Parts:
     ledger: Ledger
     broker: Broker
     quality: Quality
+    quality_log: QualityLog
     auth: AuthService
     users: UserStore
     credentials: CredentialStore
@@ -46,6 +49,7 @@ class Parts:
     pool: Pool
     metrics: Metrics
     machine_metrics: MachineMetrics
+    quality_metrics: QualityMetrics
     egress: EgressService
     exits: ExitDesk
     limits: Limits

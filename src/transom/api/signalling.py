@@ -8,20 +8,19 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from transom.api.access import Owned, P, Who
-from transom.api.bodies import Candidate, Description, Epoch, Heartbeat, PeerName
+from transom.api.bodies import Candidate, Description, Epoch, PeerName
 from transom.api.parts import Parts
+from transom.api.quality import told
+from transom.api.quality_bodies import Heartbeat
 from transom.api.views import signin
 from transom.model.errors import TooLarge
 from transom.model.session import Session, SessionState
-from transom.stream.quality import Report
 from transom.stream.turn import ice_servers
 
 router = APIRouter(tags=["signalling"])
 CANDIDATE_LIMIT = 4096
 """Characters; the longest real candidate has about 300."""
 WAIT_LIMIT_MS = 10_000
-NO_PEER = "-"
-"""Under this name is kept what a viewer without a peer says of its picture."""
 
 PeerQuery = Annotated[PeerName, Query()]
 EpochQuery = Annotated[Epoch, Query()]
@@ -109,7 +108,5 @@ async def post_heartbeat(owned: Owned, beat: Heartbeat, parts: P) -> dict[str, A
 
 async def heard(parts: Parts, session: Session, beat: Heartbeat) -> Session:
     """Take in a viewer's sign of life; the row with its new idle end."""
-    if beat.rung is not None or beat.stats is not None:
-        stats = beat.stats.model_dump(exclude_none=True) if beat.stats else {}
-        parts.quality.report(session.id, beat.peer or NO_PEER, Report(parts.clock(), beat.rung, stats))
+    told(parts, session.id, beat)
     return await parts.sessions.seen(session, beat.first_frame)

@@ -10,6 +10,7 @@ from transom.model.alert import Alert
 from transom.model.credential import Credential, CredentialFileContent
 from transom.model.exit import Counted, Decision, Exit, Health, Lists, Pool
 from transom.model.machine import DriverFlags, Machine, MachineSpec, MachineState, Probe
+from transom.model.quality import QualityRow
 from transom.model.session import Session, Signin
 from transom.model.user import Role, User
 from transom_wire.control import ControllerMessage, KeeperMessage, Snapshot
@@ -263,6 +264,18 @@ class ExitStore(Protocol):
     async def prune_usage(self, *, before: int) -> int: ...
     async def set_lists(self, kind: str, subject: str, lists: Lists | None) -> None: ...
     async def lists(self) -> Mapping[tuple[str, str], Lists]: ...
+
+
+class QualityStore(Protocol):
+    """What pictures were like, at rest. Every call is one transaction. Raises Unavailable."""
+
+    async def add(self, rows: Sequence[QualityRow]) -> None:
+        """Append; rows of sessions that are not known are left out, and a session's older ones merged."""
+
+    async def of(self, session: str, *, since: int, limit: int) -> Sequence[QualityRow]:
+        """The newest `limit` that ended at `since` or later, oldest first."""
+
+    async def prune(self, *, before: int) -> int: ...
 
 
 class AlertStore(Protocol):

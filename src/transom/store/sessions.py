@@ -11,6 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from transom.model.errors import Conflict
 from transom.model.session import EndReason, Session, SessionState, Signin, SigninStage
+from transom.store import quality
 from transom.store.tables import LIVING, sessions
 
 SETTLED = ("id", "user", "created_at")
@@ -89,6 +90,8 @@ def delete_session(connection: Connection, session: str) -> None:
     """Forget the session. Raises Conflict for one that is not over: its machine would be an orphan."""
     over = sessions.c.state.in_([SessionState.ENDED.value, SessionState.FAILED.value])
     gone = connection.execute(delete(sessions).where(sessions.c.id == session, over)).rowcount
+    if gone:
+        quality.forget(connection, session)
     if gone == 0 and get_session(connection, session) is not None:
         raise Conflict("the session is not over")
 

@@ -253,6 +253,21 @@ exit_lists = Table(
     Column("deny", Json, nullable=False),
 )
 
+quality = Table(
+    "quality",
+    metadata,
+    # No foreign key: a batch must not fail for one session that was forgotten; its rows go with it all the same.
+    Column("session", Text, primary_key=True),
+    Column("viewer", Text, primary_key=True),
+    Column("at", BigInteger, primary_key=True),
+    Column("span_ms", Integer, nullable=False),
+    Column("rung", Text, nullable=False),
+    Column("figures", Json, nullable=False),
+    Column("words", Json, nullable=False),
+    Index("quality_by_session", "session", "at"),
+    Index("quality_by_age", "at"),
+)
+
 alerts = Table(
     "alerts",
     metadata,

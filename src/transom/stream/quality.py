@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 VIEWERS_LIMIT = 4096
@@ -18,7 +18,7 @@ class Report:
 
     at: int
     rung: str | None
-    stats: Mapping[str, float | None]
+    stats: Mapping[str, object]
 
 
 class Quality:
@@ -37,6 +37,14 @@ class Quality:
     def of(self, session: str) -> dict[str, Report]:
         """Peer -> report."""
         return {peer: report for (owner, peer), report in self._reports.items() if owner == session}
+
+    def connections(self, now: int) -> Sequence[tuple[str, str, str]]:
+        """(rung, candidate, transport) of each viewer there is now; "none" for what a rung has not."""
+        return [
+            (report.rung, str(report.stats.get("local", "none")), str(report.stats.get("transport", "none")))
+            for report in self._reports.values()
+            if report.rung is not None and now - report.at <= FRESH_MS
+        ]
 
     def forget(self, session: str) -> None:
         """The session is over."""

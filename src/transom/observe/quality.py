@@ -1,0 +1,85 @@
+"""Prometheus metrics of what viewers see. Labels are words of ours: rungs, kinds of candidates; no names."""
+
+from __future__ import annotations
+
+from collections import Counter as Tally
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from transom.model.quality import QualityRow
+
+RUNGS = ("webrtc", "webrtc-relay", "vnc")
+LATENCY_BUCKETS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2)
+"""Seconds from an input to the first picture that shows what it did."""
+FPS_BUCKETS = (1, 5, 10, 15, 20, 25, 30, 45, 60)
+KBPS_BUCKETS = (50, 100, 250, 500, 1000, 2000, 4000, 8000, 16000, 40000)
+LOSS_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2)
+SECONDS_BUCKETS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 1)
+"""Seconds of jitter and of round trips."""
+
+
+class QualityMetrics:
+    """Each row is observed once, when it comes in."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._latency = Histogram(
+            "transom_input_to_picture_seconds",
+            "Time from an input to the first picture that shows what it did, drawn.",
+            ["rung"],
+            buckets=LATENCY_BUCKETS,
+            registry=registry,
+        )
+        self._by_rung = {
+            name: Histogram(metric, text, ["rung"], buckets=buckets, registry=registry)
+            for name, metric, text, buckets in (
+                ("fps_most", "transom_viewer_fps", "Most frames drawn in a second of ten.", FPS_BUCKETS),
+                ("kbps", "transom_viewer_kbps", "Bitrate received, median of ten seconds.", KBPS_BUCKETS),
+                ("loss", "transom_viewer_loss_ratio", "Packets lost, of all.", LOSS_BUCKETS),
+                ("jitter_ms", "transom_viewer_jitter_seconds", "Jitter of packets.", SECONDS_BUCKETS),
+                ("rtt_ms", "transom_viewer_rtt_seconds", "Round trip of the pair.", SECONDS_BUCKETS),
+            )
+        }
+        self._freezes = Counter(
+            "transom_viewer_freezes", "Pictures that stood still though they should not.", ["rung"],
+            registry=registry,
+        )  # fmt: skip
+        self._frozen = Counter(
+            "transom_viewer_frozen_seconds", "How long they stood.", ["rung"], registry=registry
+        )
+        self._connections = Gauge(
+            "transom_viewer_connections",
+            "Viewers heard of now, by rung, the viewer's own candidate and how it travels.",
+            ["rung", "candidate", "transport"],
+            registry=registry,
+        )
+        self._rows = Counter(
+            "transom_quality_rows", "What became of what viewers told.", ["outcome"], registry=registry
+        )
+        for rung in RUNGS:
+            self._freezes.labels(rung)
+            self._frozen.labels(rung)
+            self._latency.labels(rung)
+        for outcome in ("kept", "lost", "refused"):
+            self._rows.labels(outcome)
+
+    def observed(self, row: QualityRow, latencies_ms: Sequence[float]) -> None:
+        """A viewer told of some seconds."""
+        for latency in latencies_ms:
+            self._latency.labels(row.rung).observe(latency / 1000)
+        for name, histogram in self._by_rung.items():
+            if name in row.figures:
+                value = row.figures[name]
+                histogram.labels(row.rung).observe(value / 1000 if name.endswith("_ms") else value)
+        self._freezes.labels(row.rung).inc(row.figures.get("freezes", 0))
+        self._frozen.labels(row.rung).inc(row.figures.get("frozen_ms", 0) / 1000)
+
+    def counted(self, outcome: str, count: int) -> None:
+        """Rows were kept, lost or refused."""
+        self._rows.labels(outcome).inc(count)
+
+    def look(self, connections: Iterable[tuple[str, str, str]]) -> None:
+        """Before somebody reads: (rung, candidate, transport) of each viewer there is."""
+        self._connections.clear()
+        for labels, count in Tally(connections).items():
+            self._connections.labels(*labels).set(count)
