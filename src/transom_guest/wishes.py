@@ -35,14 +35,14 @@ class Wishes:
     def take(self, message: ToGuestMessage, token: str) -> None:
         """Begin what `message` asks, or drop it. `token` is the link's, for streams."""
         match message:
-            case OpenStream(stream=stream) if len(self._streams) < STREAMS:
-                _spawn(self._streams, self._open_stream(token, stream))
+            case OpenStream(stream=stream, kind="vnc" | "view" as kind) if len(self._streams) < STREAMS:
+                _spawn(self._streams, self._open_display(token, stream, watching=kind == "view"))
             case SetScreen(width, height) if len(self._others) < WISHES:
                 _spawn(self._others, self._set_screen(width, height))
             case OpenUrl(url) if len(self._others) < WISHES:
                 _spawn(self._others, self._open_url(url))
             case _:
-                log.warning("dropped %s: too many at once", type(message).__name__)
+                log.warning("dropped %s: too many at once, or unknown", type(message).__name__)
 
     async def close(self) -> None:
         """Give all of it up."""
@@ -51,9 +51,10 @@ class Wishes:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _open_stream(self, token: str, stream: str) -> None:
+    async def _open_display(self, token: str, stream: str, *, watching: bool) -> None:
+        socket_path = self._environment["TRANSOM_VNC_SOCKET"]
         try:
-            await vnc.serve_stream(token, stream, self._environment["TRANSOM_VNC_SOCKET"])
+            await vnc.serve_stream(token, stream, socket_path, watching=watching)
         except OSError as error:
             log.warning("a stream could not be opened: %s", error)
 

@@ -16,7 +16,7 @@ from typing import Any
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import Message, decode, encode
 from transom_wire.framing import FrameReader, pack
-from transom_wire.link import FROM_WEBRTC, Hello, PeerAnswer, PeerOffer, PeerState, Ping, Welcome
+from transom_wire.link import FROM_WEBRTC, Hello, PeerAnswer, PeerOffer, PeerState, PeerTerms, Ping, Welcome
 
 ROOT = Path(__file__).resolve().parents[2]
 LOWEST_PORT = 1024
@@ -50,9 +50,9 @@ class StreamLab:
         self._writer.write(b"".join(pack(encode(message)) for message in messages))
         await self._writer.drain()
 
-    async def answer(self, peer: str, epoch: int, sdp: str) -> str:
+    async def answer(self, peer: str, epoch: int, sdp: str, terms: PeerTerms = PeerTerms()) -> str:
         """The guest's answer to an offer."""
-        await self.say(PeerOffer(peer=peer, epoch=epoch, sdp=sdp))
+        await self.say(PeerOffer(peer=peer, epoch=epoch, sdp=sdp, terms=terms))
         await self.until(lambda: (peer, epoch) in self.answers or self.state(peer, epoch) == "failed")
         return self.answers[peer, epoch]
 

@@ -13,6 +13,7 @@ from aiortc import RTCPeerConnection, RTCSessionDescription
 
 from tests.support.stream_lab import DEADLINE, StreamLab
 from transom.stream.sdp import strip_candidates
+from transom_wire.link import PeerTerms
 
 
 @pytest.fixture
@@ -24,8 +25,8 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 class Viewer:
     """One peer connection with its two channels; keeps the newest frame and every message."""
 
-    def __init__(self, lab: StreamLab, name: str, epoch: int = 1) -> None:
-        self.lab, self.name, self.epoch = lab, name, epoch
+    def __init__(self, lab: StreamLab, name: str, epoch: int = 1, terms: PeerTerms = PeerTerms()) -> None:
+        self.lab, self.name, self.epoch, self.terms = lab, name, epoch, terms
         self.pc = RTCPeerConnection()
         self.pc.addTransceiver("video", "recvonly")
         self.control = self.pc.createDataChannel("control")
@@ -44,7 +45,8 @@ class Viewer:
     async def connect(self) -> Viewer:
         """Offer, take the answer, wait for the channel and the first frame."""
         await self.pc.setLocalDescription(await self.pc.createOffer())
-        answer = await self.lab.answer(self.name, self.epoch, strip_candidates(self.pc.localDescription.sdp))
+        offer = strip_candidates(self.pc.localDescription.sdp)
+        answer = await self.lab.answer(self.name, self.epoch, offer, self.terms)
         await self.pc.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         async with asyncio.timeout(DEADLINE):
             await self._opened.wait()

@@ -38,18 +38,23 @@ class Actor:
         self._fake = FakeInput(display)
         self._keyboard = Keyboard(display, self._fake)
         self._hands = Hands()
-        self._waiting: deque[Act] = deque()
+        self._waiting: deque[tuple[str, Act]] = deque()
         self._wake = asyncio.Event()
         self._typing = False
         self.dropped = 0
 
     def take(self, viewer: str, message: Message) -> None:
         """Act on a viewer's message now, or in turn while text is being typed."""
-        self._do(self._hands.take(viewer, message, self._clock()))
+        self._do(viewer, self._hands.take(viewer, message, self._clock()))
 
     def leave(self, viewer: str) -> None:
-        """Release whatever a viewer that ended held."""
-        self._do(self._hands.leave(viewer))
+        """Release whatever a viewer that ended held, and forget what it still had to type."""
+        self._waiting = deque(
+            (whose, act)
+            for whose, act in self._waiting
+            if whose != viewer or isinstance(act, ReleaseKey | ReleaseButton)
+        )
+        self._do(viewer, self._hands.leave(viewer))
 
     async def run(self) -> None:
         """Type text, follow the keyboard map and heal lost viewers, until cancelled; then release all."""
@@ -61,34 +66,34 @@ class Actor:
                     async with asyncio.timeout(CHECK_LOST if self._hands.holding() else None):
                         await self._wake.wait()
                 except TimeoutError:
-                    self._do(self._hands.lost(self._clock()))
+                    self._do("", self._hands.lost(self._clock()))
                 self._wake.clear()
                 await self._drain()
         finally:
             loop.remove_reader(self._display.fileno())
 
-    def _do(self, acts: list[Act]) -> None:
+    def _do(self, viewer: str, acts: list[Act]) -> None:
         if not acts:
             return
         if self._typing or any(isinstance(act, TypeText) for act in acts):
-            self._queue(acts)
+            self._queue(viewer, acts)
         else:
             for act in acts:
                 self._act(act)
             self._finish()
         self._wake.set()
 
-    def _queue(self, acts: list[Act]) -> None:
+    def _queue(self, viewer: str, acts: list[Act]) -> None:
         self._typing = True
         for act in acts:
             if len(self._waiting) < MAX_WAITING or isinstance(act, ReleaseKey | ReleaseButton):
-                self._waiting.append(act)
+                self._waiting.append((viewer, act))
             else:
                 self.dropped += 1
 
     async def _drain(self) -> None:
         while self._waiting:
-            act = self._waiting.popleft()
+            _, act = self._waiting.popleft()
             if isinstance(act, TypeText):
                 await self._keyboard.type(act.text)
             else:

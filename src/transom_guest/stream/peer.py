@@ -30,6 +30,7 @@ from transom_guest.stream.gst import (
     watch_bus,
 )
 from transom_guest.stream.offer import H264, TWCC, with_credentials, with_fingerprint, with_profile
+from transom_wire.link import PeerTerms
 
 MTU = 1200
 ANSWER_DEADLINE = 30.0 if "TRANSOM_EMULATED" in os.environ else 5.0
@@ -69,6 +70,9 @@ class Peer:
         self.state = "new"
         self.seen_cursors: set[int] = set()
         self.malformed = 0
+        self.terms = PeerTerms()
+        self.dropped = 0
+        """Messages of input it sent as a watcher."""
         self._events, self._loop = events, asyncio.get_running_loop()
         self._kept: list[Any] = []
         self._handlers: list[tuple[Any, int]] = []

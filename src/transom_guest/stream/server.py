@@ -21,7 +21,15 @@ from transom_guest.stream.peers import Full, Stale, judge
 from transom_guest.stream.resize import Resizer
 from transom_guest.x11.fixes import CursorImage
 from transom_guest.x11.xlib import Display
-from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, ToGuestMessage
+from transom_wire.link import (
+    PeerAnswer,
+    PeerChange,
+    PeerClose,
+    PeerOffer,
+    PeerState,
+    PeerTerms,
+    ToGuestMessage,
+)
 
 MAX_MALFORMED = 100
 """Malformed messages after which a peer is closed."""
@@ -66,6 +74,10 @@ class StreamServer:
         """Take in what the controller says. Never blocks and never raises for a bad offer."""
         if isinstance(message, PeerOffer):
             self._offered(message)
+        elif isinstance(message, PeerChange):
+            changed = self._peers.get(message.peer)
+            if changed is not None:
+                self._hold_to(changed, message.terms)
         elif isinstance(message, PeerClose):
             peer = self._peers.get(message.peer)
             if peer is not None and peer.epoch <= message.epoch:
@@ -90,8 +102,17 @@ class StreamServer:
         except (OfferError, GstError) as error:
             self._refuse(offer, str(error))
             return
+        peer.terms = offer.terms
         self._peers[peer.name] = peer
         self._spawn(self._answer(peer, offer.sdp))
+
+    def _hold_to(self, peer: Peer, terms: PeerTerms) -> None:
+        """Other terms for a viewer: what it held goes with the desktop."""
+        before, peer.terms = peer.terms, terms
+        if before.drives and not terms.drives:
+            self._actor.leave(peer.key)
+        if before.drives is not terms.drives:
+            peer.say(json.dumps(["drives", int(terms.drives)]))
 
     async def _answer(self, peer: Peer, sdp: str) -> None:
         try:
@@ -127,6 +148,8 @@ class StreamServer:
         """A viewer's control channel opened: it learns the desktop's size and the pointer's shape."""
         if self._lives(peer):
             peer.say(json.dumps(["size", *self._capture.size]))
+            if not peer.terms.drives:
+                peer.say('["drives", 0]')
             self._show_cursor(peer)
 
     def peer_key_wanted(self, peer: Peer) -> None:
@@ -150,10 +173,17 @@ class StreamServer:
                 peer.say(json.dumps(["p", id]))
             case KeyFrame():
                 self._capture.key_wanted()
+            case _ if not peer.terms.drives:
+                self._dropped(peer)
             case Resize(_, width, height):
                 self._resizer.want(width, height)
             case _:
                 self._actor.take(peer.key, message)
+
+    def _dropped(self, peer: Peer) -> None:
+        peer.dropped += 1
+        if peer.dropped == 1:
+            log.warning("peer %s watches, and sends input: none of it is taken", peer.key)
 
     def _malformed(self, peer: Peer, error: InputError) -> None:
         peer.malformed += 1
@@ -202,6 +232,8 @@ class StreamServer:
         if not self._lives(peer):
             return
         del self._peers[peer.name]
+        if peer.dropped:
+            log.warning("peer %s sent %d messages of input as a watcher", peer.key, peer.dropped)
         self._revoke(peer)
         self._actor.leave(peer.key)
         self._say_state(peer, state, reason)

@@ -97,3 +97,24 @@ async def test_a_viewer_that_leaves_ends_the_server_side(keeper: FakeKeeper) -> 
 async def test_no_display_server(keeper: FakeKeeper) -> None:
     with pytest.raises(OSError):
         await vnc.serve_stream(TOKEN, "s1", "/nonexistent/vnc.sock")
+
+
+async def test_of_one_who_only_watches_no_input_reaches_the_display(keeper: FakeKeeper) -> None:
+    hello, ask = b"RFB 003.008\n\x01\x01", b"\x03" + bytes(9)
+    key, heard, all_heard = b"\x04\x01\x00\x00\x00\x00\x00\x61", bytearray(), asyncio.Event()
+
+    async def server(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(100):
+            heard.extend(data)
+            if len(heard) >= len(hello + ask):
+                all_heard.set()
+        writer.close()
+
+    async with display_server(server) as path, asyncio.timeout(10):
+        task = asyncio.create_task(vnc.serve_stream(TOKEN, "s1", path, watching=True))
+        call = await keeper.call()
+        call.writer.write(hello + key + ask)
+        await all_heard.wait()
+        call.writer.write(b"\x07 what is this")
+        await task
+    assert heard == hello + ask

@@ -106,6 +106,17 @@ async def test_what_a_viewer_held_is_released_when_it_leaves(desk, actor):
     actor.leave("v")
 
 
+async def test_what_a_viewer_still_had_to_type_goes_with_it(desk, actor):
+    actor.take("w", Text(1, "a"))
+    for seq in range(2, 50):
+        actor.take("v", Text(seq, "2"))
+    actor.take("w", Key(50, 0xFF0D, True))
+    actor.take("w", Key(51, 0xFF0D, False))
+    actor.leave("v")
+    await until(lambda: ("key", RETURN_CODE, False) in desk.done)
+    assert desk.typed() == "a\n"
+
+
 async def test_a_silent_viewers_keys_are_released(desk, actor, clock):
     actor.take("v", Key(1, 0x61, True))
     clock.now = SILENCE
