@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import structlog
 from fastapi import FastAPI
@@ -151,10 +151,10 @@ class Composition:
     def _driver(self) -> Driver:
         settings = self.settings
         try:
-            guest_source = stage(settings.state / "guest")
+            self.guest_source = stage(settings.state / "guest")
         except OSError as error:
             raise DriverError(f"the guest's code cannot be staged: {error.strerror}") from error
-        return local_driver(settings, self.images, guest_source)
+        return local_driver(settings, self.images, self.guest_source)
 
     async def _watch(self) -> None:
         for row in await self.store.list_sessions(living=True):
@@ -178,6 +178,7 @@ class Composition:
             self._tasks = [
                 asyncio.create_task(self.sessions.adopter.keep_looking(), name="adopt"),
                 asyncio.create_task(self._prove_vault(), name="vault"),
+                asyncio.create_task(self._compile(), name="compile"),
                 asyncio.create_task(self._prune(), name="prune"),
                 asyncio.create_task(self.quality_log.run(), name="quality"),
                 asyncio.create_task(self.sessions.pool.run(), name="pool"),
@@ -191,6 +192,12 @@ class Composition:
         except (TransomError, TimeoutError) as error:
             log.error("the vault cannot take credentials", reason=str(error) or "it took too long")
 
+    async def _compile(self) -> None:
+        """The first session's machine shall find the guest's code compiled."""
+        with suppress(TransomError, OSError):
+            if (digest := self.images.current()) is not None:
+                await asyncio.to_thread(self.images.guest_code, digest, self.guest_source)
+
     async def _prune(self) -> None:
         settings = self.settings
         while True:
@@ -198,6 +205,7 @@ class Composition:
                 await self.store.prune_audit(before=now_ms() - settings.audit_days * DAY_MS)
                 await self.store.prune_machines(before=now_ms() - settings.machine_log_days * DAY_MS)
                 await self.store.quality.prune(before=now_ms() - settings.quality_days * DAY_MS)
+                await self.driver.sweep({each.digest for each in await asyncio.to_thread(self.images.list)})
             except TransomError as error:
                 log.warning("old lines stay", reason=error.message)
             await asyncio.sleep(PRUNE_S)

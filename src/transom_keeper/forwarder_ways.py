@@ -58,7 +58,8 @@ class Ways:
         self._exit.close()
         self._take(route)
         for dialling in self._dialling:
-            dialling.reschedule(asyncio.get_running_loop().time())
+            if not dialling.expired():  # one that has just been told is on its way out
+                dialling.reschedule(asyncio.get_running_loop().time())
         return other
 
     def close(self) -> None:

@@ -1,6 +1,7 @@
-"""Holds the image a machine starts from for the keeper's life: who removes images asks for the lock alone.
+"""Holds what a machine starts from, image and guest code, for the keeper's life: who removes them asks for the
+lock alone.
 
-A lock of the kernel's (flock) on the image's folder: it needs neither a file nor a database, and it goes with
+A lock of the kernel's (flock) on the folder: it needs neither a file nor a database, and it goes with
 the keeper, however that ends.
 """
 

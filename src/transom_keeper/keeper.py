@@ -11,7 +11,6 @@ import signal
 import socket
 import time
 from dataclasses import dataclass, field, replace
-from ipaddress import ip_address
 from pathlib import Path
 
 from transom_keeper import view
@@ -19,15 +18,11 @@ from transom_keeper.cgroups import Groups
 from transom_keeper.claim import CLAIMED, PARKED, ClaimDesk, seconds_for
 from transom_keeper.control import ControlServer
 from transom_keeper.deadline import Deadline, now_ms
-from transom_keeper.door import Door
-from transom_keeper.forwarder import Forwarder
-from transom_keeper.link import LinkRelay
 from transom_keeper.machine import Launcher, LaunchError, Machine
+from transom_keeper.openings import Openings
 from transom_keeper.outbox import Outbox
-from transom_keeper.sandbox import FORWARDER_PORT
 from transom_keeper.splice import Stream
 from transom_keeper.usage import UsageMeter, UsageReports
-from transom_wire import WIRE_VERSION
 from transom_wire.codec import encode
 from transom_wire.control import (
     Acknowledge,
@@ -46,7 +41,7 @@ from transom_wire.control import (
     StopMachine,
     ToGuest,
 )
-from transom_wire.link import Fatal, GuestMessage, Identity, Progress, Ready, Welcome
+from transom_wire.link import Fatal, GuestMessage, Identity, Progress, Ready
 
 logger = logging.getLogger("keeper")
 
@@ -94,16 +89,14 @@ class Keeper:
     _machine: Machine | None = None
     _saving: asyncio.Task[None] | None = None
     _parked: asyncio.Event = field(default_factory=asyncio.Event)
-    _link: LinkRelay | None = None
-    _door: Door | None = None
-    _forwarder: Forwarder | None = None
+    _openings: Openings = field(default_factory=Openings)
     _control: ControlServer | None = None
 
     def __post_init__(self) -> None:
         self.deadline, self._started_at = Deadline(self.config.deadline), now_ms()
         self.claims = ClaimDesk(self, self.config.session, seconds_for(self.config.vm), now_ms)
         meter = UsageMeter(self.place.groups.folders, Path(self.config.folder))
-        self.usage = UsageReports(meter, lambda: self._forwarder, lambda: self._control)
+        self.usage = UsageReports(meter, lambda: self._openings.forwarder, lambda: self._control)
         self._size = (self.config.width, self.config.height)
         self._door_port = self.place.public.getsockname()[1]
 
@@ -116,7 +109,7 @@ class Keeper:
         self._machine = machine = await self.place.launcher()
         try:
             token = self.config.boot_token or secrets.token_urlsafe(32)
-            await self._open_ways(machine, token)
+            await self._openings.open(machine, token, self.config, self.place.public, self)
             await machine.begin(token)
         except BaseException:
             await machine.kill()
@@ -129,25 +122,6 @@ class Keeper:
             self._saving = asyncio.ensure_future(self._save(machine, token, folder))
         logger.info("machine %s runs", self.config.machine)
         return machine
-
-    async def _open_ways(self, machine: Machine, token: str) -> None:
-        loop = asyncio.get_running_loop()
-        welcome = Welcome(
-            version=WIRE_VERSION,
-            session=self.config.session,
-            width=self.config.width,
-            height=self.config.height,
-            start_url=self.config.start_url,
-            forwarder_port=FORWARDER_PORT,
-            warm=self.config.session is None,
-            program=self.config.program,
-        )
-        self._link = LinkRelay(machine.sockets.link, welcome, token, self)
-        self._door = Door(self.place.public, machine.sockets.door, loop, agent_address=machine.agent_address)
-        own = {ip_address(self.config.door_address)}
-        self._forwarder = Forwarder(machine.sockets.forwarder, self.config.exit, own=own)
-        await self._link.start()
-        await self._forwarder.start()
 
     async def run(self, machine: Machine) -> None:
         """Until the machine has ended and somebody, or nobody in time, has heard of it."""
@@ -168,7 +142,7 @@ class Keeper:
         self.claims.lost(f"the machine ended: {reason}")
         logger.info("machine %s ended: %s", self.config.machine, reason)
         view.note_exit(self.config.machine, self.exit_reason)
-        await self._close_ways()
+        await self._openings.close()
         self.deadline.disarm()
         self.usage.tell()
         await self._control.tell_exit(self.exit_reason)
@@ -179,23 +153,15 @@ class Keeper:
 
     async def _save(self, machine: Machine, token: str, folder: Path) -> None:
         """Once the guest is parked: part from it, and make the snapshot that this machine is for."""
-        assert self._link is not None
         await self._parked.wait()
+        assert self._openings.link is not None
         try:
-            await self._link.part()
+            await self._openings.link.part()
             await machine.save(token, folder)
         except (LaunchError, TimeoutError, OSError) as error:
             self._ask_stop(f"its snapshot cannot be saved: {error}")
         else:
             self._ask_stop(SAVED)
-
-    async def _close_ways(self) -> None:
-        if self._link is not None:
-            await self._link.close()
-        if self._forwarder is not None:
-            await self._forwarder.close()
-        if self._door is not None:
-            self._door.close()
 
     async def _linger(self) -> None:
         """Until a controller has heard and holds all that is precious, or nobody came."""
@@ -269,9 +235,7 @@ class Keeper:
 
     async def open_stream(self, kind: str) -> Stream | None:
         """The control socket's wish."""
-        if self._link is None or self.exit_reason is not None:
-            return None
-        return await self._link.open_stream(kind)
+        return await self._openings.open_stream(kind) if self.exit_reason is None else None
 
     def command(self, message: ControllerMessage) -> None:
         """Do what the controller asks. Raises ValueError."""
@@ -279,20 +243,18 @@ class Keeper:
             case Acknowledge(number):
                 self.outbox.acknowledge(number)
             case ToGuest(role, body):
-                if self._link is not None:
-                    self._link.send(role, body)
-            case RegisterPeer() if self._door is not None:
-                self._door.register(message)
-            case ReleasePeer(peer) if self._door is not None:
-                self._door.release(peer)
+                self._openings.say(role, body)
+            case RegisterPeer():
+                self._openings.register(message)
+            case ReleasePeer(peer):
+                self._openings.release(peer)
             case Claim():
                 self.claims.ask(message, parked=self._parked.is_set())
             case SetDeadline(deadline):
                 self.deadline.move(deadline)
             case SetExit(route):
                 self.config = replace(self.config, exit=route)
-                if self._forwarder is not None:
-                    self._forwarder.change(route, self.usage.tell)
+                self._openings.leave_by(route, self.usage.tell)
             case StopMachine(reason):
                 self._ask_stop(f"stopped: {reason}")
             case _:
@@ -300,7 +262,7 @@ class Keeper:
 
     def give(self, identity: Identity) -> bool:
         """The claim's word to the guest."""
-        return self._link is not None and self._link.send("boot", encode(identity))
+        return self._openings.say("boot", encode(identity))
 
     def adopt(self, claim: Claim) -> None:
         """The claim has reached the guest: this machine is that session's."""
@@ -316,6 +278,7 @@ class Keeper:
 
     def snapshot(self) -> Snapshot:
         """What is known now."""
+        ways = self._openings
         return view.snapshot(
             self.config,
             exit_reason=self.exit_reason,
@@ -324,7 +287,7 @@ class Keeper:
             door_port=self._door_port,
             stages=self._stages,
             warnings=(*self.place.groups.warnings, *(self._machine.warnings() if self._machine else ())),
-            link=self._link,
-            door=self._door,
-            counters=view.counters(self.outbox, self._link, self._door, self._forwarder),
+            link=ways.link,
+            door=ways.door,
+            counters=view.counters(self.outbox, ways.link, ways.door, ways.forwarder),
         )

@@ -119,7 +119,8 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
     folder = Path(config.folder)
     os.chdir(folder)
     _claim(folder)
-    hold(Path(config.image_root))
+    for source in (config.image_root, config.guest_source):
+        hold(Path(source))
     log.start(Path(LOG))
     output = log.GuestOutput(log.BoundedFile(Path(GUEST_LOG)))
     tag = tag_of(folder)

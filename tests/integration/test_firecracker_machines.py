@@ -161,7 +161,7 @@ def broken_snapshot(driver: FirecrackerDriver, key: str, work: Path) -> Path:
             file.write(b"not what was saved")
             os.fchmod(file.fileno(), 0o444)
     new.finish("t" * 32)
-    driver._snapshots.adopt(work / "made", key)
+    driver._snapshots.adopt(work / "made", key, "sha256-none")
     found = driver._snapshots.find(key)
     assert found is not None
     return found[0]

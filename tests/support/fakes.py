@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -360,6 +360,7 @@ class FakeDriver:
 
     def __init__(self) -> None:
         self.prepared: list[str] = []
+        self.swept: list[set[str]] = []
         self.on_warm: Callable[[FakeKeeper], None] | None = FakeKeeper.park
         self.machines: dict[str, FakeKeeper] = {}
         self.kept: set[str] = set()
@@ -373,6 +374,9 @@ class FakeDriver:
 
     async def probe(self) -> Probe:
         return Probe(True)
+
+    async def sweep(self, images: Collection[str]) -> None:
+        self.swept.append(set(images))
 
     async def prepare(self, image: str) -> None:
         self.prepared.append(image)

@@ -28,6 +28,9 @@ A machine's life, in the order a session walks through it:
    clone that cannot be woken up, or whose guest does not speak, is booted instead: the same machine, and the
    session never knows.
 
+   `sweep(images)` removes what was kept for images that are not among those digests, and for the guest code of
+   an earlier version: never what a machine needs that runs. It may be called at any time, and never raises.
+
 4. `attach(machine)` makes the caller the machine's one controller; the newest wins, and the older one's
    channel ends. It works for as long as the keeper lives: from `create` on, after the controller's restart,
    and for a while after the machine's own end, so that nothing a guest said is lost. The channel begins with

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from transom.drivers import channel, remains
-from transom.model.errors import DriverError, Unavailable
+from transom.drivers.sweep import sweep_guest
+from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import is_id
 from transom.model.machine import DriverFlags, MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
@@ -25,6 +27,7 @@ from transom_wire.codec import WireError, decode, encode
 from transom_wire.control import KeeperConfig
 from transom_wire.framing import pack
 
+log = logging.getLogger(__name__)
 UID_BASE = 1_900_000_000
 """Plus a machine's slot: users of nobody, in a range that neither systemd nor subuid allocations hand out."""
 SLOTS = 2001
@@ -70,6 +73,12 @@ class Host:
         return self.uid_base + slot if os.geteuid() == 0 else None
 
 
+class GuestCode(Protocol):
+    """Where the guest's code for an image comes from."""
+
+    def guest_code(self, digest: str, guest: Path) -> Path: ...
+
+
 class KeptDriver:
     """A Driver but for `probe`, `prepare` and what the keeper is told; see `drivers/contract.py`."""
 
@@ -84,6 +93,13 @@ class KeptDriver:
     def _describe(self, spec: MachineSpec, config: KeeperConfig) -> KeeperConfig:
         """`config` with what this driver's machines need besides. May block. Raises DriverError."""
         raise NotImplementedError
+
+    async def sweep(self, images: Collection[str]) -> None:
+        """Remove guest code of earlier versions, and what was made for images that are gone. Never raises."""
+        source = self._host.guest_source
+        gone = await asyncio.to_thread(sweep_guest, source.parent, source.name, images)
+        if gone:
+            log.info("removed what no machine needs: %s", " ".join(gone))
 
     async def create(self, spec: MachineSpec) -> None:
         """Make the machine; return once its keeper answers. Raises DriverError."""
@@ -125,6 +141,15 @@ class KeptDriver:
     async def purge(self, machine: str) -> None:
         """Remove a kept folder. Raises DriverError."""
         await self.destroy(machine, keep_folder=False)
+
+    def _guest(self, images: GuestCode, digest: str) -> Path:
+        """The guest's code for this image, compiled where that can be done. Blocking."""
+        source = self._host.guest_source.absolute()
+        try:
+            return images.guest_code(digest, source)
+        except (OSError, TransomError) as error:
+            log.warning("the guest's code is compiled at each start: %s", error)
+            return source
 
     def _place(self, machine: str) -> Path:
         if not is_id(machine, "mch"):

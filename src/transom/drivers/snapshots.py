@@ -10,11 +10,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from transom.drivers.sweep import sweep_snapshots
 from transom_keeper.vm.snapshot import SnapshotError, read_note
 
+IMAGE = "image"
+"""The file that says of which image a snapshot is."""
 KEPT = 2
 """Of the newest, so that going back to the image before costs no second save. Each is as large as the memory
 that its machine had in use."""
@@ -38,9 +41,10 @@ class Snapshots:
         except SnapshotError:
             return None
 
-    def adopt(self, made: Path, key: str) -> None:
+    def adopt(self, made: Path, key: str, image: str) -> None:
         """Take the folder `made` in as `key`, ours alone; older ones go. Raises OSError, SnapshotError."""
         read_note(made)
+        (made / IMAGE).write_text(f"{image}\n")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.geteuid() == 0:
             for path in (made, *made.iterdir()):
@@ -50,6 +54,10 @@ class Snapshots:
         os.rename(made, target)
         os.utime(target)
         self._prune()
+
+    def sweep(self, images: Collection[str]) -> None:
+        """Remove those of images that are gone. A clone that was made of one has its files open, and keeps them."""
+        sweep_snapshots(self._folder, images, IMAGE)
 
     def _prune(self) -> None:
         """A clone that was made of one that goes has its files open, and keeps them."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -41,6 +41,7 @@ class Images(Protocol):
 
     def part(self, digest: str, name: str) -> Path: ...
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path: ...
+    def guest_code(self, digest: str, guest: Path) -> Path: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,17 @@ class VirtualDriver(KeptDriver):
             try:
                 await self.create(spec)
                 await self._saved(spec.machine)
-                await asyncio.to_thread(self._snapshots.adopt, made, key)
+                await asyncio.to_thread(self._snapshots.adopt, made, key, image)
             except (OSError, SnapshotError) as error:
                 raise DriverError(f"the snapshot cannot be kept: {error}") from error
             finally:
                 await self.destroy(spec.machine, keep_folder=False)
                 del self._saving[spec.machine]
+
+    async def sweep(self, images: Collection[str]) -> None:
+        """And snapshots of images that are gone."""
+        await super().sweep(images)
+        await asyncio.to_thread(self._snapshots.sweep, images)
 
     async def observe(self) -> Mapping[str, MachineState]:
         """Every machine that anything is left of, but the one `prepare` is about to save."""
@@ -184,7 +190,7 @@ class VirtualDriver(KeptDriver):
     def _initramfs(self, digest: str) -> Path:
         cache = self._options.state / "guest"
         try:
-            return self._images.initramfs_with(digest, self._host.guest_source.absolute(), cache).absolute()
+            return self._images.initramfs_with(digest, self._guest(self._images, digest), cache).absolute()
         except (OSError, LookupError, ValueError, TransomError) as error:
             raise _no_image(error) from error
 

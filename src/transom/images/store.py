@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from transom.images import files, guest_archive, manifest, tree
+from transom.images import files, guest_archive, guest_code, manifest, tree
 from transom.images.choice import Choice
 from transom.images.errors import ImageError
 from transom.images.manifest import DIGEST, ROOT, Manifest, Part
@@ -90,6 +90,10 @@ class ImageStore:
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path:
         """The image's initramfs with the staged `guest` code behind it, kept in `cache`. Raises ImageError."""
         return guest_archive.combine(self.part(digest, INITRAMFS), guest, cache, digest)
+
+    def guest_code(self, digest: str, guest: Path) -> Path:
+        """The staged `guest` code, compiled by the image's own Python. Raises ImageError, OSError."""
+        return guest_code.compiled(guest, self.root(digest), digest)
 
     def check(self, digest: str) -> None:
         """Read everything and hold it to its digests: some seconds. Raises ImageError."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from transom.model.alert import Alert
@@ -45,6 +45,10 @@ class Driver(Protocol):
     async def prepare(self, image: str) -> None:
         """Save what makes machines of `image` start faster (a snapshot). Idempotent; may take minutes; the rest
         works without. Raises DriverError."""
+
+    async def sweep(self, images: Collection[str]) -> None:
+        """Remove what was kept for images that are not among these digests, or for an earlier transom's guest, and
+        that no machine needs. Idempotent; never raises."""
 
     async def create(self, spec: MachineSpec) -> None:
         """Make the machine; return once its keeper answers. Idempotent. Raises DriverError."""

@@ -301,3 +301,21 @@ async def test_a_dial_has_a_deadline_of_its_own() -> None:
 def _other(**changes: Any) -> ExitRoute:
     fields = {name: getattr(ROUTE, name) for name in ExitRoute.__dataclass_fields__}
     return ExitRoute(**{**fields, **changes})
+
+
+async def test_a_second_change_in_the_same_moment_and_a_caller_that_leaves_break_nothing() -> None:
+    exit = Recorder()
+    exit.gate.clear()
+    ways = Ways(ROUTE, Tally(), dial_s=PATIENCE_S, make=lambda route, rules: exit)
+    opening = asyncio.ensure_future(ways.open(Target("example.org", 443, None)))
+    while not exit.dialled:
+        await asyncio.sleep(0)
+    asyncio.get_running_loop().call_soon(ways.change, ROUTE)
+    for _ in range(5):
+        ways.change(ROUTE)
+        await asyncio.sleep(0)
+    ways.change(ROUTE)
+    opening.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        async with asyncio.timeout(PATIENCE_S):
+            await opening

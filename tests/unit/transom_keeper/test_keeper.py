@@ -111,7 +111,7 @@ def test_a_guest_with_too_many_stages_fills_nothing_and_may_still_be_ready(keepe
 
 
 def test_the_snapshot_is_one_the_controller_can_read_whatever_the_parts_say(keeper: Keeper) -> None:
-    keeper._door, keeper._link = FakeDoor(), FakeLink()  # type: ignore[assignment]
+    keeper._openings.door, keeper._openings.link = FakeDoor(), FakeLink()  # type: ignore[assignment]
     keeper.place.groups.warnings += ["w" * 1000] * 40
     seen = looks(keeper)
     assert len(seen.counters) == 64 and seen.counters["link_messages"] == "3"
@@ -124,7 +124,7 @@ def test_the_snapshot_is_one_the_controller_can_read_whatever_the_parts_say(keep
 
 def test_commands_reach_the_part_they_are_for(keeper: Keeper) -> None:
     door, link = FakeDoor(), FakeLink()
-    keeper._door, keeper._link = door, link  # type: ignore[assignment]
+    keeper._openings.door, keeper._openings.link = door, link  # type: ignore[assignment]
     hear(keeper, Progress("display"))
     keeper.command(Acknowledge(1))
     assert keeper.waiting() == ()
@@ -228,7 +228,7 @@ class FakeControl:
 @pytest.fixture
 def warm(keeper: Keeper) -> Keeper:
     warm = Keeper(config(session=None), keeper.place)
-    warm._link, warm._control = FakeLink(), FakeControl()  # type: ignore[assignment]
+    warm._openings.link, warm._control = FakeLink(), FakeControl()  # type: ignore[assignment]
     return warm
 
 
@@ -244,7 +244,7 @@ async def test_a_claim_changes_whose_machine_it_is_as_seen_by_the_next_controlle
     warm.command(CLAIM)
     answers = [each for each in control.told if isinstance(each, ClaimAnswer)]
     assert answers == [ClaimAnswer("ses_b", True)] * 2
-    (role, body) = warm._link.sent[0]  # type: ignore[union-attr]
+    (role, body) = warm._openings.link.sent[0]  # type: ignore[union-attr]
     assert role == "boot" and decode(body, (Identity,)).session == "ses_b"
 
 

@@ -28,7 +28,7 @@ def test_a_key_says_all_that_a_clone_must_have_in_common() -> None:
 def test_what_was_taken_in_is_found_with_its_token(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path / "snapshots")
     assert snapshots.find("one") is None
-    snapshots.adopt(made(tmp_path / "new"), "one")
+    snapshots.adopt(made(tmp_path / "new"), "one", "sha256-x")
     assert snapshots.find("one") == (tmp_path / "snapshots/one", "t" * 32)
     assert not (tmp_path / "new").exists()
     assert (tmp_path / "snapshots").stat().st_mode & 0o077 == 0
@@ -36,8 +36,8 @@ def test_what_was_taken_in_is_found_with_its_token(tmp_path: Path) -> None:
 
 def test_a_new_one_takes_the_place_of_an_old(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path / "snapshots")
-    snapshots.adopt(made(tmp_path / "new"), "one")
-    snapshots.adopt(made(tmp_path / "new", "u" * 32), "one")
+    snapshots.adopt(made(tmp_path / "new"), "one", "sha256-x")
+    snapshots.adopt(made(tmp_path / "new", "u" * 32), "one", "sha256-x")
     assert snapshots.find("one") == (tmp_path / "snapshots/one", "u" * 32)
 
 
@@ -45,7 +45,7 @@ def test_what_is_not_whole_is_neither_taken_in_nor_found(tmp_path: Path) -> None
     snapshots = Snapshots(tmp_path / "snapshots")
     (tmp_path / "new").mkdir()
     with pytest.raises(SnapshotError):
-        snapshots.adopt(tmp_path / "new", "one")
+        snapshots.adopt(tmp_path / "new", "one", "sha256-x")
     (tmp_path / "snapshots/two").mkdir(parents=True)
     assert snapshots.find("one") is None and snapshots.find("two") is None
 
@@ -53,7 +53,7 @@ def test_what_is_not_whole_is_neither_taken_in_nor_found(tmp_path: Path) -> None
 def test_only_the_newest_stay(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path / "snapshots")
     for number in range(KEPT + 2):
-        snapshots.adopt(made(tmp_path / "new"), f"k{number}")
+        snapshots.adopt(made(tmp_path / "new"), f"k{number}", "sha256-x")
         os.utime(tmp_path / "snapshots" / f"k{number}", (number, number))
     left = sorted(each.name for each in (tmp_path / "snapshots").iterdir())
     assert left == [f"k{number}" for number in range(2, KEPT + 2)]

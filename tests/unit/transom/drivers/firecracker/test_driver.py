@@ -37,6 +37,9 @@ class FakeImages:
             raise LookupError(f"there is no {name}")
         return self.folder / name
 
+    def guest_code(self, digest: str, guest: Path) -> Path:
+        return guest
+
     def initramfs_with(self, digest: str, guest: Path, cache: Path) -> Path:
         return cache / "whole.initramfs"
 
@@ -129,7 +132,7 @@ def save(driver: Driver, wanted: MachineSpec) -> Path:
     folder = driver._folder.parent / "saved"
     new = NewSnapshot(folder)
     new.finish(TOKEN)
-    driver._snapshots.adopt(folder, driver._key(wanted))
+    driver._snapshots.adopt(folder, driver._key(wanted), wanted.image)
     return folder
 
 

@@ -1,0 +1,85 @@
+"""What a state folder kept for images and guest code that are gone. Blocking: call it in a thread."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import shutil
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+STAGED = re.compile(r"(?P<code>[0-9a-f]{32})(?:-(?P<image>[0-9a-f]{16}))?")
+"""A folder of guest code: as staged, or compiled for an image."""
+ARCHIVE = re.compile(r"(?P<code>[0-9a-f]{32})(?:-[0-9a-f]{16})?-sha256-(?P<image>[0-9a-f]{64})\.initramfs")
+UNFINISHED = ".new-"
+UNFINISHED_S = 3600.0
+"""Seconds after which what was begun there is nobody's."""
+
+
+def sweep_guest(folder: Path, code: str, images: Collection[str]) -> list[str]:
+    """Remove guest code that is neither `code` nor held by a machine, and what was made of it, or for images that
+    are not among `images` (digests). Returns the names that went; what does not go stays for the next time."""
+    known = {digest.removeprefix("sha256-") for digest in images}
+    gone = []
+    for path in _entries(folder):
+        if not _needed(path, code, known) and _remove(path):
+            gone.append(path.name)
+    return gone
+
+
+def sweep_snapshots(folder: Path, images: Collection[str], image_of: str) -> list[str]:
+    """Remove snapshots of images that are gone; the file `image_of` in each says of which it is."""
+    gone = []
+    for path in _entries(folder):
+        try:
+            image = (path / image_of).read_text().strip()
+        except OSError:
+            continue
+        if image not in images:
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path)
+                gone.append(path.name)
+    return gone
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except OSError:
+        return []
+
+
+def _needed(path: Path, code: str, images: set[str]) -> bool:
+    if path.name.startswith(UNFINISHED):
+        with contextlib.suppress(OSError):
+            return time.time() - path.stat().st_mtime < UNFINISHED_S
+        return True
+    if (match := ARCHIVE.fullmatch(path.name)) is not None:
+        return match["code"] == code and match["image"] in images
+    if (match := STAGED.fullmatch(path.name)) is None:
+        return True
+    return match["code"] == code and (
+        match["image"] is None or any(image.startswith(match["image"]) for image in images)
+    )
+
+
+def _remove(path: Path) -> bool:
+    """Remove a file, or a folder that no keeper holds (`transom_keeper.image_hold`)."""
+    try:
+        if not path.is_dir():
+            path.unlink()
+            return True
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            aside = path.with_name(f"{UNFINISHED}gone-{path.name}")
+            path.rename(aside)
+        finally:
+            os.close(descriptor)
+        shutil.rmtree(aside)
+    except OSError:
+        return False
+    return True
