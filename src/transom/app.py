@@ -15,6 +15,7 @@ from transom.api.parts import Parts
 from transom.api.views import Views
 from transom.auth.limits import RateLimiter
 from transom.auth.service import AuthService
+from transom.choices import policy, prepare, terms, warm
 from transom.drivers.local import local_driver
 from transom.drivers.logs import FolderLogs
 from transom.drivers.stage import stage
@@ -31,13 +32,9 @@ from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics
 from transom.serve import serve as serve_app
-from transom.sessions.pool import PoolPolicy
 from transom.sessions.run import Making
-from transom.sessions.service import Terms
-from transom.sessions.steps import Policy
-from transom.sessions.warm import WarmTerms
 from transom.sessions.wire import wire
-from transom.settings import MIB, REPOSITORY, Settings
+from transom.settings import REPOSITORY, Settings
 from transom.signin.catalog import Catalog
 from transom.signin.service import SEALED_COUNT, SEALED_S, SigninService
 from transom.store.database import Store
@@ -225,61 +222,10 @@ class Composition:
         await self.store.close()
 
 
-def prepare(settings: Settings) -> None:
-    """Make the state folder: others may pass through it to their machine, and list nothing. Raises DriverError."""
-    try:
-        for folder in (settings.state, settings.machines):
-            folder.mkdir(mode=0o711, parents=True, exist_ok=True)
-    except OSError as error:
-        raise DriverError(
-            f"{settings.state} cannot be made: {error.strerror}; choose another --state"
-        ) from error
-
-
 def quality_log(store: Store, metrics: QualityMetrics) -> QualityLog:
     """What viewers tell of their pictures, on its way to the store."""
     one, all_together = RateLimiter(count=ROWS, seconds=ROWS_S), RateLimiter(count=ALL_ROWS, seconds=ROWS_S)
     return QualityLog(store.quality, metrics.counted, one.allow, all_together.allow)
-
-
-def terms(settings: Settings, driver: str) -> Terms:
-    """What new sessions get."""
-    return Terms(
-        driver=driver,
-        session_seconds=settings.session_seconds,
-        idle_seconds=settings.idle_seconds,
-        per_user=settings.sessions_per_user,
-        in_all=settings.sessions_max,
-    )
-
-
-def policy(settings: Settings) -> Policy:
-    """The plan's numbers, in milliseconds."""
-    return Policy(
-        requested_ms=settings.requested_deadline_s * 1000,
-        creating_ms=settings.creating_deadline_s * 1000,
-        booting_ms=settings.booting_deadline_s * 1000,
-        stopping_ms=settings.stopping_deadline_s * 1000,
-        failed_keep_ms=settings.failed_keep_seconds * 1000,
-        forget_ms=settings.forget_seconds * 1000,
-        grace_ms=settings.reconnect_seconds * 1000,
-        idle_not_before=now_ms() + settings.reconnect_seconds * 1000,
-    )
-
-
-def warm(settings: Settings) -> tuple[PoolPolicy, WarmTerms]:
-    """The warm pool's numbers, and what its machines get."""
-    age_ms, boot_s = settings.pool_age_seconds * 1000, settings.booting_deadline_s
-    pool = PoolPolicy(
-        least=settings.pool_min,
-        most=settings.pool_max,
-        age_ms=age_ms,
-        reserve_bytes=settings.pool_memory_mib * MIB,
-    )
-    life_ms = age_ms + (boot_s + settings.reconnect_seconds) * 1000
-    return pool, WarmTerms(
-        settings.width, settings.height, settings.limits, life_ms, boot_s, settings.program
-    )
 
 
 def assemble(composition: Composition) -> FastAPI:

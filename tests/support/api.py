@@ -22,8 +22,9 @@ from transom.api.build import build
 from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
-from transom.app import SHIPPED_PROVIDERS, quality_log, warm
+from transom.app import SHIPPED_PROVIDERS, quality_log
 from transom.auth.service import AuthService
+from transom.choices import warm
 from transom.exits import Exits
 from transom.guests.guests import Guests
 from transom.model.clock import now_ms
