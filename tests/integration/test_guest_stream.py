@@ -93,6 +93,16 @@ async def test_moves_travel_on_the_motion_channel(lab: StreamLab, viewer: Viewer
     await lab.feels("at 33 44")
 
 
+async def test_a_ping_is_answered_on_the_channel_it_came_by(lab: StreamLab, viewer: Viewer) -> None:
+    await viewer.until(lambda: viewer.motion.readyState == "open" or viewer.control.send('["p", 1]'))
+    viewer.heard.clear()
+    viewer.motion.send('["p", "by motion"]')
+    await viewer.until(lambda: ["p", "by motion"] in viewer.heard_motion)
+    viewer.control.send('["p", 77]')
+    await viewer.until(lambda: ["p", 77] in viewer.heard)
+    assert ["p", "by motion"] not in viewer.heard
+
+
 async def test_characters_come_as_their_keysyms_whatever_the_layout(lab: StreamLab, viewer: Viewer) -> None:
     viewer.tap(AT)
     viewer.tap(EACUTE)

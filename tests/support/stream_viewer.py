@@ -32,6 +32,7 @@ class Viewer:
         self.control = self.pc.createDataChannel("control")
         self.motion = self.pc.createDataChannel("motion", ordered=False, maxRetransmits=0)
         self.heard: list[Any] = []
+        self.heard_motion: list[Any] = []
         self.frame: Any = None
         self.frames = 0
         self._seq = 0
@@ -40,6 +41,7 @@ class Viewer:
         self._reading: asyncio.Task[None] | None = None
         self.control.on("open", self._opened.set)
         self.control.on("message", self._hear)
+        self.motion.on("message", self._hear_motion)
         self.pc.on("track", self._track)
 
     async def connect(self) -> Viewer:
@@ -90,6 +92,10 @@ class Viewer:
 
     def _hear(self, text: str) -> None:
         self.heard.append(json.loads(text))
+        self._tell = asyncio.ensure_future(self._notify())
+
+    def _hear_motion(self, text: str) -> None:
+        self.heard_motion.append(json.loads(text))
         self._tell = asyncio.ensure_future(self._notify())
 
     def _track(self, track: Any) -> None:

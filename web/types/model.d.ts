@@ -195,6 +195,9 @@ export type LadderEvent = { now: number } & (
   | { type: "tick" }
 );
 
+/** An event of the ladder before its time is known. */
+export type Happening = LadderEvent extends infer E ? (E extends LadderEvent ? Omit<E, "now"> : never) : never;
+
 /** What comes out of it. */
 export type LadderCommand =
   | { do: "open-peer"; epoch: number }

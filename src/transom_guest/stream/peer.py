@@ -55,8 +55,8 @@ class PeerEvents(Protocol):
     def peer_open(self, peer: Peer) -> None:
         """The control channel is open."""
 
-    def peer_message(self, peer: Peer, text: str | None) -> None:
-        """Text from a data channel; None for a message that is not even text, or one too many."""
+    def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
+        """Text from one of CHANNELS; None for a message that is not even text, or one too many."""
 
     def peer_key_wanted(self, peer: Peer) -> None: ...
 
@@ -76,7 +76,7 @@ class Peer:
         self._events, self._loop = events, asyncio.get_running_loop()
         self._kept: list[Any] = []
         self._handlers: list[tuple[Any, int]] = []
-        self._control: Any = None
+        self._channels: dict[str, Any] = {}
         self._sending = self._closed = False
         self._pipeline = self._source = self._webrtc = self._probe = cast("Any", None)
         self._queued = 0
@@ -130,12 +130,12 @@ class Peer:
             GstApp.AppSrc.push_buffer(source, Gst.Buffer.new_wrapped(unit.data))
         return self._sending
 
-    def say(self, text: str) -> bool:
-        """Send `text` on the control channel; False when it is not open or too far behind."""
-        channel = self._control
-        if self._closed or channel is None or channel.get_property("buffered-amount") > MAX_BUFFERED:
+    def say(self, text: str, channel: str = "control") -> bool:
+        """Send `text` on one of CHANNELS; False when it is not open or too far behind."""
+        open_one = self._channels.get(channel)
+        if self._closed or open_one is None or open_one.get_property("buffered-amount") > MAX_BUFFERED:
             return False
-        channel.emit("send-string", text)
+        open_one.emit("send-string", text)
         return True
 
     async def close(self) -> None:
@@ -153,7 +153,8 @@ class Peer:
         # these hold each other through GObject, where Python's collector does not look
         self._handlers.clear()
         self._kept.clear()
-        self._control = self._probe = self._source = self._webrtc = self._pipeline = None
+        self._channels.clear()
+        self._probe = self._source = self._webrtc = self._pipeline = None
 
     def _build(self, codec: H264) -> None:
         self._pipeline = Gst.Pipeline.new(None)
@@ -251,21 +252,21 @@ class Peer:
         self._kept.append(channel)
         self._connect(channel, "on-message-string", self._text)
         self._connect(channel, "on-message-data", self._not_text)
-        if label == "control":
-            self._connect(channel, "on-open", self._opened)
-            if channel.get_property("ready-state") == GstWebRTC.WebRTCDataChannelState.OPEN:
-                self._opened(channel)
+        self._connect(channel, "on-open", self._opened)
+        if channel.get_property("ready-state") == GstWebRTC.WebRTCDataChannelState.OPEN:
+            self._opened(channel)
 
     def _opened(self, channel: Any) -> None:
-        self._to_loop(self._control_is, channel)
+        self._to_loop(self._channel_is, channel, channel.get_property("label"))
 
-    def _text(self, _channel: Any, text: str | None) -> None:
+    def _text(self, channel: Any, text: str | None) -> None:
         self._queued += 1
-        self._to_loop(self._heard, text if self._queued <= MAX_QUEUED_MESSAGES else None)
+        heard = text if self._queued <= MAX_QUEUED_MESSAGES else None
+        self._to_loop(self._heard, heard, channel.get_property("label"))
 
-    def _not_text(self, _channel: Any, _data: Any) -> None:
+    def _not_text(self, channel: Any, _data: Any) -> None:
         self._queued += 1
-        self._to_loop(self._heard, None)
+        self._to_loop(self._heard, None, channel.get_property("label"))
 
     def _upstream(self, _pad: Any, info: Any) -> Any:
         if GstVideo.video_event_is_force_key_unit(info.get_event()):
@@ -285,15 +286,17 @@ class Peer:
         reason = "the viewer went away" if gone else f"GStreamer: {what}"[:200]
         self._state_is("closed" if gone else "failed", reason)
 
-    def _control_is(self, channel: Any) -> None:
-        if not self._closed and self._control is None:
-            self._control = channel
+    def _channel_is(self, channel: Any, label: str) -> None:
+        if self._closed or label in self._channels:
+            return
+        self._channels[label] = channel
+        if label == "control":
             self._events.peer_open(self)
 
-    def _heard(self, text: str | None) -> None:
+    def _heard(self, text: str | None, label: str) -> None:
         self._queued -= 1
         if not self._closed:
-            self._events.peer_message(self, text)
+            self._events.peer_message(self, text, label)
 
 
 def _settle(done: asyncio.Future[Any], reply: Any) -> None:

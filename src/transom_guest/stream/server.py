@@ -157,7 +157,7 @@ class StreamServer:
         if self._lives(peer):
             self._capture.key_wanted()
 
-    def peer_message(self, peer: Peer, text: str | None) -> None:
+    def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
         """A viewer said something on a data channel."""
         if not self._lives(peer):
             return
@@ -170,7 +170,7 @@ class StreamServer:
             return
         match message:
             case Ping(id):
-                peer.say(json.dumps(["p", id]))
+                peer.say(json.dumps(["p", id]), channel)
             case KeyFrame():
                 self._capture.key_wanted()
             case _ if not peer.terms.drives:

@@ -99,6 +99,9 @@ class FakeGuest:
             channel.send(json.dumps(["cursor", 1, 2, 3, CURSOR]))
 
     def _received(self, kept: list[list[Any]], channel: RTCDataChannel, message: list[Any]) -> None:
+        if message[0] == "p":
+            channel.send(json.dumps(message))
+            return
         kept.append(message)
         if message[0] == "s":
             self.size = (message[2], message[3])

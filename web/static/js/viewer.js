@@ -1,19 +1,20 @@
-import { request, socketUrl } from "./api.js";
+import { request } from "./api.js";
 import { isOver } from "./format.js";
-import { IceServerList } from "./ice.js";
 import { Ladder } from "./ladder.js";
 import { Layers } from "./layers.js";
+import { Listeners } from "./listeners.js";
 import { randomName } from "./names.js";
-import { eventsSocket, iceServers } from "./opening.js";
+import { eventsSocket } from "./opening.js";
 import { warmUp } from "./peer.js";
+import { Rungs, fetchVnc } from "./rungs.js";
 import { wantedSize } from "./scale.js";
 import { Signal } from "./signal.js";
 import { NO_STATS, Recent } from "./statistics.js";
+import { watchSurroundings } from "./surroundings.js";
 import { WebRtc } from "./webrtc.js";
 
 /** @import { Vnc } from "./vnc.js" */
-/** @import { LadderCommand, LadderEvent, OwnExit, Session, SignalEvent, Size, Stats } from "../../types/model" */
-/** @typedef {LadderEvent extends infer E ? E extends LadderEvent ? Omit<E, "now"> : never : never} Happening */
+/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Session, SignalEvent, Stats } from "../../types/model" */
 
 const TICK_MS = 250;
 const HEARTBEAT_MS = 10_000;
@@ -24,19 +25,16 @@ const FETCH_VNC_MS = 1000;
 /**
  * One session's picture: turns what happens into events of the ladder, and its commands into deeds.
  * Tells `changed` when anything a person could see is different, and `refused` when the server says no.
+ * Others of the page listen by `on` and speak to the guest by `send`.
  */
 export class Viewer {
-  #id;
   #on;
   #layers;
   #ladder = new Ladder();
   #signal;
   #peerName = randomName();
-  #iceServers = new IceServerList(iceServers);
-  /** @type {Map<number, WebRtc>} */
-  #peers = new Map();
-  /** @type {Map<number, Vnc>} */
-  #vncs = new Map();
+  #rungs;
+  #listeners = new Listeners();
   /** @type {WebRtc | Vnc | null} */
   #shown = null;
   #recent = new Recent();
@@ -44,10 +42,6 @@ export class Viewer {
   #session = null;
   #reachable = true;
   #drawn = false;
-  /** The epoch whose peer waits for the list of ICE servers. */
-  #opening = 0;
-  /** The noVNC that waits for its modules. */
-  #openingVnc = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #resizing;
 
@@ -57,7 +51,6 @@ export class Viewer {
    * @param {{ changed: () => void, refused: (why: "missing" | "signed-out") => void, leaves?: (own: OwnExit) => void }} on
    */
   constructor(id, stage, on) {
-    this.#id = id;
     this.#on = on;
     this.#layers = new Layers(stage);
     this.#signal = new Signal({
@@ -67,7 +60,19 @@ export class Viewer {
       open: () => eventsSocket(id),
       tell: (event) => this.#heard(event),
     });
-    this.#listen(stage);
+    this.#rungs = new Rungs(id, this.#layers, this.#signal, {
+      happen: (happening) => this.#happen(happening),
+      open: () => this.#resizeSoon(),
+      swapped: (rung) => this.#shown === rung && this.#show(rung),
+      message: (rung, message) => this.#shown === rung && this.#listeners.tell("message", message),
+    });
+    watchSurroundings(stage, {
+      visible: (visible) => this.#happen({ type: "visible", visible }),
+      wake: () => this.#wake(),
+      leave: () => this.#happen({ type: "leave" }),
+      back: () => this.#happen({ type: "return" }),
+      room: () => this.#resizeSoon(),
+    });
   }
 
   get session() {
@@ -105,10 +110,26 @@ export class Viewer {
 
   start() {
     this.#signal.start();
-    void this.#iceServers.current();
+    this.#rungs.prepare();
     void warmUp();
     setInterval(() => this.#happen({ type: "tick" }), TICK_MS);
     setInterval(() => void this.#heartbeat(), HEARTBEAT_MS);
+  }
+
+  /**
+   * Hear of something; answers what ends it.
+   * `message` a message of the guest whose peer is on the screen: what it said before it was shown comes first;
+   * `changed` anything a person could see is different; `rung` another rung is on the screen, or none (null).
+   * @param {"message" | "changed" | "rung"} kind
+   * @param {(what: any) => void} listener
+   */
+  on(kind, listener) {
+    return this.#listeners.on(kind, listener);
+  }
+
+  /** Say something to the guest. @param {string} tag @param {...unknown} rest @returns {boolean} false: nobody to say it to */
+  send(tag, ...rest) {
+    return this.#shown instanceof WebRtc && this.#shown.send(tag, ...rest);
   }
 
   /** What the buttons do. @param {"vnc" | "webrtc"} rung */
@@ -131,22 +152,6 @@ export class Viewer {
     return this.#shown ? this.#recent.add(await this.#shown.sample()) : { ...NO_STATS };
   }
 
-  /** @param {HTMLElement} stage */
-  #listen(stage) {
-    new ResizeObserver(() => this.#resizeSoon()).observe(stage);
-    document.addEventListener("visibilitychange", () => {
-      this.#happen({ type: "visible", visible: !document.hidden });
-      if (!document.hidden) this.#wake();
-    });
-    window.addEventListener("online", () => this.#wake());
-    window.addEventListener("pagehide", () => this.#happen({ type: "leave" }));
-    window.addEventListener("pageshow", ({ persisted }) => {
-      if (persisted) this.#happen({ type: "return" });
-      if (persisted) this.#wake();
-    });
-    if (document.hidden) this.#happen({ type: "visible", visible: false });
-  }
-
   #wake() {
     this.#signal.nudge();
     this.#happen({ type: "network" });
@@ -157,11 +162,11 @@ export class Viewer {
   #heard(event) {
     if (event.type === "session") return this.#gotSession(event.session);
     if (event.type === "exit") return this.#on.leaves?.(event.exit);
-    if (event.type === "answer") return void this.#gotAnswer(event.epoch, event.sdp);
+    if (event.type === "answer") return void this.#rungs.answer(event.epoch, event.sdp);
     if (event.type === "refused") return this.#happen({ type: "refused", epoch: event.epoch, code: event.code });
     if (event.type === "reachable") {
       this.#reachable = event.up;
-      this.#on.changed();
+      this.#changed();
       return this.#happen({ type: "signal", up: event.up });
     }
     // A session whose picture is live exists, whatever a server that has just started may say.
@@ -177,16 +182,7 @@ export class Viewer {
       this.#happen({ type: "over" });
       this.#signal.close();
     }
-    this.#on.changed();
-  }
-
-  /** @param {number} epoch @param {string} sdp */
-  async #gotAnswer(epoch, sdp) {
-    try {
-      await this.#peers.get(epoch)?.answer(sdp);
-    } catch {
-      this.#happen({ type: "refused", epoch });
-    }
+    this.#changed();
   }
 
   /** @param {Happening} happening */
@@ -194,90 +190,57 @@ export class Viewer {
     const before = this.#look();
     const event = /** @type {LadderEvent} */ ({ ...happening, now: performance.now() });
     for (const command of this.#ladder.handle(event)) this.#obey(command);
-    if (before !== this.#look()) this.#on.changed();
+    if (before !== this.#look()) this.#changed();
   }
 
   #look() {
     return `${this.state} ${this.rung} ${this.trying} ${this.pinned}`;
   }
 
+  #changed() {
+    this.#on.changed();
+    this.#listeners.tell("changed");
+  }
+
   /** @param {LadderCommand} command */
   #obey(command) {
     switch (command.do) {
       case "open-peer":
-        return void this.#openPeer(command.epoch);
+        return void this.#rungs.openPeer(command.epoch);
       case "close-peer":
-        if (this.#opening === command.epoch) this.#opening = 0;
-        this.#signal.bye(command.epoch);
-        return this.#drop(this.#peers, command.epoch);
+        return this.#gone(this.#rungs.closePeer(command.epoch));
       case "show-peer":
-        return this.#show(this.#peers.get(command.epoch));
+        return this.#show(this.#rungs.peer(command.epoch));
       case "open-vnc":
-        return void this.#openVnc(command.vnc).catch(() => this.#happen({ type: "vnc-closed", vnc: command.vnc }));
+        return this.#rungs.openVnc(command.vnc);
       case "close-vnc":
-        if (this.#openingVnc === command.vnc) this.#openingVnc = 0;
-        return this.#drop(this.#vncs, command.vnc);
+        return this.#gone(this.#rungs.closeVnc(command.vnc));
       case "show-vnc":
-        return this.#show(this.#vncs.get(command.vnc));
+        return this.#show(this.#rungs.vnc(command.vnc));
     }
-  }
-
-  /** @param {number} epoch */
-  async #openPeer(epoch) {
-    this.#opening = epoch;
-    const iceServers = await this.#iceServers.current();
-    if (this.#opening !== epoch) return;
-    const peer = new WebRtc(this.#layers.add(), iceServers, {
-      offer: (sdp) => this.#signal.offer(epoch, sdp),
-      connection: (state) => this.#happen({ type: "connection", epoch, state }),
-      picture: (relay) => this.#happen({ type: "picture", epoch, relay }),
-      frame: () => this.#happen({ type: "frame", epoch }),
-      relay: (relay) => this.#happen({ type: "relay", epoch, relay }),
-      swapped: () => this.#shown === peer && this.#show(peer),
-      open: () => this.#resizeSoon(),
-    });
-    this.#peers.set(epoch, peer);
-    peer.open().catch(() => this.#happen({ type: "refused", epoch }));
-  }
-
-  /** @param {number} vnc */
-  async #openVnc(vnc) {
-    this.#openingVnc = vnc;
-    const { Vnc } = await import("./vnc.js");
-    if (this.#openingVnc !== vnc) return;
-    const socket = new WebSocket(socketUrl(`/api/sessions/${this.#id}/vnc`), ["binary"]);
-    const resize = (/** @type {Size} */ body) =>
-      void request("POST", `/api/sessions/${this.#id}/screen`, { body }).catch(() => {});
-    const rung = new Vnc(this.#layers.add(), socket, {
-      picture: () => this.#happen({ type: "vnc-picture", vnc }),
-      closed: () => this.#happen({ type: "vnc-closed", vnc }),
-      resize,
-    });
-    this.#vncs.set(vnc, rung);
   }
 
   /** @param {WebRtc | Vnc | undefined} rung */
   #show(rung) {
     if (!rung?.element) return;
+    const other = rung !== this.#shown;
     this.#shown = rung;
     this.#recent = new Recent();
     if (this.#layers.show(rung.layer, rung.element)) rung.focus();
     this.#resizeSoon();
-    if (!this.#drawn) {
-      this.#drawn = true;
-      setTimeout(() => void import("./vnc.js").catch(() => {}), FETCH_VNC_MS);
-      void this.#heartbeat();
-    }
+    if (other) this.#listeners.tell("rung", this.rung);
+    if (rung instanceof WebRtc) for (const message of rung.takeEarly()) this.#listeners.tell("message", message);
+    if (this.#drawn) return;
+    this.#drawn = true;
+    setTimeout(fetchVnc, FETCH_VNC_MS);
+    void this.#heartbeat();
   }
 
-  /** @param {Map<number, WebRtc | Vnc>} rungs @param {number} key */
-  #drop(rungs, key) {
-    const rung = rungs.get(key);
-    rungs.delete(key);
-    if (!rung) return;
-    if (this.#shown === rung) this.#shown = null;
-    rung.close();
-    this.#layers.remove(rung.layer);
+  /** @param {WebRtc | Vnc | undefined} rung closed a moment ago */
+  #gone(rung) {
+    if (!rung || this.#shown !== rung) return;
+    this.#shown = null;
+    this.#listeners.tell("rung", null);
   }
 
   /** Let the desktop follow the room there is, once that stands still. */

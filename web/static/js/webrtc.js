@@ -8,6 +8,8 @@ import { Picture } from "./picture.js";
 
 /** Largest desktop side the guest may claim. */
 const MOST_PX = 7680;
+/** Kinds of messages that are kept for those who listen once the picture is shown. */
+const EARLY_KINDS = 32;
 
 /**
  * @typedef {object} WebRtcEvents
@@ -18,6 +20,7 @@ const MOST_PX = 7680;
  * @property {(relay: boolean) => void} relay known once connected
  * @property {() => void} swapped another element shows the picture
  * @property {() => void} open input may be sent
+ * @property {(message: unknown[]) => void} message from the guest, once `takeEarly` was called
  */
 
 /** The WebRTC rung: one peer, its picture and its input on a layer. */
@@ -34,6 +37,8 @@ export class WebRtc {
   #relay = false;
   #lit = false;
   #frames = 0;
+  /** @type {Map<unknown, unknown[]> | null} the newest message of each kind, until somebody listens */
+  #early = new Map();
 
   /** @param {HTMLElement} layer @param {RTCIceServer[]} iceServers @param {WebRtcEvents} on */
   constructor(layer, iceServers, on) {
@@ -77,6 +82,18 @@ export class WebRtc {
   /** @param {Size} size */
   resize({ width, height }) {
     this.#peer.control("s", width, height);
+  }
+
+  /** Say something to the guest. @param {string} tag @param {...unknown} rest */
+  send(tag, ...rest) {
+    return this.#peer.control(tag, ...rest);
+  }
+
+  /** What the guest said before anybody listened, once: the newest message of each kind. */
+  takeEarly() {
+    const early = [...(this.#early?.values() ?? [])];
+    this.#early = null;
+    return early;
   }
 
   focus() {
@@ -140,6 +157,8 @@ export class WebRtc {
     const [tag, width, height] = message;
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
+    if (!this.#early) this.#on.message(message);
+    else if (this.#early.has(tag) || this.#early.size < EARLY_KINDS) this.#early.set(tag, message);
   }
 }
 

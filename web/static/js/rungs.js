@@ -1,0 +1,141 @@
+import { request, socketUrl } from "./api.js";
+import { IceServerList } from "./ice.js";
+import { iceServers } from "./opening.js";
+import { WebRtc } from "./webrtc.js";
+
+/** @import { Layers } from "./layers.js" */
+/** @import { Signal } from "./signal.js" */
+/** @import { Vnc } from "./vnc.js" */
+/** @import { Happening, Size } from "../../types/model" */
+
+/**
+ * @typedef {object} RungsEvents
+ * @property {(happening: Happening) => void} happen for the ladder
+ * @property {(rung: WebRtc) => void} open input may be sent on it
+ * @property {(rung: WebRtc) => void} swapped another element shows its picture
+ * @property {(rung: WebRtc, message: unknown[]) => void} message from the guest
+ */
+
+/** All rungs that live: those on the screen, and those that are being tried beside them, each on a layer of its own. */
+export class Rungs {
+  #id;
+  #layers;
+  #signal;
+  #on;
+  #iceServers = new IceServerList(iceServers);
+  /** @type {Map<number, WebRtc>} */
+  #peers = new Map();
+  /** @type {Map<number, Vnc>} */
+  #vncs = new Map();
+  /** The epoch whose peer waits for the list of ICE servers. */
+  #opening = 0;
+  /** The noVNC that waits for its modules. */
+  #openingVnc = 0;
+
+  /** @param {string} id the session @param {Layers} layers @param {Signal} signal @param {RungsEvents} on */
+  constructor(id, layers, signal, on) {
+    this.#id = id;
+    this.#layers = layers;
+    this.#signal = signal;
+    this.#on = on;
+  }
+
+  /** Ask for the list of ICE servers ahead. */
+  prepare() {
+    void this.#iceServers.current();
+  }
+
+  /** @param {number} epoch */
+  peer(epoch) {
+    return this.#peers.get(epoch);
+  }
+
+  /** @param {number} vnc */
+  vnc(vnc) {
+    return this.#vncs.get(vnc);
+  }
+
+  /** @param {number} epoch */
+  async openPeer(epoch) {
+    this.#opening = epoch;
+    const servers = await this.#iceServers.current();
+    if (this.#opening !== epoch) return;
+    const { happen, open, swapped, message } = this.#on;
+    /** @type {WebRtc} */
+    const peer = new WebRtc(this.#layers.add(), servers, {
+      offer: (sdp) => this.#signal.offer(epoch, sdp),
+      connection: (state) => happen({ type: "connection", epoch, state }),
+      picture: (relay) => happen({ type: "picture", epoch, relay }),
+      frame: () => happen({ type: "frame", epoch }),
+      relay: (relay) => happen({ type: "relay", epoch, relay }),
+      swapped: () => swapped(peer),
+      open: () => open(peer),
+      message: (what) => message(peer, what),
+    });
+    this.#peers.set(epoch, peer);
+    peer.open().catch(() => happen({ type: "refused", epoch }));
+  }
+
+  /** @param {number} epoch @param {string} sdp */
+  async answer(epoch, sdp) {
+    try {
+      await this.#peers.get(epoch)?.answer(sdp);
+    } catch {
+      this.#on.happen({ type: "refused", epoch });
+    }
+  }
+
+  /** @param {number} epoch @returns {WebRtc | undefined} the one that was closed */
+  closePeer(epoch) {
+    if (this.#opening === epoch) this.#opening = 0;
+    this.#signal.bye(epoch);
+    return this.#drop(this.#peers, epoch);
+  }
+
+  /** @param {number} vnc */
+  openVnc(vnc) {
+    this.#openingVnc = vnc;
+    this.#makeVnc(vnc).catch(() => this.#on.happen({ type: "vnc-closed", vnc }));
+  }
+
+  /** @param {number} vnc @returns {Vnc | undefined} the one that was closed */
+  closeVnc(vnc) {
+    if (this.#openingVnc === vnc) this.#openingVnc = 0;
+    return this.#drop(this.#vncs, vnc);
+  }
+
+  /** @param {number} vnc */
+  async #makeVnc(vnc) {
+    const { Vnc } = await import("./vnc.js");
+    if (this.#openingVnc !== vnc) return;
+    const socket = new WebSocket(socketUrl(`/api/sessions/${this.#id}/vnc`), ["binary"]);
+    const resize = (/** @type {Size} */ body) =>
+      void request("POST", `/api/sessions/${this.#id}/screen`, { body }).catch(() => {});
+    const rung = new Vnc(this.#layers.add(), socket, {
+      picture: () => this.#on.happen({ type: "vnc-picture", vnc }),
+      closed: () => this.#on.happen({ type: "vnc-closed", vnc }),
+      resize,
+    });
+    this.#vncs.set(vnc, rung);
+  }
+
+  /**
+   * @template {WebRtc | Vnc} R
+   * @param {Map<number, R>} rungs
+   * @param {number} key
+   * @returns {R | undefined}
+   */
+  #drop(rungs, key) {
+    const rung = rungs.get(key);
+    rungs.delete(key);
+    if (!rung) return undefined;
+    rung.close();
+    this.#layers.remove(rung.layer);
+    return rung;
+  }
+}
+
+/** Fetch noVNC's modules while the network is good. */
+export function fetchVnc() {
+  void import("./vnc.js").catch(() => {});
+}

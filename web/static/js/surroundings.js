@@ -1,0 +1,23 @@
+/** @typedef {{ visible: (visible: boolean) => void, wake: () => void, leave: () => void, back: () => void, room: () => void }} OnSurroundings */
+
+/**
+ * What the browser tells about the page around the picture: it is hidden or seen, left or come back to, the network
+ * returned (`wake`), or the picture's room has another size (`room`).
+ * @param {HTMLElement} stage
+ * @param {OnSurroundings} on
+ */
+export function watchSurroundings(stage, on) {
+  new ResizeObserver(() => on.room()).observe(stage);
+  document.addEventListener("visibilitychange", () => {
+    on.visible(!document.hidden);
+    if (!document.hidden) on.wake();
+  });
+  window.addEventListener("online", () => on.wake());
+  window.addEventListener("pagehide", () => on.leave());
+  window.addEventListener("pageshow", ({ persisted }) => {
+    if (!persisted) return;
+    on.back();
+    on.wake();
+  });
+  if (document.hidden) on.visible(false);
+}
