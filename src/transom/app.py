@@ -20,6 +20,7 @@ from transom.drivers.local import local_driver
 from transom.drivers.logs import FolderLogs
 from transom.drivers.stage import stage
 from transom.exits import Exits
+from transom.files.desk import FilesDesk
 from transom.guests.guests import Guests
 from transom.images.store import ImageStore
 from transom.model.clock import now_ms
@@ -141,6 +142,7 @@ class Composition:
             quality_metrics=self.quality_metrics,
             egress=self.exits.egress,
             exits=self.exits.desk,
+            files=self._files(),
             limits=Limits(),
             views=Views(now_ms),
         )
@@ -152,6 +154,11 @@ class Composition:
         except OSError as error:
             raise DriverError(f"the guest's code cannot be staged: {error.strerror}") from error
         return local_driver(settings, self.images, self.guest_source)
+
+    def _files(self) -> FilesDesk:
+        desk = FilesDesk(self.driver, self.settings, self.store, now_ms, self.settings.state / "spool")
+        desk.open()
+        return desk
 
     async def _watch(self) -> None:
         for row in await self.store.list_sessions(living=True):

@@ -29,5 +29,16 @@ class StreamSettings(BaseSettings):
     """The largest clipboard, text or picture, that travels."""
     quality_days: int = Field(14, ge=1, le=3650)
     """What a session's picture was like is kept this long, and no longer than the session's own row."""
+    files: Literal["off", "up", "down", "both"] = "both"
+    """Which way files travel between a session's owner and its desktop's ~/Files: `up` is to the desktop."""
+    files_mib: int = Field(256, ge=1, le=16384)
+    """The largest file that travels. Where the desktop's disk is its memory, a file takes of that."""
+    files_most: int = Field(200, ge=1, le=500)
+    """Files on a desktop, from which on no further one goes up."""
+    files_scan: str | None = None
+    """A command that is given each file's path before the file reaches the other side, up or down: exit code 0
+    lets it pass, 1 refuses it with the first line it printed, and on any other none passes. Unset: nobody looks."""
+    files_scan_seconds: int = Field(60, ge=1, le=3600)
+    """How long that command may take for one file; then the file does not pass."""
     microphone: bool = False
     """Whether a driving viewer may send its microphone to the desktop. Unset: no."""

@@ -17,6 +17,7 @@ from pathlib import Path
 from transom_guest.desktop import display
 from transom_guest.desktop.shell import write_startup
 from transom_guest.environment import desktop_environment
+from transom_guest.files.folder import FOLDER
 from transom_guest.identity import taker
 from transom_guest.link import Link, LinkError, write_link_token
 from transom_guest.machine import Machine
@@ -41,6 +42,8 @@ def make_folders(environment: dict[str, str]) -> None:
         Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
     home = Path(environment["HOME"])
     home.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        (home / FOLDER).mkdir(mode=0o700)
     write_startup(home)
 
 

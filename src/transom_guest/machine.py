@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from transom_guest.desktop import browser, display, programs
@@ -34,6 +35,7 @@ from transom_guest.events import (
     Started,
     StartLater,
 )
+from transom_guest.files.folder import FOLDER
 from transom_guest.identity import IdentityError, Taker
 from transom_guest.link import Link, LinkError, redial, write_link_token
 from transom_guest.processes import Children, no_noise
@@ -115,7 +117,9 @@ class Machine:
 
     async def _start(self, name: str, *, waits: bool) -> None:
         if name == "browser":
-            browser.prepare(browser.profile(self._environment))
+            profile = browser.profile(self._environment)
+            browser.prepare(profile)
+            browser.download_to(profile, Path(self._environment["HOME"]) / FOLDER)
         if not await self._started(name, waits=waits):
             return
         self._on(Started(name))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from transom_guest.link import Link
 from transom_wire.rfb import RfbError, Watching
@@ -32,14 +32,21 @@ async def serve_stream(token: str, stream: str, socket_path: str, *, watching: b
     Of one who is only `watching` no input passes, whatever the controller let through.
     Raises OSError (LinkError among it) when the one or the other cannot be reached.
     """
-    link = await Link.dial("stream", token, stream=stream)
-    try:
+    async with dialled(token, stream) as link:
         async with asyncio.timeout(CONNECT_DEADLINE):
             reader, writer = await asyncio.open_unix_connection(socket_path)
         try:
             await join(link.reader, link.writer, reader, writer, Watching().feed if watching else whole)
         finally:
             writer.transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def dialled(token: str, stream: str) -> AsyncIterator[Link]:
+    """The link again, as `stream`, until the block ends. Raises LinkError."""
+    link = await Link.dial("stream", token, stream=stream)
+    try:
+        yield link
     finally:
         link.writer.transport.abort()
 

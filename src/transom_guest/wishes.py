@@ -7,7 +7,7 @@ import logging
 from collections.abc import Coroutine, Mapping
 from typing import Any
 
-from transom_guest import vnc
+from transom_guest import program, vnc
 from transom_guest.desktop import browser, display
 from transom_guest.desktop.urls import UrlRefused
 from transom_wire.link import OpenStream, OpenUrl, SetScreen, ToGuestMessage
@@ -35,8 +35,8 @@ class Wishes:
     def take(self, message: ToGuestMessage, token: str) -> None:
         """Begin what `message` asks, or drop it. `token` is the link's, for streams."""
         match message:
-            case OpenStream(stream=stream, kind="vnc" | "view" as kind) if len(self._streams) < STREAMS:
-                _spawn(self._streams, self._open_display(token, stream, watching=kind == "view"))
+            case OpenStream(stream=stream, kind=kind) if len(self._streams) < STREAMS:
+                _spawn(self._streams, self._open_stream(token, stream, kind))
             case SetScreen(width, height) if len(self._others) < WISHES:
                 _spawn(self._others, self._set_screen(width, height))
             case OpenUrl(url) if len(self._others) < WISHES:
@@ -51,10 +51,16 @@ class Wishes:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _open_display(self, token: str, stream: str, *, watching: bool) -> None:
-        socket_path = self._environment["TRANSOM_VNC_SOCKET"]
+    async def _open_stream(self, token: str, stream: str, kind: str) -> None:
         try:
-            await vnc.serve_stream(token, stream, socket_path, watching=watching)
+            match kind:
+                case "vnc" | "view":
+                    socket_path = self._environment["TRANSOM_VNC_SOCKET"]
+                    await vnc.serve_stream(token, stream, socket_path, watching=kind == "view")
+                case "files":
+                    await program.serve_stream(token, stream, "transom_guest.files", self._environment)
+                case _:
+                    log.warning("dropped a stream of a kind that is not served")
         except OSError as error:
             log.warning("a stream could not be opened: %s", error)
 

@@ -78,6 +78,10 @@ TABLE = [
     Row("GET", S, DENIED, {404}, {200}, {200}),
     Row("GET", S + "/quality", DENIED, {404}, {200}, {200}),
     of_owner("POST", S + "/screen", 202, {"width": 800, "height": 600}),
+    of_owner("GET", S + "/files", 503),
+    of_owner("PUT", S + "/files/{name}", 503),
+    of_owner("GET", S + "/files/{name}", 503),
+    of_owner("DELETE", S + "/files/{name}", 503),
     of_owner("POST", S + "/signin", 202, {"provider": "demo"}),
     of_owner("DELETE", S + "/signin", 202),
     signed_in("GET", "/api/webrtc/ice-servers", 200),
@@ -119,7 +123,7 @@ TABLE = [
     of_admin("DELETE", "/api/users/{user}", 204),
     Row("POST", "/api/auth/sign-out", DENIED, {204}, {204}, {204}),
 ]
-MACHINE_NAMES = {"machine": "mch_" + "a" * 20}
+MACHINE_NAMES = {"machine": "mch_" + "a" * 20, "name": "a.txt"}
 EXIT_NAMES = {
     **MACHINE_NAMES,
     "exit": "ext_" + "a" * 20,

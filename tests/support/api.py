@@ -26,6 +26,7 @@ from transom.app import SHIPPED_PROVIDERS, quality_log
 from transom.auth.service import AuthService
 from transom.choices import warm
 from transom.exits import Exits
+from transom.files.desk import FilesDesk
 from transom.guests.guests import Guests
 from transom.model.clock import now_ms
 from transom.model.user import Role, User
@@ -122,6 +123,7 @@ class Api:
             quality_metrics=self.quality_metrics,
             egress=self.exits.egress,
             exits=self.exits.desk,
+            files=FilesDesk(self.driver, self.settings, self.store, now_ms, state / "spool"),
             limits=Limits(),
             views=Views(now_ms),
         )

@@ -46,6 +46,20 @@ export interface Session {
   sequence: number;
 }
 
+export interface DesktopFile {
+  name: string;
+  size: number;
+  modified_at: number;
+}
+
+export interface DesktopFiles {
+  policy: "off" | "up" | "down" | "both";
+  most_bytes: number;
+  files: DesktopFile[];
+  /** There are files which cannot be shown. */
+  more: boolean;
+}
+
 export interface Machine {
   id: string;
   driver: string;

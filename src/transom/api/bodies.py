@@ -202,6 +202,23 @@ class MachinesView(BaseModel):
     machines: list[MachineView]
 
 
+class FileView(BaseModel):
+    """A file in the desktop's ~/Files."""
+
+    name: str
+    size: int
+    modified_at: int
+
+
+class FilesView(BaseModel):
+    """`policy` is off, up, down or both; `more` says that there are files which cannot be shown."""
+
+    policy: str
+    most_bytes: int
+    files: list[FileView]
+    more: bool
+
+
 class ErrorBody(BaseModel):
     """`code` is for programs, `message` for people."""
 

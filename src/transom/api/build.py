@@ -15,6 +15,7 @@ from transom.api import (
     errors,
     events,
     exits,
+    files,
     guard,
     health,
     machines,
@@ -34,6 +35,7 @@ ROUTERS = (
     sessions,
     quality,
     signalling,
+    files,
     credentials,
     exits,
     events,
@@ -42,7 +44,7 @@ ROUTERS = (
     machines,
     pages,
 )
-ERRORS = (401, 403, 404, 409, 410, 413, 422, 429, 503)
+ERRORS = (401, 403, 404, 409, 410, 413, 422, 429, 503, 507)
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 

@@ -11,6 +11,7 @@ from transom.api.views import Views
 from transom.auth.service import AuthService
 from transom.egress.desk import ExitDesk
 from transom.egress.service import EgressService
+from transom.files.desk import FilesDesk
 from transom.guests.guests import Guests
 from transom.model.clock import Clock
 from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore, Vault
@@ -52,6 +53,7 @@ class Parts:
     quality_metrics: QualityMetrics
     egress: EgressService
     exits: ExitDesk
+    files: FilesDesk
     limits: Limits
     views: Views
 

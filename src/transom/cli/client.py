@@ -6,7 +6,8 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -122,21 +123,44 @@ class Client:
         """DELETE."""
         return self._call("DELETE", path)
 
+    def put_file(self, *path: str, content: Iterable[bytes], size: int) -> Any:
+        """PUT a body of `size` bytes as it is read."""
+        headers = {"Content-Length": str(size), "Content-Type": "application/octet-stream"}
+        return self._call("PUT", path, content=content, headers=headers)
+
+    @contextmanager
+    def stream(self, *path: str) -> Iterator[Iterator[bytes]]:
+        """GET a body piece by piece. An end before its time is a Failure."""
+        import httpx
+
+        try:
+            with self._http.stream("GET", _address(path)) as answer:
+                if not answer.is_success:
+                    answer.read()
+                    raise _refusal(answer)
+                yield answer.iter_bytes()
+        except httpx.HTTPError:
+            raise self._away() from None
+
     def _call(self, method: str, path: tuple[str, ...], **how: Any) -> Any:
         import httpx
 
-        address = "/api/" + "/".join(quote(part, safe="") for part in path)
         try:
-            answer = self._http.request(method, address, **how)
+            answer = self._http.request(method, _address(path), **how)
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
-            mend = "is it running? transom doctor"
-            where = self._place.url
-            raise Failure(
-                f"{where} does not answer", mend=mend, code="unreachable", exit_code=UNREACHABLE
-            ) from None
+            raise self._away() from None
         if answer.is_success:
             return _body(answer)
         raise _refusal(answer)
+
+    def _away(self) -> Failure:
+        mend = "is it running? transom doctor"
+        where = self._place.url
+        return Failure(f"{where} does not answer", mend=mend, code="unreachable", exit_code=UNREACHABLE)
+
+
+def _address(path: tuple[str, ...]) -> str:
+    return "/api/" + "/".join(quote(part, safe="") for part in path)
 
 
 def _body(answer: httpx.Response) -> Any:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from transom.cli import credentials, echo, exits, images, pool, sessions, tokens, users, vault
+from transom.cli import credentials, echo, exits, files, images, pool, sessions, tokens, users, vault
 from transom.cli.doctor import doctor
 from transom.cli.failure import Commands
 from transom.cli.serve import serve
@@ -22,6 +22,7 @@ app = typer.Typer(
 app.command()(serve)
 app.command()(doctor)
 app.add_typer(sessions.app, name="session")
+app.add_typer(files.app, name="files")
 app.add_typer(credentials.app, name="credential")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")

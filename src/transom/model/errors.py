@@ -10,6 +10,7 @@ TransomError
  ├─ Invalid             422: the request says something that cannot be
  ├─ TooMany             429: `retry_after` seconds
  ├─ Unavailable         503: the store, a disk or a machine cannot serve now; `retry_after` seconds
+ ├─ Full                507: the desktop's disk, or the server's, has no room
  ├─ DriverError         a driver could not do a step; `mend` is the command or act that helps
  └─ VaultError          a credential cannot be stored or opened
 """
@@ -68,6 +69,10 @@ class TooMany(TransomError):
 
 class Unavailable(TransomError):
     status, code = 503, "unavailable"
+
+
+class Full(TransomError):
+    status, code = 507, "full"
 
 
 class DriverError(TransomError):

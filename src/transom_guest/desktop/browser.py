@@ -81,6 +81,20 @@ def prepare(folder: Path) -> None:
     _forget_crash(folder / "Default" / "Preferences")
 
 
+def download_to(folder: Path, downloads: Path) -> None:
+    """Downloads go to `downloads` unless the user has chosen otherwise: a viewer's files are there too."""
+    preferences = folder / "Default" / "Preferences"
+    try:
+        found = json.loads(preferences.read_bytes()) if preferences.exists() else {}
+        found.setdefault("download", {}).setdefault("default_directory", str(downloads))
+        found.setdefault("savefile", {}).setdefault("default_directory", str(downloads))
+        text = json.dumps(found)
+    except (OSError, ValueError, AttributeError, RecursionError):
+        return
+    with contextlib.suppress(OSError):
+        preferences.write_text(text)
+
+
 def lock_owner(folder: Path) -> int | None:
     """The living Chromium that holds the profile's lock (`host-pid`), if there is one."""
     try:

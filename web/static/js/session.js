@@ -210,6 +210,7 @@ setInterval(() => document.hidden || void exitLine.refresh().catch(() => {}), EX
 
 /** What the picture does not wait for, asked once it is there, or is long in coming. */
 async function askTheRest() {
+  void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage));
   exitLine.refresh().catch(() => {});
   const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
   for (const provider of known) providers.set(provider.id, provider);

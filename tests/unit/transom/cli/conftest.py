@@ -42,7 +42,8 @@ def handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def _serve(self) -> None:
             length = int(self.headers.get("Content-Length", 0))
-            body = json.loads(self.rfile.read(length)) if length else None
+            raw = self.rfile.read(length)
+            body = raw if self.command == "PUT" else json.loads(raw) if length else None
             server.asked.append((self.command, self.path, body))
             server.headers.append(dict(self.headers))
             status, answer = server.answer(self.command, self.path)
@@ -55,7 +56,7 @@ def handler(server: FakeServer) -> type[BaseHTTPRequestHandler]:
             if status != 204:
                 self.wfile.write(content)
 
-        do_GET = do_POST = do_DELETE = _serve
+        do_GET = do_POST = do_PUT = do_DELETE = _serve
 
         def log_message(self, format: str, *args: object) -> None:
             pass

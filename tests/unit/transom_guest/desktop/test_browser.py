@@ -164,3 +164,18 @@ def test_emulated_it_does_without_compiler_and_processes() -> None:
     emulated = browser.command("about:blank", 800, 600, again=False, emulated=True)
     assert set(emulated) - set(plain) == set(browser.EMULATED)
     assert "--no-sandbox" not in plain
+
+
+def test_downloads_go_to_the_folder_of_files_unless_the_user_chose(tmp_path: Path) -> None:
+    folder = tmp_path / "chromium"
+    browser.prepare(folder)
+    browser.download_to(folder, tmp_path / "Files")
+    preferences = folder / "Default" / "Preferences"
+    assert json.loads(preferences.read_text())["download"] == {"default_directory": str(tmp_path / "Files")}
+    preferences.write_text(json.dumps({"download": {"default_directory": "/elsewhere"}}))
+    browser.download_to(folder, tmp_path / "Files")
+    assert json.loads(preferences.read_text())["download"]["default_directory"] == "/elsewhere"
+    for garbage in ("[", "[]", '{"download": 5}'):
+        preferences.write_text(garbage)
+        browser.download_to(folder, tmp_path / "Files")
+        assert preferences.read_text() == garbage

@@ -1,0 +1,137 @@
+"""Files of a session's desktop: what is there, and up and down in raw bodies. For its owner alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, suppress
+from typing import Any
+from urllib.parse import quote
+
+import structlog
+from fastapi import APIRouter, Request, Response
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
+
+from transom.api.access import Owned, P
+from transom.api.bodies import FilesView
+from transom.model.errors import TransomError, Unavailable
+from transom_wire.files import CHUNK
+
+router = APIRouter(tags=["files"])
+log = structlog.get_logger(__name__)
+STALL_S = 30.0
+"""Seconds a viewer may send nothing, or take nothing."""
+DRAIN_S = 5.0
+"""Seconds for which the rest of a refused body is read: who is cut off while it sends never reads the answer."""
+
+
+class TooSlow(TransomError):
+    """The viewer does not send."""
+
+    status, code = 408, "too_slow"
+
+
+@router.get("/api/sessions/{session}/files", response_model=FilesView)
+async def get_files(owned: Owned, parts: P, list: bool = True) -> dict[str, Any]:
+    """The files that are on the desktop in ~/Files, and what may be done with them; without `list` the latter alone."""
+    desk = parts.files
+    files, more = await desk.listing(owned) if list else ([], False)
+    shown = [{"name": each.name, "size": each.size, "modified_at": each.modified_at} for each in files]
+    return {"policy": desk.policy, "most_bytes": desk.most_bytes, "files": shown, "more": more}
+
+
+@router.put("/api/sessions/{session}/files/{name}", status_code=201)
+async def put_file(name: str, owned: Owned, request: Request, parts: P) -> dict[str, Any]:
+    """Put a file on the desktop; one of this name is replaced once the new one is whole and clean."""
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isdigit() and len(announced) < 20 else None
+    try:
+        taken = await parts.files.put(owned, name, size, _body(request))
+    except ClientDisconnect as error:
+        raise Unavailable("the viewer went away") from error
+    except TransomError:
+        with suppress(TimeoutError, ClientDisconnect, RuntimeError):
+            async with asyncio.timeout(DRAIN_S):
+                async for _ in request.stream():
+                    pass
+        raise
+    await parts.ledger.touch(owned.id, parts.clock())
+    return {"name": name, "size": taken}
+
+
+@router.get("/api/sessions/{session}/files/{name}", response_class=Response)
+async def get_file(name: str, owned: Owned, parts: P) -> Response:
+    """A file of the desktop's, to be saved and never shown."""
+    held = AsyncExitStack()
+    size, content = await held.enter_async_context(parts.files.get(owned, name))
+    await parts.ledger.touch(owned.id, parts.clock())
+    return Attachment(name, size, content, held)
+
+
+@router.delete("/api/sessions/{session}/files/{name}", status_code=204)
+async def delete_file(name: str, owned: Owned, parts: P) -> None:
+    """Remove a file from the desktop."""
+    await parts.files.remove(owned, name)
+
+
+async def _body(request: Request) -> AsyncIterator[bytes]:
+    """The body in chunks. Raises TooSlow, ClientDisconnect."""
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(STALL_S):
+                data = await anext(stream)
+        except StopAsyncIteration:
+            return
+        except TimeoutError as error:
+            raise TooSlow(f"nothing came for {STALL_S:g} seconds") from error
+        for start in range(0, len(data), CHUNK):
+            yield data[start : start + CHUNK]
+
+
+class Attachment(Response):
+    """A file as a download, at the pace of who takes it. What breaks on the way ends the connection early: the
+    length is announced, so nobody takes a part for the whole."""
+
+    def __init__(self, name: str, size: int, content: AsyncIterator[bytes], held: AsyncExitStack) -> None:
+        headers = {
+            "Content-Length": str(size),
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+            "Content-Security-Policy": "sandbox; default-src 'none'",
+        }
+        super().__init__(headers=headers, media_type="application/octet-stream")
+        self._content, self._held = content, held
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with self._held:
+            sending = asyncio.ensure_future(self._send(send))
+            gone = asyncio.ensure_future(_gone(receive))
+            try:
+                await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in (sending, gone):
+                    task.cancel()
+                await asyncio.gather(sending, gone, return_exceptions=True)
+
+    async def _send(self, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}
+        try:
+            await self._timed(send, start)
+            async for data in self._content:
+                await self._timed(send, {"type": "http.response.body", "body": data, "more_body": True})
+        except (TransomError, OSError) as error:
+            # OSError: also the TimeoutError of a viewer that takes nothing
+            log.warning("a download was cut", reason=str(error) or type(error).__name__)
+            return
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    @staticmethod
+    async def _timed(send: Send, message: dict[str, Any]) -> None:
+        async with asyncio.timeout(STALL_S):
+            await send(message)
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,97 @@
+import { ApiError } from "./api.js";
+
+/** @typedef {{ done: Promise<void>, cancel: () => void }} Transfer `done` fails with an ApiError, or an AbortError when it was cancelled */
+/** @typedef {(moved: number) => void} Progress bytes so far */
+
+const NAME_BYTES = 200;
+
+/**
+ * The name a file gets on the desktop: one that the server takes, and that no file there has yet.
+ * @param {string} name
+ * @param {ReadonlySet<string>} taken
+ */
+export function plainName(name, taken) {
+  const clean = name
+    .normalize("NFC")
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}/\\]/gu, "_")
+    .trim()
+    .replace(/^\.+/, "_");
+  const dot = clean.lastIndexOf(".");
+  const [stem, end] = dot > 0 && clean.length - dot < 20 ? [clean.slice(0, dot), clean.slice(dot)] : [clean, ""];
+  for (let number = 1; ; number += 1) {
+    const mark = number > 1 ? ` (${number})` : "";
+    const found = shortened(stem || "file", NAME_BYTES - bytes(mark + end)).trimEnd() + mark + end;
+    if (!taken.has(found)) return found;
+  }
+}
+
+/** @param {string} text */
+function bytes(text) {
+  return new TextEncoder().encode(text).length;
+}
+
+/** @param {string} text @param {number} most bytes */
+function shortened(text, most) {
+  let short = text;
+  while (bytes(short) > most) short = [...short].slice(0, -1).join("");
+  return short;
+}
+
+/** Send a file as a request's body: fetch() cannot say how far it is. @param {string} url @param {Blob} file @param {Progress} progress @returns {Transfer} */
+export function upload(url, file, progress) {
+  const request = new XMLHttpRequest();
+  const done = new Promise((resolve, reject) => {
+    request.upload.onprogress = (event) => progress(event.loaded);
+    request.onload = () => (request.status < 300 ? resolve(undefined) : reject(refusal(request.status, request.responseText)));
+    request.onerror = () => reject(new ApiError(0, { message: "The connection broke before all of it was there." }));
+    request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
+  });
+  request.open("PUT", url);
+  request.setRequestHeader("Content-Type", "application/octet-stream");
+  request.send(file);
+  return { done, cancel: () => request.abort() };
+}
+
+/** @param {number} status @param {string} text */
+function refusal(status, text) {
+  try {
+    return new ApiError(status, JSON.parse(text).error);
+  } catch {
+    return new ApiError(status);
+  }
+}
+
+/** Fetch a file and hand it to the browser to save. @param {string} url @param {string} name @param {Progress} progress @returns {Transfer} */
+export function download(url, name, progress) {
+  const abort = new AbortController();
+  return { done: fetchAndSave(url, name, progress, abort.signal), cancel: () => abort.abort() };
+}
+
+/** @param {string} url @param {string} name @param {Progress} progress @param {AbortSignal} signal */
+async function fetchAndSave(url, name, progress, signal) {
+  const parts = [];
+  let moved = 0;
+  try {
+    const response = await fetch(url, { credentials: "same-origin", cache: "no-store", signal });
+    if (!response.ok) throw refusal(response.status, await response.text());
+    const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body).getReader();
+    for (let read = await reader.read(); !read.done; read = await reader.read()) {
+      parts.push(read.value);
+      progress((moved += read.value.length));
+    }
+  } catch (error) {
+    if (error instanceof ApiError || signal.aborted) throw error;
+    throw new ApiError(0, { message: "The connection broke before all of it was there." });
+  }
+  save(new Blob(parts), name);
+}
+
+/** @param {Blob} blob @param {string} name */
+function save(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  // The browser has its own hold on the file by then.
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
