@@ -14,7 +14,7 @@ from tests.support.image import GoldenImage, golden_image
 from tests.support.stream_lab import StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only
 from transom.stream.sdp import read_transport, viewer_ufrag
-from transom_wire.link import PeerClose, PeerOffer
+from transom_wire.link import PeerChange, PeerClose, PeerOffer, PeerTerms
 
 __all__ = ["golden_image", "loopback_only"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
@@ -230,6 +230,23 @@ async def test_garbage_closes_the_peer_that_sends_it_and_no_other(
     for _ in range(100):
         other.control.send("[nonsense")
     await lab.until(lambda: lab.state("other", 1) == "failed")
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+
+
+async def test_a_clipboard_of_four_gigabytes_is_refused_and_the_viewer_goes_on(
+    lab: StreamLab, viewer: Viewer
+) -> None:
+    terms = PeerTerms(clipboard="up", clipboard_bytes=100_000)
+    await lab.say(PeerChange(peer="first", terms=terms))
+    await viewer.until(lambda: '["may", 1, 0, 100000]' in viewer.clipped)
+    viewer.clipboard.send('["put", 1, "text/plain", 4294967296]')
+    await viewer.until(lambda: '["no", 1, "size"]' in viewer.clipped)
+    viewer.clipboard.send('["put", 2, "text/plain", 40000]')
+    for _ in range(4):
+        viewer.clipboard.send(b"x" * 10_000)
+    await viewer.until(lambda: '["got", 2]' in viewer.clipped)
+    viewer.clipboard.send("nonsense")
     viewer.say("k", A, 1)
     await viewer.sees("red")
 

@@ -31,6 +31,8 @@ class Viewer:
         self.pc.addTransceiver("video", "recvonly")
         self.control = self.pc.createDataChannel("control")
         self.motion = self.pc.createDataChannel("motion", ordered=False, maxRetransmits=0)
+        self.clipboard = self.pc.createDataChannel("clipboard")
+        self.clipped: list[str | bytes] = []
         self.heard: list[Any] = []
         self.heard_motion: list[Any] = []
         self.frame: Any = None
@@ -42,6 +44,7 @@ class Viewer:
         self.control.on("open", self._opened.set)
         self.control.on("message", self._hear)
         self.motion.on("message", self._hear_motion)
+        self.clipboard.on("message", self._clipped)
         self.pc.on("track", self._track)
 
     async def connect(self) -> Viewer:
@@ -96,6 +99,10 @@ class Viewer:
 
     def _hear_motion(self, text: str) -> None:
         self.heard_motion.append(json.loads(text))
+        self._tell = asyncio.ensure_future(self._notify())
+
+    def _clipped(self, message: str | bytes) -> None:
+        self.clipped.append(message)
         self._tell = asyncio.ensure_future(self._notify())
 
     def _track(self, track: Any) -> None:

@@ -113,3 +113,14 @@ def with_credentials(answer: str, ufrag: str, password: str) -> str:
     """`answer` with these ICE credentials in every section (RFC 8839, 5.4)."""
     answer = re.sub(r"(?m)^a=ice-ufrag:[^\r\n]*", f"a=ice-ufrag:{ufrag}", answer)
     return re.sub(r"(?m)^a=ice-pwd:[^\r\n]*", f"a=ice-pwd:{password}", answer)
+
+
+def rtp_caps(codec: H264) -> str:
+    """The caps of the RTP that `codec` asks for, as GStreamer writes them."""
+    caps = (
+        "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,packetization-mode=(string)1,"
+        f"payload={codec.payload_type}"
+    )
+    if codec.twcc is not None:
+        caps += f",extmap-{codec.twcc}={TWCC},rtcp-fb-transport-cc=(boolean)true"
+    return caps

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 
 from transom_guest.environment import LOOPBACK
 from transom_guest.stream import certificate
+from transom_guest.stream.clip_channel import LABEL, ClipChannel, ClipEvents
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import (
     Gst,
@@ -29,7 +30,7 @@ from transom_guest.stream.gst import (
     unwatch_bus,
     watch_bus,
 )
-from transom_guest.stream.offer import H264, TWCC, with_credentials, with_fingerprint, with_profile
+from transom_guest.stream.offer import H264, rtp_caps, with_credentials, with_fingerprint, with_profile
 from transom_wire.link import PeerTerms
 
 MTU = 1200
@@ -41,14 +42,14 @@ MAX_QUEUED_MESSAGES = 500
 """Messages from one viewer that may wait for the event loop; more are dropped and counted."""
 MAX_BUFFERED = 1 << 20
 """Bytes unsent on a viewer's channel after which it is told no more."""
-CHANNELS = ("control", "motion")
+CHANNELS = ("control", "motion", LABEL)
 UFRAG_BYTES, PASSWORD_BYTES = 8, 16
 """Random ones, twice as many characters: RFC 8445 asks for 24 and 128 bits."""
 OFFER, ANSWER = GstWebRTC.WebRTCSDPType.OFFER, GstWebRTC.WebRTCSDPType.ANSWER
 log = logging.getLogger("transom.stream")
 
 
-class PeerEvents(Protocol):
+class PeerEvents(ClipEvents, Protocol):
     """What a peer tells its server, in the event loop's thread."""
 
     def peer_state(self, peer: Peer, state: str, reason: str) -> None: ...
@@ -74,6 +75,7 @@ class Peer:
         self.dropped = 0
         """Messages of input it sent as a watcher."""
         self._events, self._loop = events, asyncio.get_running_loop()
+        self.clipboard = ClipChannel(self, events)
         self._kept: list[Any] = []
         self._handlers: list[tuple[Any, int]] = []
         self._channels: dict[str, Any] = {}
@@ -143,6 +145,7 @@ class Peer:
         if self._closed:
             return
         self._closed = True
+        self.clipboard.close()
         for owner, handler in self._handlers:
             owner.disconnect(handler)
         pad, probe = self._probe
@@ -167,7 +170,7 @@ class Peer:
         payloader = make("rtph264pay", mtu=MTU, pt=codec.payload_type, config_interval=-1, ssrc=ssrc)
         Gst.util_set_object_arg(payloader, "aggregate-mode", "zero-latency")
         # without the ssrc here webrtcbin invents another for its answer, and browsers show nothing
-        caps = Gst.Caps.from_string(f"{_rtp_caps(codec)},ssrc=(uint){ssrc}")
+        caps = Gst.Caps.from_string(f"{rtp_caps(codec)},ssrc=(uint){ssrc}")
         form = make("capsfilter", caps=caps)
         self._webrtc = make("webrtcbin", bundle_policy=GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
         for element in (self._source, payloader, form, self._webrtc):
@@ -185,7 +188,7 @@ class Peer:
         transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
         transceiver.set_property("do-nack", True)
         # no profile in it: the payloader would then refuse frames over that level's size
-        transceiver.set_property("codec-preferences", Gst.Caps.from_string(_rtp_caps(codec)))
+        transceiver.set_property("codec-preferences", Gst.Caps.from_string(rtp_caps(codec)))
         self._kept.append(transceiver)
 
     def _added(self, _pipeline: Any, _bin: Any, element: Any) -> None:
@@ -250,6 +253,9 @@ class Peer:
         if label not in CHANNELS:
             return
         self._kept.append(channel)
+        if label == LABEL:
+            self.clipboard.attach(channel, self._connect)
+            return
         self._connect(channel, "on-message-string", self._text)
         self._connect(channel, "on-message-data", self._not_text)
         self._connect(channel, "on-open", self._opened)
@@ -316,13 +322,3 @@ def _description(kind: Any, sdp: str, kept: list[Any]) -> Any:
     description = GstWebRTC.WebRTCSessionDescription.new(kind, message)
     kept += [message, description]
     return description
-
-
-def _rtp_caps(codec: H264) -> str:
-    caps = (
-        "application/x-rtp,media=video,encoding-name=H264,clock-rate=90000,packetization-mode=(string)1,"
-        f"payload={codec.payload_type}"
-    )
-    if codec.twcc is not None:
-        caps += f",extmap-{codec.twcc}={TWCC},rtcp-fb-transport-cc=(boolean)true"
-    return caps

@@ -8,6 +8,8 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from transom_guest.clipboard.frames import FrameError
+from transom_guest.clipboard.service import Clipboard
 from transom_guest.input.actor import Actor
 from transom_guest.input.message import InputError, KeyFrame, Ping, Resize, parse
 from transom_guest.stream.capture import Capture
@@ -55,6 +57,7 @@ class StreamServer:
         self._cursors = Cursors()
         self._input_display, self._display = Display(), Display()
         self._actor = Actor(self._input_display, self._loop.time)
+        self._clipboard = Clipboard(Display(), self._loop.time)
         self._encoder = Encoder(self._encoded, self._encoder_failed)
         self._capture = Capture(self._display, self._encoder, self)
         self._failure: asyncio.Future[None] = self._loop.create_future()
@@ -104,11 +107,13 @@ class StreamServer:
             return
         peer.terms = offer.terms
         self._peers[peer.name] = peer
+        self._clipboard.admit(peer.key, offer.terms)
         self._spawn(self._answer(peer, offer.sdp))
 
     def _hold_to(self, peer: Peer, terms: PeerTerms) -> None:
         """Other terms for a viewer: what it held goes with the desktop."""
         before, peer.terms = peer.terms, terms
+        self._clipboard.admit(peer.key, terms)
         if before.drives and not terms.drives:
             self._actor.leave(peer.key)
         if before.drives is not terms.drives:
@@ -185,7 +190,23 @@ class StreamServer:
         if peer.dropped == 1:
             log.warning("peer %s watches, and sends input: none of it is taken", peer.key)
 
-    def _malformed(self, peer: Peer, error: InputError) -> None:
+    def peer_clip_open(self, peer: Peer) -> None:
+        """A viewer's clipboard channel opened."""
+        if self._lives(peer):
+            self._clipboard.opened(peer.key, peer.clipboard)
+
+    def peer_clip(self, peer: Peer, message: str | bytes | None) -> None:
+        """A viewer said something on its clipboard channel."""
+        if not self._lives(peer):
+            return
+        try:
+            if message is None:
+                raise FrameError("too many messages at once")
+            self._clipboard.heard(peer.key, message)
+        except FrameError as error:
+            self._malformed(peer, error)
+
+    def _malformed(self, peer: Peer, error: ValueError) -> None:
         peer.malformed += 1
         if peer.malformed == 1:
             log.warning("peer %s said something malformed: %s", peer.key, error)
@@ -236,6 +257,7 @@ class StreamServer:
             log.warning("peer %s sent %d messages of input as a watcher", peer.key, peer.dropped)
         self._revoke(peer)
         self._actor.leave(peer.key)
+        self._clipboard.leave(peer.key)
         self._say_state(peer, state, reason)
         self._watch()
         self._spawn(peer.close())

@@ -199,6 +199,15 @@ class Display:
             found.append(event)
         return found
 
+    def some_events(self, most: int) -> list[XEvent]:
+        """Up to `most` events that have arrived, without waiting; the rest are `queued`."""
+        found: list[XEvent] = []
+        while len(found) < most and self.x.XPending(self.pointer):
+            event = XEvent()
+            self.x.XNextEvent(self.pointer, c.byref(event))
+            found.append(event)
+        return found
+
     def queued(self) -> bool:
         """True when Xlib has read events that `events` has not returned; asks the server nothing."""
         return bool(self.x.XEventsQueued(self.pointer, _QUEUED_ALREADY))

@@ -1,0 +1,164 @@
+"""Whose clipboard goes where: what a viewer may send, what it is sent, and no item twice. Pure.
+
+What came from a viewer is never sent back to it: each viewer's last item, either way, is known by its digest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from transom_guest.clipboard import frames
+from transom_guest.clipboard.frames import Got, Inbox, No, Put, Refused, Whole
+from transom_guest.clipboard.item import Item
+from transom_wire.link import PeerTerms
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Tell a viewer this."""
+
+    viewer: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a viewer this item."""
+
+    viewer: str
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Make this the desktop's clipboard, then tell the viewer `text`."""
+
+    viewer: str
+    item: Item
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A viewer has answered for the item it was sent as `id`."""
+
+    viewer: str
+    id: int
+
+
+Act = Say | Send | Own | Settled
+
+
+@dataclass(slots=True)
+class _Side:
+    terms: PeerTerms
+    inbox: Inbox
+    open: bool = False
+    last: bytes = b""
+    """Digest of the last item that went either way."""
+
+
+@dataclass(slots=True)
+class Counts:
+    """For the log and for tests."""
+
+    taken: int = 0
+    sent: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Exchange:
+    """All viewers' sides. `now` is a monotonic time in seconds."""
+
+    counts: Counts = field(default_factory=Counts)
+    _sides: dict[str, _Side] = field(default_factory=dict)
+
+    def admit(self, viewer: str, terms: PeerTerms) -> list[Act]:
+        """A viewer came, or its terms are others now."""
+        side = self._sides.get(viewer)
+        if side is None:
+            self._sides[viewer] = _Side(terms, Inbox(_limit(terms)))
+            return []
+        side.terms, side.inbox.limit = terms, _limit(terms)
+        if not side.inbox.limit:
+            side.inbox.drop()
+        return [_may(viewer, terms)] if side.open else []
+
+    def opened(self, viewer: str) -> list[Act]:
+        """A viewer's channel is open: it learns what goes."""
+        side = self._sides.get(viewer)
+        if side is None:
+            return []
+        side.open = True
+        return [_may(viewer, side.terms)]
+
+    def leave(self, viewer: str) -> None:
+        """Forget a viewer that ended."""
+        self._sides.pop(viewer, None)
+
+    def wanted(self) -> int:
+        """The largest item that any viewer there is may be sent; 0: nobody is to learn of the desktop's."""
+        return max((side.terms.clipboard_bytes for side in self._sides.values() if _down(side)), default=0)
+
+    def waiting(self) -> bool:
+        """Whether a viewer still owes chunks."""
+        return any(side.inbox.busy for side in self._sides.values())
+
+    def text(self, viewer: str, text: str, now: float) -> list[Act]:
+        """A viewer's text message. Raises FrameError."""
+        side = self._sides.get(viewer)
+        if side is None:
+            return []
+        match frames.parse(text):
+            case Put() as message:
+                return self._refuse(viewer, side.inbox.announced(message, now))
+            case Got(id) | No(id):
+                return [Settled(viewer, id)]
+
+    def chunk(self, viewer: str, data: bytes, now: float) -> list[Act]:
+        """A viewer's binary message. Raises FrameError."""
+        side = self._sides.get(viewer)
+        if side is None:
+            return []
+        outcome = side.inbox.chunk(data, now)
+        if not isinstance(outcome, Whole):
+            return self._refuse(viewer, outcome)
+        side.last = outcome.item.digest
+        self.counts.taken += 1
+        return [Own(viewer, outcome.item, frames.got(outcome.id))]
+
+    def copied(self, item: Item) -> list[Act]:
+        """The desktop's clipboard holds `item` now."""
+        acts: list[Act] = []
+        for viewer, side in self._sides.items():
+            if _down(side) and len(item.data) <= side.terms.clipboard_bytes and side.last != item.digest:
+                side.last = item.digest
+                self.counts.sent += 1
+                acts.append(Send(viewer, item))
+        return acts
+
+    def late(self, now: float) -> list[Act]:
+        """Give up the transfers that are over their deadline."""
+        found = [(viewer, side.inbox.late(now)) for viewer, side in self._sides.items()]
+        return [act for viewer, refused in found for act in self._refuse(viewer, refused)]
+
+    def _refuse(self, viewer: str, refused: Refused | None) -> list[Act]:
+        if refused is None:
+            return []
+        self.counts.refused += 1
+        return [Say(viewer, frames.no(refused.id, refused.reason))]
+
+
+def _limit(terms: PeerTerms) -> int:
+    return terms.clipboard_bytes if terms.drives and terms.clipboard in ("up", "both") else 0
+
+
+def _down(side: _Side) -> bool:
+    return side.open and side.terms.drives and side.terms.clipboard in ("down", "both")
+
+
+def _may(viewer: str, terms: PeerTerms) -> Say:
+    up = _limit(terms) > 0
+    down = terms.drives and terms.clipboard in ("down", "both") and terms.clipboard_bytes > 0
+    return Say(viewer, frames.may(up=up, down=down, limit=terms.clipboard_bytes if up or down else 0))

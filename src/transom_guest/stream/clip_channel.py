@@ -1,0 +1,81 @@
+"""The clipboard's data channel of one peer: GStreamer's threads on one side, the event loop on the other."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from transom_guest.stream.gst import GLib, GstWebRTC
+
+LABEL = "clipboard"
+MAX_QUEUED = 1200
+"""Messages that may wait for the event loop: the largest item's, and some."""
+Connect = Callable[[Any, str, Callable[..., None]], None]
+
+
+class ClipEvents(Protocol):
+    """What is told, in the event loop's thread; `peer` is the channel's owner."""
+
+    def peer_clip_open(self, peer: Any) -> None: ...
+    def peer_clip(self, peer: Any, message: str | bytes | None) -> None:
+        """Text or bytes of the viewer; None for one message too many."""
+
+
+class ClipChannel:
+    """One peer's channel, once its viewer has made it."""
+
+    def __init__(self, peer: object, events: ClipEvents) -> None:
+        self._peer, self._events = peer, events
+        self._loop = asyncio.get_running_loop()
+        self._channel: Any = None
+        self._queued = 0
+        self._closed = False
+
+    def attach(self, channel: Any, connect: Connect) -> None:
+        """In GStreamer's thread: the viewer made the channel. The peer keeps it, and its handlers."""
+        connect(channel, "on-message-string", lambda _, text: self._came(text or ""))
+        connect(channel, "on-message-data", lambda _, data: self._came(data.get_data() if data else b""))
+        connect(channel, "on-open", self._open)
+        if channel.get_property("ready-state") == GstWebRTC.WebRTCDataChannelState.OPEN:
+            self._open(channel)
+
+    def clip(self, message: str | bytes) -> bool:
+        """Send; False when the channel is not open."""
+        channel = self._channel
+        if channel is None:
+            return False
+        if isinstance(message, str):
+            channel.emit("send-string", message)
+        else:
+            channel.emit("send-data", GLib.Bytes.new(message))
+        return True
+
+    def clip_waiting(self) -> int:
+        """Bytes that are not sent yet."""
+        return 0 if self._channel is None else int(self._channel.get_property("buffered-amount"))
+
+    def close(self) -> None:
+        """Let go of the channel."""
+        self._closed, self._channel = True, None
+
+    def _open(self, channel: Any) -> None:
+        self._to_loop(self._is, channel)
+
+    def _came(self, message: str | bytes) -> None:
+        self._queued += 1
+        self._to_loop(self._hear, message if self._queued <= MAX_QUEUED else None)
+
+    def _to_loop(self, call: Callable[..., None], *arguments: Any) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(call, *arguments)
+
+    def _is(self, channel: Any) -> None:
+        if not self._closed and self._channel is None:
+            self._channel = channel
+            self._events.peer_clip_open(self._peer)
+
+    def _hear(self, message: str | bytes | None) -> None:
+        self._queued -= 1
+        if not self._closed:
+            self._events.peer_clip(self._peer, message)
