@@ -14,6 +14,7 @@ from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
 from transom.auth.limits import RateLimiter
+from transom.auth.links import LinkService
 from transom.auth.service import AuthService
 from transom.choices import policy, prepare, terms, warm
 from transom.drivers.local import local_driver
@@ -42,6 +43,7 @@ from transom.store.database import Store
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.stream.quality_log import ALL_ROWS, ROWS, ROWS_S, QualityLog
+from transom.stream.seating import Seating
 from transom.stream.terms import terms as viewer_terms
 from transom.vault.keys import key_source
 from transom.vault.secrets import SecretRecords
@@ -85,7 +87,12 @@ class Composition:
         self.driver = self._driver()
         self.guests = Guests(self.driver)
         peer_terms = viewer_terms(settings, drives=True)
-        self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling, terms=peer_terms)
+        self.seating = Seating(
+            self.store.links, self.guests, now_ms, driver=peer_terms, dismiss=self._dismiss
+        )
+        await self.seating.open()
+        count, may = self.metrics.signalling, self.seating.terms
+        self.broker = Broker(self.guests, now_ms, count=count, terms=may)
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
@@ -126,6 +133,8 @@ class Composition:
             sessions=self.sessions.service,
             ledger=self.sessions.ledger,
             broker=self.broker,
+            seating=self.seating,
+            links=LinkService(self.store.links, now_ms),
             quality=self.quality,
             quality_log=self.quality_log,
             auth=self.auth,
@@ -175,6 +184,10 @@ class Composition:
     def _forget_viewers(self, session: Session) -> None:
         if session.state.over:
             self.quality.forget(session.id)
+            self.seating.over(session.id)
+
+    async def _dismiss(self, session: str, peer: str, why: str) -> bool:
+        return await self.broker.dismiss(session, peer, why)
 
     def run(self) -> None:
         """Begin to adopt, reconcile and listen."""
@@ -185,6 +198,7 @@ class Composition:
                 asyncio.create_task(self._compile(), name="compile"),
                 asyncio.create_task(self._prune(), name="prune"),
                 asyncio.create_task(self.quality_log.run(), name="quality"),
+                asyncio.create_task(self.seating.run(), name="seats"),
                 asyncio.create_task(self.sessions.pool.run(), name="pool"),
                 *(asyncio.create_task(work(), name=name) for name, work in self.exits.parts()),
             ]

@@ -17,6 +17,8 @@ from tests.support.sdps import offer
 from transom.model.user import Role, User
 
 NOBODY, OTHER, OWNER, ADMIN = "nobody", "other", "owner", "admin"
+GUEST, STRANGER = "guest", "stranger"
+"""Who came by a link into this session, and by a link into another."""
 DENIED = {401}
 ANY = {200, 201, 202, 204, 303, 404, 409, 422, 429, 503}
 
@@ -33,6 +35,13 @@ class Row:
     admin: set[int]
     body: Any = None
     query: str = ""
+    guest: set[int] | None = None
+    """None: as nobody. A link signs nobody in."""
+    stranger: set[int] | None = None
+
+    def allows(self, who: str) -> set[int]:
+        found: set[int] | None = getattr(self, who)
+        return self.nobody if found is None else found
 
 
 def open_to_all(method: str, path: str, status: int, body: Any = None) -> Row:
@@ -49,6 +58,11 @@ def of_owner(method: str, path: str, status: int, body: Any = None, query: str =
     return Row(method, path, DENIED, {404}, {status}, {404}, body, query)
 
 
+def of_guest(method: str, path: str, status: int, body: Any = None, query: str = "") -> Row:
+    """For who came by a link into this very session."""
+    return Row(method, path, *[DENIED] * 4, body, query, guest={status}, stranger={404})
+
+
 def of_admin(method: str, path: str, status: int, body: Any = None) -> Row:
     return Row(method, path, DENIED, {403}, {403}, {status}, body)
 
@@ -58,10 +72,14 @@ OFFER = {**PEER, "sdp": offer()}
 ASK = "?peer=p&epoch=1"
 S = "/api/sessions/{session}"
 W = "/api/webrtc/session/{session}"
+G = "/api/watch/{session}"
+HERE = {"do": "here", "peer": "p"}
+WRONG = {"token": "w" * 43}
 TABLE = [
     Row("GET", "/", {200}, {303}, {303}, {303}),
     Row("GET", "/dashboard/remote-cli", {303}, {200}, {200}, {200}),
     Row("GET", "/session/{session}", {303}, {200}, {200}, {200}),
+    open_to_all("POST", "/api/watch", 404, WRONG),
     open_to_all("GET", "/healthz", 200),
     open_to_all("GET", "/metrics", 200),
     Row("POST", "/api/auth/sign-in", {401}, {401}, {401}, {401}, {"key": "wrong-key-wrong-key-wrong"}),
@@ -91,6 +109,18 @@ TABLE = [
     of_owner("GET", W + "/candidate", 200, query=ASK),
     of_owner("POST", W + "/candidate", 202, {**PEER, "candidate": "candidate:1"}),
     of_owner("POST", W + "/answer", 202, OFFER),
+    of_owner("GET", S + "/seats", 200),
+    of_owner("POST", S + "/seats", 200, HERE),
+    of_owner("GET", S + "/links", 200),
+    of_owner("POST", S + "/links", 201, {"kind": "ask"}),
+    of_owner("DELETE", S + "/links/{link}", 404),
+    of_guest("GET", G, 200),
+    of_guest("GET", G + "/ice-servers", 200),
+    of_guest("GET", G + "/seats", 200),
+    of_guest("POST", G + "/seats", 200, HERE),
+    of_guest("POST", G + "/offer", 202, OFFER),
+    of_guest("GET", G + "/answer", 404, query=ASK),
+    of_guest("POST", G + "/heartbeat", 200, {"peer": "p"}),
     of_owner("GET", "/api/auth/session/{session}", 200),
     of_owner("POST", "/api/auth/session/{session}/heartbeat", 200, {}),
     signed_in("GET", "/api/credentials", 200),
@@ -126,12 +156,14 @@ TABLE = [
 MACHINE_NAMES = {"machine": "mch_" + "a" * 20, "name": "a.txt"}
 EXIT_NAMES = {
     **MACHINE_NAMES,
+    "link": "lnk_" + "a" * 20,
     "exit": "ext_" + "a" * 20,
     "kind": "provider",
     "subject": "demo",
     "number": "7",
 }
 SOCKETS = [S + "/events", S + "/vnc"]
+GUEST_SOCKETS = [G + "/events", G + "/vnc"]
 MOUNTS = {"/static", "/static/novnc", "/static/v/{version}"}
 NOT_OURS = {("GET", "/openapi.json"), ("HEAD", "/openapi.json")}
 
@@ -176,7 +208,7 @@ def routes_of(routes: Any) -> set[tuple[str, str]]:
 
 def test_the_table_is_whole(tmp_path: Path) -> None:
     routes = {(m, p) for m, p in routes_of(Api(tmp_path).app.routes) if m not in ("HEAD", "OPTIONS")}
-    table = {(row.method, row.path) for row in TABLE} | {("WS", path) for path in SOCKETS}
+    table = {(row.method, row.path) for row in TABLE} | {("WS", path) for path in SOCKETS + GUEST_SOCKETS}
     assert len(routes) > 30
     assert routes - NOT_OURS == table
 
@@ -186,10 +218,20 @@ async def ask(client: httpx.AsyncClient, row: Row, names: dict[str, str], **head
     return await client.request(row.method, path, json=row.body, headers=headers)
 
 
+async def by_link(api: Api, owner: httpx.AsyncClient, session: str, kind: str = "ask") -> str:
+    """The Cookie header of a guest, which no browser would send where this test sends it."""
+    made = await owner.post(S.format(session=session) + "/links", json={"kind": kind})
+    async with httpx.AsyncClient(base_url=api.url, headers={"Origin": api.url}) as guest:
+        token = made.json()["url"].partition("#")[2]
+        answer = await guest.post("/api/watch", json={"token": token})
+    assert answer.status_code == 200, answer.text
+    return answer.headers["set-cookie"].partition(";")[0]
+
+
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.method} {row.path}")
 async def test_who_may_what(api: Api, people: People, row: Row) -> None:
     owner = await api.client(people.owner)
-    session = await api.ready_session(owner)
+    session, another = await api.ready_session(owner), await api.ready_session(owner)
     if row.query:
         await owner.post(W.format(session=session) + "/offer", json=OFFER)
     if row.path.endswith("/answer") and row.method == "POST":
@@ -205,12 +247,14 @@ async def test_who_may_what(api: Api, people: People, row: Row) -> None:
     clients = {
         NOBODY: await api.client(),
         OTHER: await api.client(people.other),
+        GUEST: await api.client(Cookie=await by_link(api, owner, session), Origin=api.url),
+        STRANGER: await api.client(Cookie=await by_link(api, owner, another), Origin=api.url),
         ADMIN: await api.client(people.admin),
         OWNER: owner,
     }
     for who, client in clients.items():
         answer = await ask(client, row, names)
-        assert answer.status_code in getattr(row, who), f"{who}: {answer.status_code} {answer.text}"
+        assert answer.status_code in row.allows(who), f"{who}: {answer.status_code} {answer.text}"
         if answer.status_code >= 400:
             assert set(answer.json()) == {"error"}
         await client.aclose()
@@ -258,6 +302,32 @@ async def test_who_may_open_a_socket(api: Api, people: People, path: str) -> Non
             assert "session" in str(await socket.recv())
         else:
             assert (await close_of(socket))[0] == 4503
+    await owner.aclose()
+
+
+@pytest.mark.parametrize("path", SOCKETS + GUEST_SOCKETS)
+async def test_a_link_opens_the_sockets_of_its_own_session_from_our_own_pages_only(
+    api: Api, people: People, path: str
+) -> None:
+    owner = await api.client(people.owner)
+    session, another = await api.ready_session(owner), await api.ready_session(owner)
+    place, guests = path.format(session=session), path in GUEST_SOCKETS
+    mine, other = await by_link(api, owner, session, "view"), await by_link(api, owner, another, "view")
+    for headers, code in (
+        ({}, 4401),
+        ({"Cookie": mine, "Origin": "http://evil.example"}, 4401),
+        ({"Cookie": mine}, 4401),
+        ({"Authorization": f"Bearer {await api.token(people.owner)}"}, 4401 if guests else 0),
+        ({"Cookie": other, "Origin": api.url}, 4404 if guests else 4401),
+        ({"Cookie": mine, "Origin": api.url}, 0 if guests else 4401),
+    ):
+        async with api.socket(place, **headers) as socket:
+            if code:
+                assert (await close_of(socket))[0] == code
+            elif path.endswith("events"):
+                assert "session" in str(await socket.recv())
+            else:
+                assert (await close_of(socket))[0] == 4503
     await owner.aclose()
 
 

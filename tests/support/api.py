@@ -23,6 +23,7 @@ from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
 from transom.app import SHIPPED_PROVIDERS, quality_log
+from transom.auth.links import LinkService
 from transom.auth.service import AuthService
 from transom.choices import warm
 from transom.exits import Exits
@@ -42,6 +43,8 @@ from transom.signin.catalog import Catalog
 from transom.store.database import Store
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
+from transom.stream.seating import Seating
+from transom.stream.terms import terms as peer_terms
 from transom.vault.keys import key_source
 from transom.vault.secrets import SecretRecords
 from transom.vault.service import VaultService
@@ -72,7 +75,16 @@ class Api:
         self.quality_metrics = QualityMetrics(self.metrics.registry)
         self.quality_log = quality_log(self.store, self.quality_metrics)
         self.guests = Guests(self.driver)
-        self.broker = Broker(self.guests, now_ms, count=self.metrics.signalling)
+        self.seating = Seating(
+            self.store.links,
+            self.guests,
+            now_ms,
+            driver=peer_terms(self.settings, drives=True),
+            dismiss=lambda *viewer: self.broker.dismiss(*viewer),
+        )
+        count, may = self.metrics.signalling, self.seating.terms
+        self.broker = Broker(self.guests, now_ms, count=count, terms=may)
+        self.links = LinkService(self.store.links, now_ms)
         self.vault = VaultService(self.store, key_source(self.settings.kek, None), now_ms)
         terms = Terms("fake", 8 * 3600, 1800, self.settings.sessions_per_user, self.settings.sessions_max)
         records = SecretRecords(self.store, key_source(self.settings.kek, None), self.vault)
@@ -98,6 +110,7 @@ class Api:
             misbehaved=self.metrics.misbehaved,
         )
         self.sessions.ledger.watch_all(self.metrics.session)
+        self.sessions.ledger.watch_all(lambda row: self.seating.over(row.id) if row.state.over else None)
         self.sessions.accounts.watch(self.machine_metrics.machine)
         self.guests.watch_usage(self.machine_metrics.used)
         self.exits.watch(self.guests, self.sessions)
@@ -107,6 +120,8 @@ class Api:
             sessions=self.sessions.service,
             ledger=self.sessions.ledger,
             broker=self.broker,
+            seating=self.seating,
+            links=self.links,
             quality=self.quality,
             quality_log=self.quality_log,
             auth=self.auth,
@@ -136,7 +151,7 @@ class Api:
         await self.store.open()
         await self.exits.open()
         works = [self.sessions.adopter.keep_looking(), self.sessions.pool.run()]
-        works += [self.quality_log.run()]
+        works += [self.quality_log.run(), self.seating.run()]
         works += [work() for _, work in self.exits.parts()]
         tasks = [asyncio.create_task(work) for work in works]
         try:

@@ -18,13 +18,16 @@ from transom.api import (
     files,
     guard,
     health,
+    links,
     machines,
     pages,
     quality,
+    seats,
     sessions,
     signalling,
     users,
     vnc,
+    watch,
 )
 from transom.api.bodies import ErrorView
 from transom.settings import Settings
@@ -33,6 +36,9 @@ ROUTERS = (
     account,
     users,
     sessions,
+    links,
+    seats,
+    watch,
     quality,
     signalling,
     files,

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import ExitStack
 from typing import Any
 
 import structlog
@@ -17,11 +18,14 @@ from transom.api.bodies import Body, Description, Epoch, PeerName
 from transom.api.exit_views import own_view
 from transom.api.parts import Parts, parts_of
 from transom.api.quality_bodies import Heartbeat
-from transom.api.signalling import heard
+from transom.api.seats import SeatAct, act, came, listing
+from transom.api.signalling import heard, offered
 from transom.api.sockets import Closing, Visitor
+from transom.api.views import guest_session
 from transom.egress.service import OwnExit
 from transom.model.errors import TransomError
-from transom.model.session import Session, SessionState
+from transom.model.seat import Kind, Seat
+from transom.model.session import Session
 from transom.stream.peers import Refusal
 
 router = APIRouter()
@@ -47,17 +51,25 @@ class Bye(Body):
 
 
 OFFER, BYE, HEARTBEAT = TypeAdapter(Description), TypeAdapter(Bye), TypeAdapter(Heartbeat)
+SEAT = TypeAdapter(SeatAct)
+Admit = Callable[[WebSocket, str], Awaitable[Visitor]]
+"""Who opened this socket. Raises Closing."""
 
 
 @router.websocket("/api/sessions/{session}/events")
 async def events(socket: WebSocket, session: str) -> None:
     """Serve one page until it leaves, or the session is over."""
+    await serve(socket, session, sockets.admit, places)
+
+
+async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.Places) -> None:
+    """Serve whoever `admit` lets in."""
     await socket.accept()
     try:
         # Listening comes first, so that no change falls between what is read and what is heard.
         changes = Changes()
         with parts_of(socket).ledger.watch(session, changes):
-            visitor = await sockets.admit(socket, session, living=False)
+            visitor = await admit(socket, session)
             with places.take(visitor.session.id):
                 await Stream(socket, parts_of(socket), visitor, changes).run()
     except Closing as closing:
@@ -87,7 +99,12 @@ class Stream:
 
     def __init__(self, socket: WebSocket, parts: Parts, visitor: Visitor, changes: Changes) -> None:
         self._socket, self._parts = socket, parts
-        self._principal = visitor.principal
+        self._visitor, self._person = visitor, visitor.person
+        self._owner = visitor.person.kind is Kind.OWNER
+        self._view = parts.views.session if self._owner else guest_session
+        self._names: list[str] = []
+        """The peers this page is, the newest last."""
+        self._seats: tuple[Seat, ...] | None = None
         self._session = changes.newest or visitor.session
         self._shown: Session | None = self._session
         changes.tell = self._changed
@@ -99,22 +116,25 @@ class Stream:
 
     async def run(self) -> None:
         """Send, receive and ping until one of them ends. Raises Closing, WebSocketDisconnect."""
-        session = self._session.id
-        parts, user = self._parts, self._principal.user.id
-        with (
-            parts.ledger.watch(session, self._changed),
-            parts.broker.listen(session, self._said),
-            parts.egress.listen(user, self._leaves) as way_out,
-        ):
-            self._leaves(way_out)
-            self._shown = await self._parts.sessions.own(session, self._principal)
-            tasks = [asyncio.create_task(work()) for work in (self._send, self._receive, self._ping)]
+        session, parts = self._session.id, self._parts
+        with ExitStack() as listening:
+            listening.enter_context(parts.ledger.watch(session, self._changed))
+            listening.enter_context(parts.broker.listen(session, self._said))
+            listening.enter_context(parts.seating.listen(session, self._seated))
+            if self._owner:
+                self._leaves(listening.enter_context(parts.egress.listen(self._person.id, self._leaves)))
+            self._shown = await parts.ledger.get(session)
+            self._seated(parts.seating.seats(session))
+            works = (self._send, self._receive, self._ping, self._visitor.stays)
+            tasks = [asyncio.ensure_future(work()) for work in works]
             try:
                 done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 for task in tasks:
                     task.cancel()
                 outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+                for name in self._names:
+                    await parts.seating.let_go(session, name, self._person)
         del outcomes
         for task in done:
             task.result()
@@ -126,7 +146,13 @@ class Stream:
     def _leaves(self, way_out: OwnExit) -> None:
         self._put({"type": "exit", "exit": own_view(way_out)})
 
+    def _seated(self, seats: tuple[Seat, ...]) -> None:
+        self._seats = seats
+        self._wake.set()
+
     def _said(self, peer: str, epoch: int, outcome: str | Refusal) -> None:
+        if not self._owner and peer not in self._names:
+            return
         if isinstance(outcome, Refusal):
             self._put({"type": "refused", "peer": peer, "epoch": epoch, **_why(outcome)})
         else:
@@ -146,7 +172,11 @@ class Stream:
                 raise Closing(sockets.TOO_MANY, "this page is too slow")
             shown, self._shown = self._shown, None
             if shown is not None:
-                await self._say({"type": "session", "session": self._parts.views.session(shown)})
+                await self._say({"type": "session", "session": self._view(shown)})
+            seats, self._seats = self._seats, None
+            if seats is not None:
+                you = self._names[-1] if self._names else None
+                await self._say({"type": "seats", "viewers": listing(seats), "you": you})
             while self._outbox:
                 await self._say(self._outbox.popleft())
             if shown is not None and shown.state.over:
@@ -165,14 +195,10 @@ class Stream:
 
     async def _ping(self) -> None:
         loop = asyncio.get_running_loop()
-        checked = loop.time()
         while True:
             await asyncio.sleep(PING_S)
             if loop.time() - self._heard_at > SILENT_S:
                 raise Closing(sockets.SILENT, "silent for too long")
-            if loop.time() - checked >= sockets.RECHECK_S:
-                await sockets.still_signed_in(self._socket, self._principal)
-                checked = loop.time()
             self._put({"type": "ping"})
 
     async def _receive(self) -> None:
@@ -217,16 +243,34 @@ class Stream:
         parts, session = self._parts, self._session
         if kind == "offer":
             offer = OFFER.validate_python(body)
-            parts.limits.offer(self._principal.user.id)
-            ready = session.state is SessionState.READY
-            await parts.broker.offer(session.id, offer.peer, offer.epoch, offer.sdp, ready=ready)
+            await self._is(offer.peer)
+            await offered(parts, session, self._person, offer)
         elif kind == "bye":
             bye = BYE.validate_python(body)
-            await parts.broker.bye(session.id, bye.peer, bye.epoch)
+            if self._owner or bye.peer in self._names:
+                await parts.broker.bye(session.id, bye.peer, bye.epoch)
         elif kind == "heartbeat":
-            await heard(parts, session, HEARTBEAT.validate_python(body))
-        elif kind != "pong":
+            beat = HEARTBEAT.validate_python(body)
+            if beat.peer is not None:
+                await self._is(beat.peer)
+            await heard(parts, session, self._person, beat)
+        elif kind == "seat":
+            seat = SEAT.validate_python(body)
+            await self._is(seat.peer)
+            await act(parts, session.id, self._person, seat)
+        elif kind == "pong":
+            for name in self._names:
+                await came(parts, session.id, self._person, name)
+        else:
             self._refuse(body, "invalid", "unknown type")
+
+    async def _is(self, peer: str) -> None:
+        """This page is that peer: its seat is held while the socket is open. Raises Conflict, TooMany."""
+        if peer in self._names:
+            return
+        await self._parts.seating.hold(self._session.id, peer, self._person)
+        self._names.append(peer)
+        self._seated(self._parts.seating.seats(self._session.id))
 
     def _refuse(self, body: dict[str, Any], code: str, message: str) -> None:
         peer, epoch = body.get("peer"), body.get("epoch")

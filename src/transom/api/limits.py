@@ -10,6 +10,7 @@ class Limits:
 
     def __init__(self) -> None:
         self._sign_in = RateLimiter(count=10, seconds=60)
+        self._entry = RateLimiter(count=20, seconds=60)
         self._creation = RateLimiter(count=60, seconds=60)
         self._offer = RateLimiter(count=300, seconds=60)
         self._pull = RateLimiter(count=60, seconds=60)
@@ -18,6 +19,10 @@ class Limits:
     def sign_in(self, address: str) -> None:
         """An attempt to sign in from `address`."""
         self._sign_in.check(address)
+
+    def entry(self, address: str) -> None:
+        """A link's token is tried from `address`."""
+        self._entry.check(address)
 
     def creation(self, user: str) -> None:
         """Something is made for `user`: a session, a token, a key."""

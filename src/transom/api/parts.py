@@ -8,6 +8,7 @@ from fastapi import Request, WebSocket
 
 from transom.api.limits import Limits
 from transom.api.views import Views
+from transom.auth.links import LinkService
 from transom.auth.service import AuthService
 from transom.egress.desk import ExitDesk
 from transom.egress.service import EgressService
@@ -26,6 +27,7 @@ from transom.signin.catalog import Catalog
 from transom.stream.broker import Broker
 from transom.stream.quality import Quality
 from transom.stream.quality_log import QualityLog
+from transom.stream.seating import Seating
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Parts:
     sessions: SessionService
     ledger: Ledger
     broker: Broker
+    seating: Seating
+    links: LinkService
     quality: Quality
     quality_log: QualityLog
     auth: AuthService

@@ -12,8 +12,10 @@ from transom.api.bodies import Candidate, Description, Epoch, PeerName
 from transom.api.parts import Parts
 from transom.api.quality import told
 from transom.api.quality_bodies import Heartbeat
+from transom.api.seats import OwnerPerson, came
 from transom.api.views import signin
 from transom.model.errors import TooLarge
+from transom.model.seat import Kind, Person
 from transom.model.session import Session, SessionState
 from transom.stream.turn import ice_servers
 
@@ -34,11 +36,9 @@ async def get_ice_servers(who: Who, parts: P) -> dict[str, Any]:
 
 
 @router.post("/api/webrtc/session/{session}/offer", status_code=202)
-async def post_offer(owned: Owned, offer: Description, who: Who, parts: P) -> dict[str, Any]:
+async def post_offer(owned: Owned, offer: Description, person: OwnerPerson, parts: P) -> dict[str, Any]:
     """Take a viewer's offer; its answer comes by `answer`, or by the events' WebSocket."""
-    parts.limits.offer(who.user.id)
-    ready = owned.state is SessionState.READY
-    await parts.broker.offer(owned.id, offer.peer, offer.epoch, offer.sdp, ready=ready)
+    await offered(parts, owned, person, offer)
     return {"peer": offer.peer, "epoch": offer.epoch}
 
 
@@ -100,13 +100,26 @@ async def get_auth_session(owned: Owned) -> dict[str, Any]:
 
 
 @router.post("/api/auth/session/{session}/heartbeat")
-async def post_heartbeat(owned: Owned, beat: Heartbeat, parts: P) -> dict[str, Any]:
+async def post_heartbeat(owned: Owned, beat: Heartbeat, person: OwnerPerson, parts: P) -> dict[str, Any]:
     """Each ten seconds; keeps the session from idling out."""
-    session = await heard(parts, owned, beat)
+    session = await heard(parts, owned, person, beat)
     return {"state": session.state.value, "idle_at": session.idle_at, "expires_at": session.expires_at}
 
 
-async def heard(parts: Parts, session: Session, beat: Heartbeat) -> Session:
+async def offered(parts: Parts, session: Session, person: Person, offer: Description) -> None:
+    """Take in a viewer's offer: it has a seat first, and the guest is told with the offer what that allows."""
+    parts.limits.offer(person.id)
+    await came(parts, session.id, person, offer.peer)
+    ready = session.state is SessionState.READY
+    await parts.broker.offer(session.id, offer.peer, offer.epoch, offer.sdp, ready=ready)
+
+
+async def heard(parts: Parts, session: Session, person: Person, beat: Heartbeat) -> Session:
     """Take in a viewer's sign of life; the row with its new idle end."""
+    if beat.peer is not None:
+        await came(parts, session.id, person, beat.peer)
     told(parts, session.id, beat)
-    return await parts.sessions.seen(session, beat.first_frame)
+    if person.kind is Kind.OWNER:
+        return await parts.sessions.seen(session, beat.first_frame)
+    drives = beat.peer is not None and parts.seating.drives(session.id, beat.peer)
+    return await parts.sessions.seen(session, None) if drives else session

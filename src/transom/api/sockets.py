@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
 from transom.api.access import origin_allowed, principal_of
 from transom.api.parts import parts_of
+from transom.api.seats import person_of
 from transom.model.errors import Gone, NotFound, TransomError, Unavailable
+from transom.model.seat import Person
 from transom.model.session import Session
 from transom.model.user import Principal
 
 SIGN_IN = 4401
 NOT_FOUND = 4404
 SILENT = 4408
+SEAT = 4409
 OVER = 4410
+LINK = 4411
 TOO_LARGE = 4413
+NOT_A_WATCHERS = 4400
 TOO_MANY = 4429
 NO_DISPLAY = 4503
 TRY_AGAIN, OURS = 1013, 1011
@@ -45,14 +51,15 @@ class Closing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who opened the socket, to what."""
+    """Who opened the socket, to what. `stays` runs while they may, and then raises Closing."""
 
-    principal: Principal
+    person: Person
     session: Session
+    stays: Callable[[], Awaitable[None]]
 
 
-async def admit(socket: WebSocket, session: str, *, living: bool) -> Visitor:
-    """Who this is and which session it is about. Raises Closing."""
+async def admit(socket: WebSocket, session: str, *, living: bool = False) -> Visitor:
+    """Which session this is about, for its owner alone. Raises Closing."""
     if not origin_allowed(socket):
         raise Closing(SIGN_IN, "the Origin of this request is not this server")
     try:
@@ -67,7 +74,7 @@ async def admit(socket: WebSocket, session: str, *, living: bool) -> Visitor:
         raise Closing(OVER, error.reason or "over") from error
     except (Unavailable, TransomError) as error:
         raise Closing(TRY_AGAIN, error.message) from error
-    return Visitor(principal, found)
+    return Visitor(person_of(principal), found, partial(keep_signed_in, socket, principal))
 
 
 async def still_signed_in(socket: WebSocket, principal: Principal) -> None:

@@ -60,6 +60,20 @@ def _view(session: Session) -> dict[str, Any]:
     }
 
 
+GUESTS_SEE = ("id", "state", "reason", "width", "height", "expires_at", "created_at")
+"""Of a session. The others are there and empty, so that one page can show both."""
+
+
+def guest_session(session: Session) -> dict[str, Any]:
+    """What somebody who came by a link is told: how it stands, and nothing of whose it is or what it is for."""
+    whole = _view(session)
+    hidden = {"str": "", "int": 0, "bool": False, "list": [], "dict": {}}
+    return {
+        name: value if name in GUESTS_SEE else hidden.get(type(value).__name__)
+        for name, value in whole.items()
+    } | {"sequence": 0}
+
+
 def signin(flow: Signin | None) -> dict[str, Any] | None:
     """A sign-in, or null."""
     if flow is None:

@@ -6,7 +6,7 @@ import base64
 import re
 import secrets
 
-KINDS = ("ses", "usr", "tok", "flw", "per", "crd", "mch", "ext")
+KINDS = ("ses", "usr", "tok", "flw", "per", "crd", "mch", "ext", "lnk")
 PATTERN = re.compile(r"(?:" + "|".join(KINDS) + r")_[a-z2-7]{20}")
 
 

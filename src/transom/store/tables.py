@@ -280,3 +280,24 @@ alerts = Table(
     Column("acknowledged_at", BigInteger),
     Column("acknowledged_by", Text),
 )
+
+session_links = Table(
+    "session_links",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("session", Text, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("kind", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("label", Line, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger),
+    Column("revoked_at", BigInteger),
+    CheckConstraint("length(digest) = 32", name="session_links_digest_is_sha256"),
+)
+
+session_seats = Table(
+    "session_seats",
+    metadata,
+    Column("session", Text, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("seats", Json, nullable=False),
+)

@@ -35,6 +35,9 @@ ANSWER_MS = 10_000
 BOOT_MS = 180_000
 """An offer made while the machine still boots waits this long."""
 
+LAST_EPOCH = 2**31
+"""Whatever epoch a peer is at, it is not above this one."""
+
 Event = PeerAnswer | tuple[str, int, Refusal]
 GONE = "gone"
 Listener = Callable[[str, int, str | Refusal], None]
@@ -58,9 +61,9 @@ class Broker:
         clock: Clock,
         *,
         count: Callable[[str], None] = lambda _: None,
-        terms: PeerTerms = PeerTerms(),
+        terms: Callable[[str, str], PeerTerms] = lambda _session, _peer: PeerTerms(),
     ) -> None:
-        """`terms` are told to the guest with each offer."""
+        """`terms` says what a session's peer may do; it is told to the guest with each offer."""
         self._keepers, self._clock, self._count, self._terms = keepers, clock, count, terms
         self._sessions: dict[str, Peers] = {}
         self._listeners: dict[str, set[Listener]] = {}
@@ -125,6 +128,17 @@ class Broker:
             peer.stage = Stage.OVER
             peer.settled.set()
             await self._release(session, peer, close=True)
+
+    async def dismiss(self, session: str, name: str, why: str) -> bool:
+        """End a viewer's peer connection, also one that an earlier controller made; False when the guest cannot
+        be told now."""
+        peer = self._peers(session).get(name)
+        if peer is not None and peer.stage is not Stage.OVER:
+            peer.stage, peer.refusal = Stage.OVER, Refusal(GONE, why)
+            peer.settled.set()
+            self._announce(session, peer, Refusal("dismissed", why))
+        await self._keepers.tell(session, ReleasePeer(name))
+        return await self._keepers.send(session, "webrtc", PeerClose(name, LAST_EPOCH))
 
     def over(self, session: str) -> None:
         """The session ended: nobody waits any more."""
@@ -210,7 +224,7 @@ class Broker:
         return self._sessions.get(session) or Peers()
 
     async def _send(self, session: str, peer: Peer) -> None:
-        offer = PeerOffer(peer.name, peer.epoch, peer.sdp, self._terms)
+        offer = PeerOffer(peer.name, peer.epoch, peer.sdp, self._terms(session, peer.name))
         if await self._keepers.send(session, "webrtc", offer):
             peer.stage = Stage.SENT if peer.pending else peer.stage
             peer.deadline = min(peer.deadline, self._clock() + ANSWER_MS)

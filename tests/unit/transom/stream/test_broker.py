@@ -78,12 +78,33 @@ async def bench() -> AsyncIterator[Bench]:
 
 async def test_an_offer_carries_what_the_viewer_may_do() -> None:
     keepers, may = FakeKeepers(), PeerTerms(clipboard="up", clipboard_bytes=1024)
-    broker = Broker(keepers, FakeClock(), terms=may)
+    broker = Broker(keepers, FakeClock(), terms=lambda session, peer: may if peer == "p" else PeerTerms())
     await broker.offer(SESSION, "p", 1, offer(), ready=True)
     sent = keepers.told[-1]
     assert isinstance(sent, PeerOffer)
     assert sent.terms == may
     await broker.close()
+
+
+async def test_a_viewer_is_dismissed_and_may_come_again_with_another_epoch(bench: Bench) -> None:
+    await bench.offer()
+    await bench.answer()
+    assert await bench.broker.dismiss(SESSION, "p", "this link has expired")
+    assert bench.keepers.told[-2:] == [ReleasePeer("p"), PeerClose("p", 2**31)]
+    assert bench.heard[-1] == ("p", 1, Refusal("dismissed", "this link has expired"))
+    with pytest.raises(Gone, match="this link has expired"):
+        await bench.broker.answer(SESSION, "p", 1)
+    await bench.offer(epoch=2)
+    assert isinstance(bench.keepers.told[-1], PeerOffer)
+
+
+async def test_a_viewer_of_an_earlier_controller_is_dismissed_too(bench: Bench) -> None:
+    bench.keepers.linked = False
+    assert not await bench.broker.dismiss(SESSION, "who", "why")
+    bench.keepers.linked = True
+    assert await bench.broker.dismiss(SESSION, "who", "why")
+    assert bench.keepers.told[-1] == PeerClose("who", 2**31)
+    assert bench.heard == []
 
 
 async def test_an_offer_becomes_an_answer_with_the_door_in_it(bench: Bench) -> None:

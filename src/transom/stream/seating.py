@@ -1,0 +1,180 @@
+"""Carries out what `seats` decides: tells guests, ends pictures, remembers over a restart, tells who listens."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Protocol
+
+import structlog
+
+from transom.model.clock import Clock
+from transom.model.errors import TransomError, Unavailable
+from transom.model.seat import Person, Seat, SeatStore
+from transom.stream.seats import AWAY_MS, Came, Command, Cut, End, Event, LinkOver, Seats, Tick
+from transom.stream.terms import WATCHER
+from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
+
+log = structlog.get_logger(__name__)
+TICK_S = 1.0
+Listener = Callable[[tuple[Seat, ...]], None]
+
+
+class Room(Protocol):
+    """What is needed of guests, and of the broker."""
+
+    async def send(self, session: str, role: str, message: ToGuestMessage) -> bool: ...
+
+
+class Dismissing(Protocol):
+    """Ends one viewer's peer connection; False when nobody could be told now."""
+
+    async def __call__(self, session: str, peer: str, why: str) -> bool: ...
+
+
+class Seating:
+    """Every session's seats. What a guest could not be told is owed to it, and told later."""
+
+    def __init__(
+        self, store: SeatStore, guests: Room, clock: Clock, *, driver: PeerTerms, dismiss: Dismissing
+    ) -> None:
+        self._store, self._guests, self._clock = store, guests, clock
+        self._driver, self._dismiss = driver, dismiss
+        self._sessions: dict[str, Seats] = {}
+        self._owed: dict[str, dict[str, Command]] = {}
+        self._unsaved: set[str] = set()
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._listeners: dict[str, set[Listener]] = {}
+        self._held: Counter[tuple[str, str]] = Counter()
+
+    async def open(self) -> None:
+        """Know again who was there before a restart: the driver keeps the desktop while it is expected back."""
+        until = self._clock() + AWAY_MS
+        for session, seats in (await self._store.all_seats()).items():
+            self._sessions[session] = Seats(replace(seat, until=until) for seat in seats)
+
+    def seats(self, session: str) -> tuple[Seat, ...]:
+        """Who is there, the longest first."""
+        return self._of(session).listing()
+
+    def drives(self, session: str, peer: str) -> bool:
+        """Whether this viewer drives."""
+        seat = self._of(session).get(peer)
+        return seat is not None and seat.drives
+
+    def terms(self, session: str, peer: str) -> PeerTerms:
+        """What an offer of this viewer's carries to the guest."""
+        return self._driver if self.drives(session, peer) else WATCHER
+
+    async def act(self, session: str, event: Event) -> None:
+        """Take in an event, and return once the guest was told if it can be. Raises what Seats.handle does."""
+        seats = self._sessions.setdefault(session, Seats())
+        before = _shown(seats.listing())
+        self._owe(session, seats.handle(event))
+        if before != _shown(seats.listing()):
+            self._unsaved.add(session)
+            self._tell(session)
+        if session in self._owed or session in self._unsaved:
+            await self._settle(session)
+
+    async def hold(self, session: str, peer: str, person: Person) -> None:
+        """A connection is this viewer's from now on. Raises what Seats.handle does."""
+        await self.act(session, Came(peer, person, self._clock()))
+        self._held[session, peer] += 1
+
+    async def let_go(self, session: str, peer: str, person: Person) -> None:
+        """That connection ended; with the last of them the viewer has some seconds to come back."""
+        self._held[session, peer] -= 1
+        if self._held[session, peer] <= 0:
+            del self._held[session, peer]
+            if session in self._sessions:
+                await self.act(session, Cut(peer, person, self._clock()))
+
+    async def link_over(self, session: str, link: str, why: str) -> None:
+        """End the pictures of everybody who came by this link."""
+        await self.act(session, LinkOver(link, why))
+
+    @contextmanager
+    def listen(self, session: str, listener: Listener) -> Iterator[None]:
+        """Call `listener` with all seats on each change while the block runs."""
+        listeners = self._listeners.setdefault(session, set())
+        listeners.add(listener)
+        try:
+            yield
+        finally:
+            listeners.discard(listener)
+            if not listeners:
+                self._listeners.pop(session, None)
+
+    def over(self, session: str) -> None:
+        """The session ended."""
+        for kept in (self._sessions, self._owed, self._locks):
+            kept.pop(session, None)
+        self._unsaved.discard(session)
+
+    async def run(self) -> None:
+        """Let time pass, and try again what failed, until cancelled."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            for session in list(self._sessions):
+                try:
+                    await self.act(session, Tick(self._clock()))
+                except TransomError as error:
+                    log.warning("seats are not settled", session=session, reason=error.message)
+                if not self.seats(session) and session not in self._owed and session not in self._unsaved:
+                    self.over(session)
+
+    def _of(self, session: str) -> Seats:
+        return self._sessions.get(session) or Seats()
+
+    def _owe(self, session: str, commands: list[Command]) -> None:
+        owed = self._owed.get(session, {})
+        for command in commands:
+            if isinstance(owed.get(command.peer), End) and not getattr(command, "drives", False):
+                continue
+            owed[command.peer] = command
+        if owed:
+            self._owed[session] = owed
+
+    async def _settle(self, session: str) -> None:
+        async with self._locks.setdefault(session, asyncio.Lock()):
+            await self._pay(session)
+            if session in self._unsaved:
+                self._unsaved.discard(session)
+                try:
+                    await self._store.save_seats(session, self.seats(session))
+                except Unavailable as error:
+                    self._unsaved.add(session)
+                    log.warning("seats are not kept", session=session, reason=error.message)
+
+    async def _pay(self, session: str) -> None:
+        """Who must stop is told first: nobody new drives while the guest may still listen to another."""
+        owed = self._owed.get(session, {})
+        for command in sorted(owed.values(), key=lambda command: getattr(command, "drives", False)):
+            if owed.get(command.peer) is not command:
+                continue
+            if not await self._do(session, command):
+                return
+            if owed.get(command.peer) is command:
+                del owed[command.peer]
+        if not owed:
+            self._owed.pop(session, None)
+
+    async def _do(self, session: str, command: Command) -> bool:
+        if isinstance(command, End):
+            return await self._dismiss(session, command.peer, command.why)
+        terms = self._driver if command.drives else WATCHER
+        return await self._guests.send(session, "webrtc", PeerChange(command.peer, terms))
+
+    def _tell(self, session: str) -> None:
+        seats = self.seats(session)
+        for listener in list(self._listeners.get(session, ())):
+            listener(seats)
+
+
+def _shown(seats: tuple[Seat, ...]) -> list[tuple[object, ...]]:
+    """What of the seats anybody would want to hear of: not the time at which each was heard of last."""
+    return [(seat.peer, seat.person, seat.drives, seat.asks) for seat in seats]

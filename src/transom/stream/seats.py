@@ -1,0 +1,257 @@
+"""One session's viewers and which of them drives: at most one, whatever happens. Pure: events in, commands out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from transom.model.errors import Conflict, NotFound, Refused, TooMany
+from transom.model.seat import Kind, Person, Seat
+
+AWAY_MS = 25_000
+"""A viewer of whom nothing is heard for this long, two heartbeats and a half, is gone."""
+CUT_MS = 6_000
+"""So long a viewer whose connection broke keeps its seat: a network that changes, a server that starts again."""
+GUESTS_LIMIT = 5
+"""Guests by links at once. The guest takes eight viewers: some places stay the owner's."""
+PEERS_OF_A_GUEST = 2
+OWN_LIMIT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Came:
+    """Something was heard of a viewer, perhaps for the first time."""
+
+    peer: str
+    person: Person
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A viewer's connection broke."""
+
+    peer: str
+    person: Person
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A viewer said goodbye."""
+
+    peer: str
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A viewer would like to drive."""
+
+    peer: str
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The driver, or the owner, lets another drive."""
+
+    peer: str
+    person: Person
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """The driver, or the owner, says no to one who asked."""
+
+    peer: str
+    person: Person
+    to: str
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """The owner drives from this viewer now."""
+
+    peer: str
+    person: Person
+
+
+@dataclass(frozen=True, slots=True)
+class LinkOver:
+    """A link lets nobody in any more."""
+
+    link: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passes."""
+
+    now: int
+
+
+Event = Came | Cut | Left | Asked | Given | Declined | Taken | LinkOver | Tick
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """Tell the guest whether this viewer's input is taken."""
+
+    peer: str
+    drives: bool
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """End this viewer's picture."""
+
+    peer: str
+    why: str
+
+
+Command = Drive | End
+
+
+class Seats:
+    """Peer -> seat, in the order they came."""
+
+    def __init__(self, seats: Iterable[Seat] = ()) -> None:
+        self._seats = {seat.peer: seat for seat in seats}
+
+    def listing(self) -> tuple[Seat, ...]:
+        """Everybody, the longest there first."""
+        return tuple(self._seats.values())
+
+    def get(self, peer: str) -> Seat | None:
+        """One viewer's seat."""
+        return self._seats.get(peer)
+
+    @property
+    def driver(self) -> Seat | None:
+        """Who drives."""
+        return next((seat for seat in self._seats.values() if seat.drives), None)
+
+    def handle(self, event: Event) -> list[Command]:
+        """Take in what happened. Raises Conflict, NotFound, Refused, TooMany, and then nothing has changed."""
+        before = {seat.peer: seat.drives for seat in self._seats.values()}
+        ends = self._apply(event)
+        self._settle()
+        drives = [
+            Drive(seat.peer, seat.drives)
+            for seat in self._seats.values()
+            if before.get(seat.peer) is not seat.drives
+        ]
+        drives += [Drive(peer, False) for peer, drove in before.items() if drove and peer not in self._seats]
+        return [*ends, *sorted(drives, key=lambda command: command.drives)]
+
+    def _apply(self, event: Event) -> list[Command]:
+        match event:
+            case Came(peer, person, now):
+                self._came(peer, person, now)
+            case Cut(peer, person, now) if self._is(peer, person):
+                seat = self._seats[peer]
+                self._seats[peer] = replace(seat, until=min(seat.until, now + CUT_MS))
+            case Left(peer, person) if self._is(peer, person):
+                del self._seats[peer]
+            case Asked(peer, person):
+                self._asked(self._own(peer, person))
+            case Given(peer, person, to):
+                self._decides(peer, person)
+                self._give(to)
+            case Declined(peer, person, to):
+                self._decides(peer, person)
+                self._seats[to] = replace(self._other(to), asks=False)
+            case Taken(peer, person):
+                self._taken(self._own(peer, person))
+            case LinkOver(link, why):
+                return self._end([s for s in self._seats.values() if s.person.link == link], why)
+            case Tick(now):
+                return self._tick(now)
+        return []
+
+    def _is(self, peer: str, person: Person) -> bool:
+        seat = self._seats.get(peer)
+        return seat is not None and seat.person.id == person.id
+
+    def _own(self, peer: str, person: Person) -> Seat:
+        seat = self._seats.get(peer)
+        if seat is None or seat.person.id != person.id:
+            raise NotFound("no such viewer of yours: say that it is there first")
+        return seat
+
+    def _other(self, peer: str) -> Seat:
+        seat = self._seats.get(peer)
+        if seat is None:
+            raise NotFound("no such viewer")
+        return seat
+
+    def _came(self, peer: str, person: Person, now: int) -> None:
+        seat = self._seats.get(peer)
+        if seat is None:
+            self._make_room(person)
+            self._seats[peer] = Seat(peer, person, now + AWAY_MS)
+        elif seat.person.id != person.id:
+            raise Conflict("this peer's name is another viewer's", code="peer_taken")
+        else:
+            self._seats[peer] = replace(seat, person=person, until=now + AWAY_MS)
+
+    def _make_room(self, person: Person) -> None:
+        seats = self._seats.values()
+        own = sum(seat.person.id == person.id for seat in seats)
+        guests = sum(seat.person.kind is not Kind.OWNER for seat in seats)
+        owner = person.kind is Kind.OWNER
+        full = own >= OWN_LIMIT if owner else own >= PEERS_OF_A_GUEST or guests >= GUESTS_LIMIT
+        if full:
+            raise TooMany("this session has too many viewers", retry_after=5)
+
+    def _asked(self, seat: Seat) -> None:
+        if seat.person.kind is Kind.VIEW:
+            raise Refused("this link is for watching only", code="view_only")
+        if not seat.drives:
+            self._seats[seat.peer] = replace(seat, asks=True)
+
+    def _decides(self, peer: str, person: Person) -> None:
+        seat = self._own(peer, person)
+        if not seat.drives and seat.person.kind is not Kind.OWNER:
+            raise Refused("only the driver and the owner decide who drives")
+
+    def _taken(self, seat: Seat) -> None:
+        if seat.person.kind is not Kind.OWNER:
+            raise Refused("only the owner takes the desktop without asking")
+        self._give(seat.peer)
+
+    def _give(self, to: str) -> None:
+        if self._other(to).person.kind is Kind.VIEW:
+            raise Refused("that viewer may only watch", code="view_only")
+        for peer, seat in self._seats.items():
+            drives = peer == to
+            self._seats[peer] = replace(seat, drives=drives, asks=seat.asks and not drives)
+
+    def _tick(self, now: int) -> list[Command]:
+        ends: list[Command] = []
+        for seat in self.listing():
+            if seat.person.ends_at is not None and seat.person.ends_at <= now:
+                ends += self._end([seat], "this link has expired")
+            elif seat.until <= now and seat.person.kind is Kind.OWNER:
+                # its picture goes on: it may come back, and nobody else is kept out by it
+                del self._seats[seat.peer]
+            elif seat.until <= now:
+                ends += self._end([seat], "nothing was heard of this viewer any more")
+        return ends
+
+    def _end(self, seats: Iterable[Seat], why: str) -> list[Command]:
+        ends: list[Command] = []
+        for seat in seats:
+            del self._seats[seat.peer]
+            ends.append(End(seat.peer, why))
+        return ends
+
+    def _settle(self) -> None:
+        """A free desktop is the owner's: the viewer of theirs that is there longest."""
+        if self.driver is None:
+            own = [seat for seat in self._seats.values() if seat.person.kind is Kind.OWNER]
+            if own:
+                self._give(own[0].peer)

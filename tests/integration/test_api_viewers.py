@@ -1,0 +1,377 @@
+"""Several viewers of one session over the API: links, seats, and how each of them ends. Machines are fake."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.support.api import Api, close_of, serving
+from tests.support.controller import until
+from tests.support.sdps import answer, offer
+from transom.stream import seats
+from transom_wire.link import PeerAnswer
+
+HELLO = b"RFB 003.008\n\x01\x01"
+ASK, KEY = b"\x03" + bytes(9), b"\x04\x01\x00\x00\x00\x00\x00\x61"
+
+
+@dataclass
+class Guest:
+    """Somebody who came by a link."""
+
+    client: httpx.AsyncClient
+    cookie: str
+    link: str
+    token: str
+
+
+@dataclass
+class Bench:
+    api: Api
+    owner: httpx.AsyncClient
+    session: str
+
+    async def link(self, kind: str = "ask", **body: Any) -> tuple[str, str]:
+        """(id, token) of a new link."""
+        made = await self.owner.post(
+            f"/api/sessions/{self.session}/links", json={"kind": kind, "label": "Bob", **body}
+        )
+        assert made.status_code == 201, made.text
+        return made.json()["id"], made.json()["url"].removeprefix("/watch#")
+
+    async def guest(self, kind: str = "ask", **body: Any) -> Guest:
+        link, token = await self.link(kind, **body)
+        client = await self.api.client(Origin=self.api.url)
+        entered = await client.post("/api/watch", json={"token": token})
+        assert entered.json()["session"] == self.session
+        return Guest(client, entered.headers["set-cookie"].partition(";")[0], link, token)
+
+    def events(self, guest: Guest | None = None) -> Any:
+        if guest is None:
+            bearer = self.owner.headers["Authorization"]
+            return self.api.socket(f"/api/sessions/{self.session}/events", Authorization=bearer)
+        return self.api.socket(f"/api/watch/{self.session}/events", Cookie=guest.cookie, Origin=self.api.url)
+
+    def vnc(self, peer: str, guest: Guest | None = None) -> Any:
+        if guest is None:
+            bearer = self.owner.headers["Authorization"]
+            return self.api.socket(f"/api/sessions/{self.session}/vnc?peer={peer}", Authorization=bearer)
+        path = f"/api/watch/{self.session}/vnc?peer={peer}"
+        return self.api.socket(path, Cookie=guest.cookie, Origin=self.api.url)
+
+    def told(self) -> list[tuple[str, str, Any]]:
+        """What the guest's stream server was told: kind, peer, and whether it drives."""
+        bodies = [json.loads(body) for role, body in self.keeper.to_guest() if role == "webrtc"]
+        return [
+            (body["type"], body["peer"], body.get("terms", {}).get("drives"))
+            for body in bodies
+            if "peer" in body
+        ]
+
+    @property
+    def keeper(self) -> Any:
+        return self.api.driver.of(self.session)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    async with serving(tmp_path) as api:
+        owner = await api.client(await api.user("ada"))
+        yield Bench(api, owner, await api.ready_session(owner))
+        await owner.aclose()
+
+
+async def say(socket: Any, **message: Any) -> None:
+    await socket.send(json.dumps(message))
+
+
+async def hears(socket: Any, fits: Any) -> dict[str, Any]:
+    async with asyncio.timeout(10):
+        while True:
+            message: dict[str, Any] = json.loads(await socket.recv())
+            if fits(message):
+                return message
+
+
+def driven_by(peer: str | None) -> Any:
+    def fits(message: dict[str, Any]) -> bool:
+        if message["type"] != "seats":
+            return False
+        return [viewer["peer"] for viewer in message["viewers"] if viewer["drives"]] == (
+            [] if peer is None else [peer]
+        )
+
+    return fits
+
+
+async def here(socket: Any, peer: str, sdp: bool = False) -> None:
+    await say(socket, type="seat", do="here", peer=peer)
+    if sdp:
+        await say(socket, type="offer", peer=peer, epoch=1, sdp=offer())
+
+
+async def test_the_desktop_is_asked_for_given_and_taken_back(bench: Bench) -> None:
+    guest = await bench.guest()
+    async with bench.events() as mine, bench.events(guest) as theirs:
+        await here(mine, "o", sdp=True)
+        await hears(mine, driven_by("o"))
+        await here(theirs, "g", sdp=True)
+        await hears(theirs, lambda message: driven_by("o")(message) and message["you"] == "g")
+        await until(lambda: ("peer_offer", "g", False) in bench.told())
+        assert ("peer_offer", "o", True) in bench.told()
+
+        await say(theirs, type="seat", do="request", peer="g")
+        asked = await hears(mine, lambda m: m["type"] == "seats" and any(v["asks"] for v in m["viewers"]))
+        assert {"peer": "g", "name": "Bob", "kind": "ask", "drives": False, "asks": True} in asked["viewers"]
+        await say(mine, type="seat", do="give", peer="o", to="g")
+        await hears(theirs, driven_by("g"))
+        assert bench.told()[-2:] == [("peer_change", "o", False), ("peer_change", "g", True)]
+
+        await say(mine, type="seat", do="take", peer="o")
+        await hears(theirs, driven_by("o"))
+        assert bench.told()[-2:] == [("peer_change", "g", False), ("peer_change", "o", True)]
+
+
+async def test_a_guest_hears_of_the_picture_and_of_nothing_else(bench: Bench) -> None:
+    guest = await bench.guest("view")
+    async with bench.events() as mine, bench.events(guest) as theirs:
+        await here(mine, "o", sdp=True)
+        heard = [await hears(theirs, lambda message: True) for _ in range(2)]
+        (session,) = [message["session"] for message in heard if message["type"] == "session"]
+        assert session["state"] == "ready"
+        assert not [
+            value
+            for name, value in session.items()
+            if name in ("provider", "machine", "driver", "signin") and value
+        ]
+        assert session["timeline"] == {}
+        await until(lambda: bench.api.offers(bench.session))
+        bench.keeper.say("webrtc", PeerAnswer("o", 1, answer()))
+        await hears(mine, lambda message: message["type"] == "answer")
+        await here(theirs, "g", sdp=True)
+        await until(lambda: len(bench.api.offers(bench.session)) == 2)
+        bench.keeper.say("webrtc", PeerAnswer("g", 1, answer()))
+        kinds: list[tuple[str, Any]] = []
+        async with asyncio.timeout(10):
+            while not kinds or kinds[-1][0] != "answer":
+                message = json.loads(await theirs.recv())
+                kinds.append((message["type"], message.get("peer")))
+        assert set(kinds) <= {("seats", None), ("session", None), ("answer", "g")}
+
+
+async def test_a_guest_speaks_for_itself_only(bench: Bench) -> None:
+    guest, other = await bench.guest(), await bench.guest("view")
+    async with bench.events() as mine, bench.events(guest) as theirs, bench.events(other) as watcher:
+        await here(mine, "o", sdp=True)
+        await hears(mine, driven_by("o"))
+        for message in (
+            {"type": "offer", "peer": "o", "epoch": 2, "sdp": offer()},
+            {"type": "heartbeat", "peer": "o"},
+            {"type": "seat", "do": "leave", "peer": "o"},
+        ):
+            await theirs.send(json.dumps(message))
+            refused = await hears(theirs, lambda message: message["type"] == "refused")
+            assert refused["code"] == "peer_taken"
+        await say(theirs, type="bye", peer="o", epoch=1)
+        await here(theirs, "g")
+        for do, to in (("take", None), ("give", "g"), ("refuse", "o")):
+            await say(theirs, type="seat", do=do, peer="g", **({"to": to} if to else {}))
+            assert (await hears(theirs, lambda message: message["type"] == "refused"))["code"] == "refused"
+        await here(watcher, "w")
+        await say(watcher, type="seat", do="request", peer="w")
+        assert (await hears(watcher, lambda message: message["type"] == "refused"))["code"] == "view_only"
+        assert ("peer_close", "o", None) not in bench.told()
+    async with httpx.AsyncClient(base_url=bench.api.url, headers={"Cookie": guest.cookie}) as client:
+        got = await client.get(f"/api/watch/{bench.session}/answer?peer=o&epoch=1")
+        assert got.status_code == 404
+
+
+@pytest.mark.parametrize("how", ["revoke", "expire", "end"])
+async def test_a_link_that_is_over_ends_pictures_and_sockets_at_once_and_says_why(
+    bench: Bench, how: str
+) -> None:
+    guest = await bench.guest(seconds=3 if how == "expire" else None)
+    bench.api.driver.stream = display(bytearray())
+    async with bench.events(guest) as theirs, bench.vnc("g", guest) as picture:
+        await here(theirs, "g", sdp=True)
+        await until(lambda: ("peer_offer", "g", False) in bench.told())
+        assert await picture.recv() == b"RFB 003.008\n"
+        if how == "revoke":
+            gone = await bench.owner.delete(f"/api/sessions/{bench.session}/links/{guest.link}")
+            assert gone.status_code == 204
+        elif how == "end":
+            await bench.owner.delete(f"/api/sessions/{bench.session}")
+        why = {"revoke": (4411, "this link was withdrawn"), "expire": (4411, "this link has expired")}.get(
+            how, (4410, "stopped")
+        )
+        assert await close_of(theirs) == why
+        assert await close_of(picture) == why
+    if how != "end":
+        await until(lambda: ("peer_close", "g", None) in bench.told())
+    answers = [
+        await guest.client.post("/api/watch", json={"token": guest.token}),
+        await guest.client.post(
+            f"/api/watch/{bench.session}/offer",
+            json={"peer": "g", "epoch": 2, "sdp": offer()},
+            headers={"Cookie": guest.cookie},
+        ),
+    ]
+    for refused in answers:
+        assert refused.status_code == 410
+        assert refused.json()["error"]["message"] == ("the session is over" if how == "end" else why[1])
+    again = bench.events(guest)
+    async with again as socket:
+        assert (await close_of(socket))[0] == why[0]
+
+
+async def test_links_are_listed_without_their_token_and_are_so_many_at_most(bench: Bench) -> None:
+    _, token = await bench.link("view", seconds=60)
+    listed = await bench.owner.get(f"/api/sessions/{bench.session}/links")
+    assert token not in listed.text
+    assert listed.json()[0] | {"id": "", "created_at": 0, "expires_at": 0} == {
+        "id": "",
+        "kind": "view",
+        "label": "Bob",
+        "created_at": 0,
+        "expires_at": 0,
+        "over": None,
+        "url": None,
+    }
+    trail = (await bench.owner.get("/api/audit")).text
+    assert "link_make" in trail
+    assert token not in trail
+    for _ in range(15):
+        await bench.link()
+    more = await bench.owner.post(f"/api/sessions/{bench.session}/links", json={})
+    assert (more.status_code, more.json()["error"]["code"]) == (409, "too_many_links")
+
+
+async def test_guessing_a_link_is_slow(bench: Bench) -> None:
+    async with httpx.AsyncClient(base_url=bench.api.url) as client:
+        codes = [
+            (await client.post("/api/watch", json={"token": f"{number:043}"})).status_code
+            for number in range(22)
+        ]
+    assert codes[0] == 404
+    assert codes[-1] == 429
+
+
+async def test_guests_are_so_many_at_most_and_the_owner_still_comes_in(bench: Bench) -> None:
+    guests = [await bench.guest("view") for _ in range(seats.GUESTS_LIMIT + 1)]
+    for number, guest in enumerate(guests):
+        said = await guest.client.post(
+            f"/api/watch/{bench.session}/seats",
+            json={"do": "here", "peer": f"g{number}"},
+            headers={"Cookie": guest.cookie},
+        )
+        assert said.status_code == (200 if number < seats.GUESTS_LIMIT else 429)
+    mine = await bench.owner.post(f"/api/sessions/{bench.session}/seats", json={"do": "here", "peer": "o"})
+    assert mine.json()["viewers"][-1] == {
+        "peer": "o",
+        "name": "ada",
+        "kind": "owner",
+        "drives": True,
+        "asks": False,
+    }
+
+
+def display(heard: bytearray) -> Any:
+    """A display that greets, and writes down what it hears."""
+
+    async def stream() -> tuple[asyncio.StreamReader, Any]:
+        reader = asyncio.StreamReader()
+        reader.feed_data(b"RFB 003.008\n")
+        return reader, Ear(heard)
+
+    return stream
+
+
+class Ear:
+    """A StreamWriter that only listens."""
+
+    def __init__(self, heard: bytearray) -> None:
+        self._heard = heard
+
+    def write(self, data: bytes) -> None:
+        self._heard.extend(data)
+
+    async def drain(self) -> None: ...
+    def close(self) -> None: ...
+
+
+async def test_a_watchers_novnc_carries_no_input_and_ends_when_the_seat_moves(bench: Bench) -> None:
+    guest, heard = await bench.guest(), bytearray()
+    bench.api.driver.stream = display(heard)
+    async with AsyncExitStack() as opened:
+        mine = await opened.enter_async_context(bench.vnc("o"))
+        await mine.recv()
+        theirs = await opened.enter_async_context(bench.vnc("g", guest))
+        await theirs.recv()
+        kinds = [kind for _, kind in bench.api.driver.streams]
+        assert kinds == ["vnc", "view"]
+        await theirs.send(HELLO + KEY + ASK + KEY)
+        await until(lambda: bytes(heard) == HELLO + ASK)
+        await mine.send(KEY)
+        await until(lambda: bytes(heard) == HELLO + ASK + KEY)
+        gave = await bench.owner.post(
+            f"/api/sessions/{bench.session}/seats", json={"do": "give", "peer": "o", "to": "g"}
+        )
+        assert gave.status_code == 200
+        assert await close_of(mine) == (4409, "you watch now")
+        assert await close_of(theirs) == (4409, "you drive now")
+    async with bench.vnc("g", guest) as theirs:
+        await theirs.recv()
+        assert bench.api.driver.streams[-1][1] == "vnc"
+        heard.clear()
+        await theirs.send(HELLO + KEY)
+        await until(lambda: bytes(heard) == HELLO + KEY)
+
+
+async def test_a_watcher_that_says_what_is_no_rfb_is_out(bench: Bench) -> None:
+    guest = await bench.guest("view")
+    bench.api.driver.stream = display(bytearray())
+    async with bench.vnc("g", guest) as socket:
+        await socket.send(HELLO + b"\x07")
+        code, reason = await close_of(socket)
+        assert (code, reason) == (4400, "a watcher does not say that: an unknown message")
+
+
+async def test_a_page_that_is_gone_frees_the_desktop_and_one_whose_socket_breaks_keeps_it_a_while(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seats, "CUT_MS", 1500)
+    async with bench.events() as second:
+        async with bench.events() as first:
+            await here(first, "a")
+            await hears(first, driven_by("a"))
+            await here(second, "b")
+            await say(first, type="seat", do="leave", peer="a")
+            await hears(second, driven_by("b"))
+            await say(first, type="seat", do="here", peer="a")
+            await say(first, type="seat", do="take", peer="a")
+            await hears(second, driven_by("a"))
+        # the socket broke without a word
+        async with bench.events() as again:
+            await here(again, "a")
+            await asyncio.sleep(2)
+            assert bench.api.seating.drives(bench.session, "a")
+        await hears(second, driven_by("b"))
+
+
+async def test_only_who_drives_keeps_a_session_from_idling_out(bench: Bench) -> None:
+    guest = await bench.guest("view")
+    before = (await bench.api.sessions.ledger.get(bench.session)).last_seen_at
+    await asyncio.sleep(0.05)
+    beat = await guest.client.post(
+        f"/api/watch/{bench.session}/heartbeat", json={"peer": "g"}, headers={"Cookie": guest.cookie}
+    )
+    assert beat.status_code == 200
+    assert (await bench.api.sessions.ledger.get(bench.session)).last_seen_at == before

@@ -1,0 +1,145 @@
+"""What seats decide, carried out: guests told in a safe order, again where they could not be, over a restart."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import pytest
+
+from tests.support.fakes import FakeClock
+from transom.model.errors import Unavailable
+from transom.model.seat import Kind, Person, Seat
+from transom.stream.seating import Seating
+from transom.stream.seats import AWAY_MS, Came, Given, LinkOver, Tick
+from transom.stream.terms import WATCHER
+from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
+
+S = "ses_" + "a" * 20
+DRIVER = PeerTerms(drives=True, clipboard="both", clipboard_bytes=10)
+OWNER = Person("usr_a", "ada", Kind.OWNER)
+GUEST = Person("lnk_a.1", "Bob", Kind.ASK, "lnk_a")
+
+
+class Outside:
+    """A store, a guest and a broker that can be away."""
+
+    def __init__(self) -> None:
+        self.told: list[PeerChange | str] = []
+        self.linked, self.stored, self.broken = True, {}, False  # type: ignore[var-annotated]
+
+    async def send(self, session: str, role: str, message: ToGuestMessage) -> bool:
+        assert (role, type(message)) == ("webrtc", PeerChange)
+        if self.linked:
+            self.told.append(message)  # type: ignore[arg-type]
+        return self.linked
+
+    async def dismiss(self, session: str, peer: str, why: str) -> bool:
+        if self.linked:
+            self.told.append(f"{peer}: {why}")
+        return self.linked
+
+    async def save_seats(self, session: str, seats: Sequence[Seat]) -> None:
+        if self.broken:
+            raise Unavailable("the disk is full")
+        self.stored[session] = tuple(seats)
+
+    async def all_seats(self) -> Mapping[str, Sequence[Seat]]:
+        return dict(self.stored)
+
+
+@pytest.fixture
+def outside() -> Outside:
+    return Outside()
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock(0)
+
+
+@pytest.fixture
+async def seating(outside: Outside, clock: FakeClock) -> AsyncIterator[Seating]:
+    made = Seating(outside, outside, clock, driver=DRIVER, dismiss=outside.dismiss)
+    await made.open()
+    yield made
+
+
+async def both(seating: Seating) -> None:
+    await seating.act(S, Came("a", OWNER, 0))
+    await seating.act(S, Came("g", GUEST, 0))
+
+
+async def test_the_guest_hears_first_who_must_stop(seating: Seating, outside: Outside) -> None:
+    await both(seating)
+    assert seating.terms(S, "a") == DRIVER
+    assert seating.terms(S, "g") == seating.terms(S, "nobody") == WATCHER
+    outside.told.clear()
+    await seating.act(S, Given("a", OWNER, "g"))
+    assert outside.told == [PeerChange("a", WATCHER), PeerChange("g", DRIVER)]
+    assert seating.terms(S, "g") == DRIVER
+
+
+async def test_what_a_guest_could_not_be_told_it_is_told_later_the_newest_only(
+    seating: Seating, outside: Outside
+) -> None:
+    await both(seating)
+    outside.told.clear()
+    outside.linked = False
+    for by, person, to in (("a", OWNER, "g"), ("g", GUEST, "a"), ("a", OWNER, "g")):
+        await seating.act(S, Given(by, person, to))
+    assert outside.told == []
+    outside.linked = True
+    await seating.act(S, Tick(1))
+    assert outside.told == [PeerChange("a", WATCHER), PeerChange("g", DRIVER)]
+
+
+async def test_a_picture_that_must_end_ends_when_the_guest_is_back(
+    seating: Seating, outside: Outside
+) -> None:
+    await both(seating)
+    outside.told.clear()
+    outside.linked = False
+    await seating.act(S, LinkOver("lnk_a", "withdrawn"))
+    outside.linked = True
+    await seating.act(S, Tick(1))
+    assert outside.told == ["g: withdrawn"]
+
+
+async def test_after_a_restart_the_driver_still_drives_and_a_silent_guest_is_ended(
+    seating: Seating, outside: Outside, clock: FakeClock
+) -> None:
+    await both(seating)
+    await seating.act(S, Given("a", OWNER, "g"))
+    outside.told.clear()
+    clock.forward(3600)
+    again = Seating(outside, outside, clock, driver=DRIVER, dismiss=outside.dismiss)
+    await again.open()
+    await again.act(S, Came("a", OWNER, clock()))
+    assert outside.told == []
+    assert again.drives(S, "g")
+    clock.forward(AWAY_MS / 1000)
+    await again.act(S, Came("a", OWNER, clock()))
+    await again.act(S, Tick(clock()))
+    assert outside.told[0] == "g: nothing was heard of this viewer any more"
+    assert outside.told[-1] == PeerChange("a", DRIVER)
+
+
+async def test_a_full_disk_costs_a_seat_its_memory_and_nothing_else(
+    seating: Seating, outside: Outside
+) -> None:
+    outside.broken = True
+    await both(seating)
+    assert seating.drives(S, "a")
+    outside.broken = False
+    await seating.act(S, Tick(1))
+    assert [seat.peer for seat in outside.stored[S]] == ["a", "g"]
+
+
+async def test_listeners_hear_of_changes_and_not_of_heartbeats(seating: Seating) -> None:
+    heard: list[list[str]] = []
+    with seating.listen(S, lambda seats: heard.append([seat.peer for seat in seats])):
+        await both(seating)
+        await seating.act(S, Came("a", OWNER, 5000))
+    assert heard == [["a"], ["a", "g"]]
+    seating.over(S)
+    assert seating.seats(S) == ()

@@ -1,0 +1,189 @@
+"""Who drives, as a trace: what happens in, what the guest is told out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transom.model.errors import Conflict, NotFound, Refused, TooMany, TransomError
+from transom.model.seat import Kind, Person
+from transom.stream.seats import (
+    AWAY_MS,
+    CUT_MS,
+    GUESTS_LIMIT,
+    PEERS_OF_A_GUEST,
+    Asked,
+    Came,
+    Cut,
+    Declined,
+    Drive,
+    End,
+    Event,
+    Given,
+    Left,
+    LinkOver,
+    Seats,
+    Taken,
+    Tick,
+)
+
+OWNER = Person("usr_a", "ada", Kind.OWNER)
+GUEST = Person("lnk_a.1", "Bob", Kind.ASK, "lnk_a")
+WATCHER = Person("lnk_v.1", "Vera", Kind.VIEW, "lnk_v")
+
+
+def here(*came: tuple[str, Person]) -> Seats:
+    seats = Seats()
+    for peer, person in came:
+        seats.handle(Came(peer, person, 0))
+    return seats
+
+
+def driver(seats: Seats) -> str | None:
+    return seats.driver.peer if seats.driver else None
+
+
+def test_the_owners_first_page_drives_and_another_watches_until_it_takes() -> None:
+    seats = Seats()
+    assert seats.handle(Came("a", OWNER, 0)) == [Drive("a", True)]
+    assert seats.handle(Came("b", OWNER, 0)) == [Drive("b", False)]
+    assert seats.handle(Came("a", OWNER, 1)) == []
+    assert seats.handle(Taken("b", OWNER)) == [Drive("a", False), Drive("b", True)]
+
+
+def test_a_guest_asks_is_given_the_desktop_and_the_owner_takes_it_back() -> None:
+    seats = here(("a", OWNER), ("g", GUEST))
+    assert seats.handle(Asked("g", GUEST)) == []
+    assert [seat.asks for seat in seats.listing()] == [False, True]
+    assert seats.handle(Given("a", OWNER, "g")) == [Drive("a", False), Drive("g", True)]
+    assert not any(seat.asks for seat in seats.listing())
+    assert seats.handle(Taken("a", OWNER)) == [Drive("g", False), Drive("a", True)]
+
+
+def test_a_no_ends_the_asking() -> None:
+    seats = here(("a", OWNER), ("g", GUEST))
+    seats.handle(Asked("g", GUEST))
+    assert seats.handle(Declined("a", OWNER, "g")) == []
+    assert not any(seat.asks for seat in seats.listing())
+
+
+def test_a_link_for_watching_never_drives() -> None:
+    seats = here(("v", WATCHER))
+    assert driver(seats) is None
+    for event in (Asked("v", WATCHER), Taken("v", WATCHER), Given("v", WATCHER, "v")):
+        with pytest.raises(Refused):
+            seats.handle(event)
+    seats.handle(Came("a", OWNER, 0))
+    with pytest.raises(Refused):
+        seats.handle(Given("a", OWNER, "v"))
+    assert driver(seats) == "a"
+
+
+def test_a_guest_takes_nothing_and_decides_nothing_while_another_drives() -> None:
+    seats = here(("a", OWNER), ("g", GUEST))
+    for event in (Taken("g", GUEST), Given("g", GUEST, "g"), Declined("g", GUEST, "a")):
+        with pytest.raises(Refused):
+            seats.handle(event)
+
+
+def test_a_driving_guest_may_give_the_desktop_back() -> None:
+    seats = here(("a", OWNER), ("g", GUEST))
+    seats.handle(Given("a", OWNER, "g"))
+    assert seats.handle(Given("g", GUEST, "a")) == [Drive("g", False), Drive("a", True)]
+
+
+def test_nobody_speaks_for_another() -> None:
+    seats = here(("a", OWNER), ("g", GUEST))
+    with pytest.raises(Conflict):
+        seats.handle(Came("a", GUEST, 0))
+    for event in (Asked("a", GUEST), Given("a", GUEST, "g"), Taken("a", GUEST)):
+        with pytest.raises(NotFound):
+            seats.handle(event)
+    assert seats.handle(Left("a", GUEST)) == seats.handle(Cut("a", GUEST, 0)) == []
+    assert driver(seats) == "a"
+
+
+def test_a_driver_that_left_or_is_not_heard_of_frees_the_desktop() -> None:
+    seats = here(("a", OWNER), ("b", OWNER))
+    assert seats.handle(Left("a", OWNER)) == [Drive("a", False), Drive("b", True)]
+    seats.handle(Came("c", OWNER, AWAY_MS - 1))
+    assert seats.handle(Tick(AWAY_MS)) == [Drive("b", False), Drive("c", True)]
+
+
+def test_a_broken_connection_keeps_its_seat_for_some_seconds() -> None:
+    seats = here(("a", OWNER), ("b", OWNER))
+    seats.handle(Came("b", OWNER, 1000))
+    seats.handle(Cut("a", OWNER, 1000))
+    assert seats.handle(Tick(1000 + CUT_MS - 1)) == []
+    assert seats.handle(Tick(1000 + CUT_MS)) == [Drive("a", False), Drive("b", True)]
+
+
+def test_a_guests_picture_ends_with_its_link_and_with_silence_and_an_owners_does_not() -> None:
+    brief = replace(GUEST, ends_at=1000)
+    seats = here(("a", OWNER), ("g", brief), ("v", WATCHER))
+    seats.handle(Given("a", OWNER, "g"))
+    assert seats.handle(Tick(1000)) == [
+        End("g", "this link has expired"),
+        Drive("g", False),
+        Drive("a", True),
+    ]
+    assert seats.handle(LinkOver("lnk_v", "withdrawn")) == [End("v", "withdrawn")]
+    seats.handle(Came("v", WATCHER, 0))
+    ended = seats.handle(Tick(AWAY_MS))
+    assert [type(command) for command in ended] == [End, Drive]
+    assert seats.listing() == ()
+
+
+def test_guests_leave_room_for_the_owner() -> None:
+    seats = Seats()
+    for number in range(PEERS_OF_A_GUEST):
+        seats.handle(Came(f"g{number}", GUEST, 0))
+    with pytest.raises(TooMany):
+        seats.handle(Came("more", GUEST, 0))
+    for number in range(GUESTS_LIMIT - PEERS_OF_A_GUEST):
+        seats.handle(Came(f"v{number}", replace(WATCHER, id=f"lnk_v.{number}"), 0))
+    with pytest.raises(TooMany):
+        seats.handle(Came("v9", replace(WATCHER, id="lnk_v.9"), 0))
+    assert seats.handle(Came("a", OWNER, 0)) == [Drive("a", True)]
+
+
+PEERS = st.sampled_from(["a", "b", "g", "v", "w"])
+PEOPLE = st.sampled_from([OWNER, GUEST, WATCHER, replace(GUEST, id="lnk_b.1", link="lnk_b", ends_at=20_000)])
+TIMES = st.integers(0, 60_000)
+EVENTS: st.SearchStrategy[Event] = st.one_of(
+    st.builds(Came, PEERS, PEOPLE, TIMES),
+    st.builds(Cut, PEERS, PEOPLE, TIMES),
+    st.builds(Left, PEERS, PEOPLE),
+    st.builds(Asked, PEERS, PEOPLE),
+    st.builds(Given, PEERS, PEOPLE, PEERS),
+    st.builds(Declined, PEERS, PEOPLE, PEERS),
+    st.builds(Taken, PEERS, PEOPLE),
+    st.builds(LinkOver, st.sampled_from(["lnk_a", "lnk_v", "lnk_b"]), st.just("why")),
+    st.builds(Tick, TIMES),
+)
+
+
+@given(st.lists(EVENTS, max_size=60))
+def test_whatever_happens_at_most_one_drives_and_the_guest_is_told_the_same(events: list[Event]) -> None:
+    seats = Seats()
+    guest: set[str] = set()
+    for event in events:
+        try:
+            commands = seats.handle(event)
+        except TransomError:
+            continue
+        for command in commands:
+            guest.discard(command.peer)
+            if isinstance(command, Drive) and command.drives:
+                guest.add(command.peer)
+            # at no moment, not even between two commands, do two drive
+            assert len(guest) <= 1
+        driving = [seat for seat in seats.listing() if seat.drives]
+        assert {seat.peer for seat in driving} == guest
+        assert all(seat.person.kind is not Kind.VIEW for seat in driving)
+        assert not any(seat.asks and seat.drives for seat in seats.listing())
+        if any(seat.person.kind is Kind.OWNER for seat in seats.listing()):
+            assert driving
