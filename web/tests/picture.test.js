@@ -5,7 +5,7 @@ import { anyLit, firstLit } from "../static/js/pixels.js";
 import { Road } from "../static/js/road.js";
 import { roomOfSession } from "../static/js/room.js";
 import { fit, toDesktop, wantedSize } from "../static/js/scale.js";
-import { Recent, between, readReport } from "../static/js/statistics.js";
+import { NO_STATS, Recent, between, readReport } from "../static/js/statistics.js";
 import { Wheel } from "../static/js/wheel.js";
 
 const HD = { width: 1280, height: 720 };
@@ -172,6 +172,7 @@ describe("statistics", () => {
   test("rates are between two looks", () => {
     const seen = between(sample(1000, 10, 0), sample(3000, 70, 250_000, { lost: 5, received: 95 }));
     assert.deepEqual(seen, {
+      ...NO_STATS,
       fps: 30, kbps: 1000, rtt_ms: 1.3, jitter_ms: 2, loss: 0.05, frames: 70, width: 1280, height: 720,
     });
   });
@@ -194,6 +195,8 @@ describe("statistics", () => {
   test("a report without anything, and one with a relay", () => {
     assert.deepEqual(readReport([]), {
       bytes: 0, rttMs: null, jitterMs: null, lost: null, received: null, relay: false,
+      decoded: null, decodeMs: null, decoder: null, local: null, remote: null, transport: null,
+      arrived: { bytes: 0, lost: 0, asked: 0, dropped: 0 },
     });
     const report = [
       { type: "transport", id: "T", selectedCandidatePairId: "P" },
@@ -203,7 +206,9 @@ describe("statistics", () => {
         packetsLost: 1, packetsReceived: 9 },
     ];
     assert.deepEqual(readReport(report), {
-      bytes: 100, rttMs: 20, jitterMs: 3, lost: 1, received: 9, relay: true,
+      ...readReport([]),
+      ...{ bytes: 100, rttMs: 20, jitterMs: 3, lost: 1, received: 9, relay: true, local: "relay" },
+      arrived: { bytes: 90, lost: 1, asked: 0, dropped: 0 },
     });
   });
 });

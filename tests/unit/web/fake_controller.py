@@ -90,6 +90,7 @@ class FakeController:
         self.sockets_refused = False
         self.known = True
         self.heartbeats: list[dict[str, Any]] = []
+        self.quality: dict[str, Any] = {"session": SESSION, "viewers": []}
         self.screens: list[dict[str, int]] = []
         self.created: list[tuple[str | None, dict[str, Any]]] = []
         self.calls: list[str] = []
@@ -196,6 +197,7 @@ class FakeController:
             Route("/api/sessions", self._json(lambda: [self.session] if self.known else [])),
             Route("/api/sessions/{id}", self._end, methods=["DELETE"]),
             Route("/api/sessions/{id}", self._get_session),
+            Route("/api/sessions/{id}/quality", self._json(lambda: self.quality)),
             Route("/api/sessions/{id}/screen", self._screen, methods=["POST"]),
             Route("/api/sessions/{id}/signin", self._nothing, methods=["POST", "DELETE"]),
             Route("/api/webrtc/ice-servers", self._json(lambda: {"ice_servers": [], "ttl_s": 600})),

@@ -9,6 +9,7 @@ import pytest
 from tests.support.browser import Page, picture_colour, wait_rung
 from tests.unit.web.conftest import VNC_COLOUR, open_session, wait_until
 from tests.unit.web.fake_controller import SESSION, FakeController
+from transom.api.quality_bodies import Stats
 
 pytestmark = pytest.mark.browser
 SCREENS = "document.querySelectorAll('[id=screen]').length"
@@ -64,7 +65,10 @@ def test_the_surface_says_how_it_goes(page: Page, controller: FakeController) ->
     live(page, controller)
     wait_until(lambda: page.evaluate("window.transom.stats()")["frames"] > 30, "thirty frames")
     stats = page.evaluate("window.transom.stats()")
-    assert set(stats) == {"fps", "kbps", "rtt_ms", "jitter_ms", "loss", "frames", "width", "height"}
+    assert set(stats) == set(Stats.model_fields)
+    Stats.model_validate(stats)
+    assert (stats["remote"], stats["transport"], stats["freezes"]) == ("host", "udp", 0)
+    assert stats["latency_ms"] is None
     assert 5 < stats["fps"] < 40
     assert stats["kbps"] > 0
     assert stats["rtt_ms"] >= 0

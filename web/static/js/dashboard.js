@@ -89,7 +89,7 @@ function sessionRow(session) {
   const over = isOver(session);
   const when = over ? `began ${moment(session.created_at)}` : `${about(session.expires_at - Date.now())} left`;
   const actions = over
-    ? []
+    ? [make("a", { class: "button quiet", href: `/session/${session.id}` }, "How it was")]
     : [
         make("a", { class: "button", href: `/session/${session.id}` }, "Open"),
         make("button", { class: "danger", type: "button", onclick: () => void stop(session.id) }, "Stop"),

@@ -9,7 +9,6 @@ import { Viewer } from "./viewer.js";
 
 /** @import { Provider, Rung, Session } from "../../types/model" */
 
-const STATS_MS = 1000;
 /** The events tell what changes; the sums of bytes, and pages without a socket, ask. */
 const EXIT_MS = 10_000;
 /** Names and exits may wait this long for the picture: what is asked beside it, it pays for. */
@@ -28,6 +27,7 @@ const endButton = /** @type {HTMLButtonElement} */ (byId("end"));
 const providers = new Map();
 let signedOut = false;
 let missing = false;
+let lookedBack = false;
 
 const exitLine = new ExitLine((error) => {
   byId("toast").hidden = false;
@@ -61,6 +61,7 @@ function show() {
   showProgress(session);
   showSignin(session);
   showFacts(session);
+  if (isOver(session)) void lookBack().catch(() => {});
 }
 
 function showBadge() {
@@ -181,9 +182,18 @@ function takeKeyboardBack(event) {
   vncButton.focus();
 }
 
-async function showStats() {
-  const stats = await viewer.stats();
-  setText(byId("stats"), viewer.rung ? statsLine(stats) : "");
+/** The picture's figures, once it is there: each second in the bar, and in their panel. */
+async function watchQuality() {
+  const { Quality } = await import("./quality.js");
+  new Quality(viewer, byId("quality"), (stats) => setText(byId("stats"), viewer.rung ? statsLine(stats) : ""));
+}
+
+/** How the picture was, once it is over. */
+async function lookBack() {
+  if (lookedBack) return;
+  lookedBack = true;
+  const { showCharts } = await import("./charts.js");
+  await showCharts(id, byId("charts"));
 }
 
 /** @param {string} verb @param {() => Promise<unknown>} act */
@@ -205,12 +215,12 @@ onClick("type-code", async () => {
 onClick("again", () => post(`/api/sessions/${id}/signin`, { provider: viewer.session?.signin?.provider ?? "" }).catch(() => {}));
 onClick("cancel", () => remove(`/api/sessions/${id}/signin`).catch(() => {}));
 window.addEventListener("keydown", takeKeyboardBack, { capture: true });
-setInterval(() => document.hidden || void showStats(), STATS_MS);
 setInterval(() => document.hidden || void exitLine.refresh().catch(() => {}), EXIT_MS);
 
 /** What the picture does not wait for, asked once it is there, or is long in coming. */
 async function askTheRest() {
-  void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage));
+  void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage)).catch(() => {});
+  if (!viewer.session || !isOver(viewer.session)) void watchQuality().catch(() => {});
   exitLine.refresh().catch(() => {});
   const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
   for (const provider of known) providers.set(provider.id, provider);

@@ -14,7 +14,7 @@ import { watchSurroundings } from "./surroundings.js";
 import { WebRtc } from "./webrtc.js";
 
 /** @import { Vnc } from "./vnc.js" */
-/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Session, SignalEvent, Stats } from "../../types/model" */
+/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Session, SignalEvent, Stats, Summary } from "../../types/model" */
 
 const TICK_MS = 250;
 const HEARTBEAT_MS = 10_000;
@@ -44,6 +44,8 @@ export class Viewer {
   #drawn = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #resizing;
+  /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
+  summary = () => null;
 
   /**
    * @param {string} id the session
@@ -150,6 +152,11 @@ export class Viewer {
   /** @returns {Promise<Stats>} */
   async stats() {
     return this.#shown ? this.#recent.add(await this.#shown.sample()) : { ...NO_STATS };
+  }
+
+  /** Say what the picture was like at once, as when the rung changes. @param {Summary} quality */
+  tellQuality(quality) {
+    this.#signal.heartbeat({ peer: this.#peerName, quality });
   }
 
   #wake() {
@@ -259,7 +266,9 @@ export class Viewer {
     const rung = this.rung;
     const stats = this.#shown ? await this.stats() : undefined;
     const seen = rung ? { rung, first_frame: this.#drawn, ...(stats ? { stats } : {}) } : {};
+    const summary = this.summary();
+    const quality = summary ? { quality: summary } : {};
     const epoch = this.epoch ? { epoch: this.epoch } : {};
-    this.#signal.heartbeat({ peer: this.#peerName, ...epoch, ...seen });
+    this.#signal.heartbeat({ peer: this.#peerName, ...epoch, ...seen, ...quality });
   }
 }

@@ -1,10 +1,12 @@
 import { Cursors } from "./cursor.js";
+import { Freezes } from "./freezes.js";
 import { Input } from "./input.js";
 import { Peer } from "./peer.js";
 import { Picture } from "./picture.js";
+import { readTarget } from "./statistics.js";
 
 /** @import { Sample } from "./statistics.js" */
-/** @import { Size } from "../../types/model" */
+/** @import { Size, Target } from "../../types/model" */
 
 /** Largest desktop side the guest may claim. */
 const MOST_PX = 7680;
@@ -37,6 +39,11 @@ export class WebRtc {
   #relay = false;
   #lit = false;
   #frames = 0;
+  /** @type {Freezes | null} from the first picture on */
+  #freezes = null;
+  /** @type {Target | undefined} what the guest aims at */
+  #target;
+  #leaving = new AbortController();
   /** @type {Map<unknown, unknown[]> | null} the newest message of each kind, until somebody listens */
   #early = new Map();
 
@@ -55,6 +62,9 @@ export class WebRtc {
       desktop: () => this.size(),
       box: () => (this.#picture?.element ?? layer).getBoundingClientRect(),
     });
+    // What nobody sees may stand still.
+    const restart = () => this.#freezes?.restart(performance.now());
+    document.addEventListener("visibilitychange", restart, { signal: this.#leaving.signal });
   }
 
   get layer() {
@@ -107,13 +117,17 @@ export class WebRtc {
 
   /** @returns {Promise<Sample>} */
   async sample() {
-    const { bytes, rttMs, jitterMs, lost, received, relay } = await this.#peer.report();
+    const { relay, arrived, ...counted } = await this.#peer.report();
     this.#relayed(relay);
     const size = this.#picture?.size() ?? { width: 0, height: 0 };
-    return { at: performance.now(), frames: this.#frames, ...size, bytes, rttMs, jitterMs, lost, received };
+    const at = performance.now();
+    const freezes = this.#freezes?.look(at, arrived) ?? null;
+    const target = this.#target ? { target: this.#target } : {};
+    return { at, frames: this.#frames, ...size, ...counted, freezes, ...target };
   }
 
   close() {
+    this.#leaving.abort();
     this.#input.stop();
     this.#peer.close();
     this.#picture?.stop();
@@ -144,6 +158,8 @@ export class WebRtc {
   /** @param {boolean} lit */
   #drawn(lit) {
     this.#frames += 1;
+    this.#freezes ??= new Freezes(performance.now());
+    this.#freezes.drawn(performance.now());
     if (lit && !this.#lit) {
       this.#lit = true;
       this.#on.picture(this.#relay);
@@ -157,6 +173,8 @@ export class WebRtc {
     const [tag, width, height] = message;
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
+    if (tag === "rate") this.#target = readTarget(message) ?? this.#target;
+    if (tag === "mark") this.#freezes?.marked(performance.now());
     if (!this.#early) this.#on.message(message);
     else if (this.#early.has(tag) || this.#early.size < EARLY_KINDS) this.#early.set(tag, message);
   }
