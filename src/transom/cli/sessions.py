@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from transom.cli import quality
 from transom.cli.client import Client, connect
 from transom.cli.failure import Failure
 from transom.cli.options import AsJson, State
@@ -21,6 +22,7 @@ FIELDS = (
 )
 OVER = ("ended", "failed")
 POLL_S = 0.25
+app.command("quality")(quality.show)
 
 
 @app.command("list")
