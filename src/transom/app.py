@@ -33,6 +33,7 @@ from transom.observe.host import available_bytes
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics
+from transom.recording.desk import RecordingDesk
 from transom.serve import serve as serve_app
 from transom.sessions.run import Making
 from transom.sessions.wire import wire
@@ -96,7 +97,12 @@ class Composition:
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
-        desk = SigninService(catalog, self.vault, self.guests, now_ms, wait=wait)
+        self.recordings = RecordingDesk(
+            self.driver, self.store.recordings, settings, settings.state / "recordings", now_ms
+        )
+        await self.recordings.open()
+        before = self.recordings.before_signin
+        desk = SigninService(catalog, self.vault, self.guests, now_ms, wait=wait, before=before)
         self.exits = Exits(
             settings,
             self.store.exits,
@@ -125,6 +131,7 @@ class Composition:
             clock=now_ms,
             tick_s=settings.tick_seconds,
             misbehaved=self.metrics.misbehaved,
+            parting=self.recordings.parting,
         )
         await self._watch()
         return Parts(
@@ -152,6 +159,7 @@ class Composition:
             egress=self.exits.egress,
             exits=self.exits.desk,
             files=self._files(),
+            recordings=self.recordings,
             limits=Limits(),
             views=Views(now_ms),
         )
@@ -173,6 +181,7 @@ class Composition:
         for row in await self.store.list_sessions(living=True):
             self.metrics.adopted(row)
             self.exits.egress.noticed(row)
+            self.recordings.noticed(row)
         for machine in await self.store.list_machines(living=True):
             self.machine_metrics.adopted(machine)
         self.sessions.accounts.watch(self.machine_metrics.machine)
@@ -180,6 +189,7 @@ class Composition:
         self.exits.watch(self.guests, self.sessions)
         self.sessions.ledger.watch_all(self.metrics.session)
         self.sessions.ledger.watch_all(self._forget_viewers)
+        self.sessions.ledger.watch_all(self.recordings.noticed)
 
     def _forget_viewers(self, session: Session) -> None:
         if session.state.over:
@@ -221,6 +231,7 @@ class Composition:
         while True:
             try:
                 await self.store.prune_audit(before=now_ms() - settings.audit_days * DAY_MS)
+                await self.recordings.prune()
                 await self.store.prune_machines(before=now_ms() - settings.machine_log_days * DAY_MS)
                 await self.store.quality.prune(before=now_ms() - settings.quality_days * DAY_MS)
                 await self.driver.sweep({each.digest for each in await asyncio.to_thread(self.images.list)})
@@ -235,6 +246,7 @@ class Composition:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         if hasattr(self, "sessions"):
             await self.sessions.reconciler.close()
+            await self.recordings.close()
             await self.sessions.pool.close()
             await self.exits.close()
             await self.guests.close()

@@ -40,5 +40,14 @@ class StreamSettings(BaseSettings):
     lets it pass, 1 refuses it with the first line it printed, and on any other none passes. Unset: nobody looks."""
     files_scan_seconds: int = Field(60, ge=1, le=3600)
     """How long that command may take for one file; then the file does not pass."""
+    recording: Literal["off", "ask", "always"] = "off"
+    """Whether sessions are recorded, for debugging: never, when their owner turns it on, or all. The page says so to
+    the user all the time, and recording pauses while a sign-in's page is shown."""
+    recording_mib: int = Field(512, ge=16, le=1048576)
+    """What one session's recording may take of the state folder's disk; its oldest segments go first."""
+    recording_days: int = Field(7, ge=1, le=3650)
+    """A recording is kept this long after its end."""
+    recording_segment_s: int = Field(20, ge=1, le=300)
+    """How long a segment is, about. Each begins with a key frame, which viewers get as well."""
     microphone: bool = False
     """Whether a driving viewer may send its microphone to the desktop. Unset: no."""

@@ -6,6 +6,7 @@ A proxy setting is politeness; the missing route is the guarantee.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 DISPLAY = ":1"
 HOME = "/home/user"
@@ -27,6 +28,12 @@ KEPT = (
     "XDG_RUNTIME_DIR",
 )
 """What init may set otherwise than the defaults below; a virtual machine's agent does, and tests do."""
+
+
+def record_socket(environment: Mapping[str, str]) -> Path:
+    """Where the recorder listens: beside the display's socket."""
+    vnc = environment.get("TRANSOM_VNC_SOCKET")
+    return Path(vnc).with_name("record.sock") if vnc else Path(environment["XDG_RUNTIME_DIR"]) / "record.sock"
 
 
 def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[str, str]) -> dict[str, str]:

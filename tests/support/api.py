@@ -35,6 +35,7 @@ from transom.observe.exits import ExitMetrics
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics
+from transom.recording.desk import RecordingDesk
 from transom.sessions.run import Making
 from transom.sessions.service import Terms
 from transom.sessions.wire import wire
@@ -90,6 +91,9 @@ class Api:
         records = SecretRecords(self.store, key_source(self.settings.kek, None), self.vault)
         exit_metrics = ExitMetrics(self.metrics.registry)
         self.exits = Exits(self.settings, self.store.exits, records, self.guests, exit_metrics, now_ms, {})
+        self.recordings = RecordingDesk(
+            self.driver, self.store.recordings, self.settings, state / "recordings", now_ms
+        )
         self.sessions = wire(
             store=self.store,
             machines=self.store,
@@ -108,6 +112,7 @@ class Api:
             clock=now_ms,
             tick_s=self.settings.tick_seconds,
             misbehaved=self.metrics.misbehaved,
+            parting=self.recordings.parting,
         )
         self.sessions.ledger.watch_all(self.metrics.session)
         self.sessions.ledger.watch_all(lambda row: self.seating.over(row.id) if row.state.over else None)
@@ -139,9 +144,11 @@ class Api:
             egress=self.exits.egress,
             exits=self.exits.desk,
             files=FilesDesk(self.driver, self.settings, self.store, now_ms, state / "spool"),
+            recordings=self.recordings,
             limits=Limits(),
             views=Views(now_ms),
         )
+        self.sessions.ledger.watch_all(self.recordings.noticed)
         self.app = build(self.settings, self._lifespan)
         self.url = ""
 
@@ -161,6 +168,7 @@ class Api:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.sessions.reconciler.close()
+            await self.recordings.close()
             await self.sessions.pool.close()
             await self.exits.close()
             await self.guests.close()

@@ -60,6 +60,37 @@ export interface DesktopFiles {
   more: boolean;
 }
 
+export interface RecordedSegment {
+  number: number;
+  at: number;
+  duration_ms: number;
+  width: number;
+  height: number;
+  bytes: number;
+}
+
+export interface Recorded {
+  session: string;
+  policy: "off" | "ask" | "always";
+  state: "off" | "on" | "paused";
+  started_at: number | null;
+  ended_at: number | null;
+  bytes: number;
+  most_bytes: number;
+  segments: RecordedSegment[];
+}
+
+/** A line of a recording's timeline; which figures it has is its kind's. */
+export interface TimelineLine {
+  at_ms: number;
+  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality";
+  rung?: Rung;
+  keys?: number;
+  buttons?: number;
+  wheel?: number;
+  kbps?: number;
+}
+
 export interface Machine {
   id: string;
   driver: string;

@@ -43,6 +43,16 @@ async def session_page(session: str, request: Request, parts: P) -> Response:
     return html(request.app.state.assets.page("session.html"))
 
 
+@router.get("/session/{session}/recording")
+async def recording_page(session: str, request: Request, parts: P) -> Response:
+    """A recording, also of a session that is over. The page itself asks what it may show."""
+    if await principal_of(request) is None:
+        return RedirectResponse("/", 303)
+    if not is_id(session, "ses"):
+        raise NotFound("no such page")
+    return html(request.app.state.assets.page("recording.html"))
+
+
 def html(text: str | None) -> Response:
     """A page. Raises NotFound."""
     if text is None:

@@ -19,6 +19,7 @@ from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics
+from transom.recording.desk import RecordingDesk
 from transom.sessions.ledger import Ledger
 from transom.sessions.pooling import Pool
 from transom.sessions.service import SessionService
@@ -58,6 +59,7 @@ class Parts:
     egress: EgressService
     exits: ExitDesk
     files: FilesDesk
+    recordings: RecordingDesk
     limits: Limits
     views: Views
 

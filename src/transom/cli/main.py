@@ -6,7 +6,19 @@ from typing import Annotated
 
 import typer
 
-from transom.cli import credentials, echo, exits, files, images, pool, sessions, tokens, users, vault
+from transom.cli import (
+    credentials,
+    echo,
+    exits,
+    files,
+    images,
+    pool,
+    recordings,
+    sessions,
+    tokens,
+    users,
+    vault,
+)
 from transom.cli.doctor import doctor
 from transom.cli.failure import Commands
 from transom.cli.serve import serve
@@ -23,6 +35,7 @@ app.command()(serve)
 app.command()(doctor)
 app.add_typer(sessions.app, name="session")
 app.add_typer(files.app, name="files")
+app.add_typer(recordings.app, name="recording")
 app.add_typer(credentials.app, name="credential")
 app.add_typer(tokens.app, name="token")
 app.add_typer(users.app, name="user")

@@ -11,6 +11,7 @@ from transom.model.credential import Credential, CredentialFileContent
 from transom.model.exit import Counted, Decision, Exit, Health, Lists, Pool
 from transom.model.machine import DriverFlags, Machine, MachineSpec, MachineState, Probe
 from transom.model.quality import QualityRow
+from transom.model.recording import Recording
 from transom.model.session import Session, Signin
 from transom.model.user import Role, User
 from transom_wire.control import ControllerMessage, KeeperMessage, Snapshot
@@ -280,6 +281,20 @@ class QualityStore(Protocol):
         """The newest `limit` that ended at `since` or later, oldest first."""
 
     async def prune(self, *, before: int) -> int: ...
+
+
+class RecordingStore(Protocol):
+    """Recordings' rows at rest. Every call is one transaction. Raises Unavailable."""
+
+    async def save_recording(self, recording: Recording) -> None:
+        """Write the row, new or known."""
+
+    async def get_recording(self, session: str) -> Recording | None: ...
+
+    async def list_recordings(self, *, user: str | None) -> Sequence[Recording]:
+        """Newest first; of everybody for None."""
+
+    async def delete_recording(self, session: str) -> None: ...
 
 
 class AlertStore(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -97,12 +97,15 @@ class Runner:
         policy: Policy,
         clock: Clock,
         looked: Callable[[bool], None],
+        parting: Callable[[Session], Awaitable[None]],
     ) -> None:
-        """`looked` hears of each look into the warm pool, and whether a machine was there."""
+        """`looked` hears of each look into the warm pool, and whether a machine was there; `parting` is awaited
+        before a session's machine is taken down."""
         self._ledger, self._machines, self._accounts = ledger, machines, accounts
         self._world, self._driver, self._looked = world, driver, looked
         self._guests, self._egress, self._desk = guests, egress, desk
         self._making, self.policy, self._clock = making, policy, clock
+        self._parting = parting
 
     async def run(self, session: Session, step: Step) -> bool:
         """Do `step` for the row as `session`; True when the next step may follow on the same plan.
@@ -245,6 +248,7 @@ class Runner:
 
     async def _destroy(self, session: Session, keep_folder: bool) -> None:
         usage = numbers(self._guests.usage(session.id))
+        await self._parting(session)
         if session.wanted_end is EndReason.MACHINE_GONE:
             await self._guests.last_words(session.id, session.machine)
         failed = session.wanted_end is None or session.wanted_end.failure

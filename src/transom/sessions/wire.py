@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from transom.guests.guests import Guests
@@ -39,6 +39,10 @@ class Sessions:
     pool: Pool
 
 
+async def _nothing(_session: Session) -> None:
+    """Nobody has anything to do."""
+
+
 def wire(
     *,
     store: SessionStore,
@@ -58,6 +62,7 @@ def wire(
     clock: Clock,
     tick_s: float,
     misbehaved: Callable[[str], None],
+    parting: Callable[[Session], Awaitable[None]] = _nothing,
 ) -> Sessions:
     """Sessions on these capabilities. Nothing runs until the adopter looks, or a session is made."""
     ledger, world = Ledger(store), World(driver)
@@ -88,6 +93,7 @@ def wire(
         policy=replace(policy, pool=pool.on),
         clock=clock,
         looked=pool.looked,
+        parting=parting,
     )
     reconciler = Reconciler(ledger=ledger, runner=runner, observe=observer(world, guests), clock=clock)
     adopter = Adopter(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import structlog
@@ -27,6 +27,10 @@ An honest guest offers one again after 5 s at first, then each minute."""
 log = structlog.get_logger("transom.signin")
 
 
+async def _nothing(_session: Session) -> None:
+    """Nobody has anything to do first."""
+
+
 class SigninService:
     """Implements SigninDesk of `model/ports.py`."""
 
@@ -38,10 +42,12 @@ class SigninService:
         clock: Clock,
         *,
         wait: Callable[[str], int] = lambda _: 0,
+        before: Callable[[Session], Awaitable[None]] = _nothing,
     ) -> None:
-        """`wait` counts a credential that a session brings: how many seconds it is too early, 0 for none."""
+        """`before` is awaited before a guest is asked for a sign-in. `wait` counts a credential that a session
+        brings: how many seconds it is too early, 0 for none."""
         self._catalog, self._vault, self._guest, self._clock = catalog, vault, guest, clock
-        self._wait = wait
+        self._wait, self._before = wait, before
 
     def knows(self, provider: str) -> bool:
         """True for a provider in the catalog."""
@@ -72,6 +78,7 @@ class SigninService:
             return replace(signin, stage=SigninStage.FAILED, message="the vault cannot take credentials now")
         owner = identity(user=session.user, provider=provider.id, session=session.id)
         start = SigninStart(signin.flow, provider.spec, key_id, public_key, owner)
+        await self._before(session)
         sent = await self._guest.send(session.id, ROLE, start)
         if not sent or signin.stage is not SigninStage.PENDING:
             return None

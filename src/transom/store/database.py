@@ -19,6 +19,7 @@ from transom.store.engine import in_memory, prepare_file, read_url
 from transom.store.exit_store import ExitRows
 from transom.store.links import LinkRows
 from transom.store.quality import QualityRows
+from transom.store.recordings import RecordingRows
 from transom.store.schema import prepare_schema
 from transom.store.transactions import Transactions
 
@@ -31,7 +32,7 @@ USE_INTERVAL_MS = 60_000
 
 
 class Store:
-    """Implements the store ports but those of `exits`, `quality` and `links`. `url`: sqlite:///PATH or postgresql://..."""
+    """Implements the store ports but those of its parts. `url`: sqlite:///PATH or postgresql://..."""
 
     def __init__(self, url: str, *, wait_ms: int = WAIT_MS) -> None:
         self._url = read_url(url)
@@ -45,6 +46,8 @@ class Store:
         """What pictures were like."""
         self.links = LinkRows(lambda: self._db)
         """Links into sessions, and who is in them."""
+        self.recordings = RecordingRows(lambda: self._db)
+        """Recordings of sessions."""
 
     async def open(self) -> None:
         """Connect, and migrate if the schema is older. Raises Unavailable, in words for the operator."""

@@ -268,6 +268,19 @@ quality = Table(
     Index("quality_by_age", "at"),
 )
 
+recordings = Table(
+    "recordings",
+    metadata,
+    # No foreign keys: a recording outlives its session's row.
+    Column("session", Text, primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("started_at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("bytes", BigInteger, nullable=False),
+    Column("segments", Integer, nullable=False),
+    Index("recordings_by_user", "user"),
+)
+
 alerts = Table(
     "alerts",
     metadata,

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Coroutine
 from typing import Any
 
 from transom_guest.clipboard.frames import FrameError
 from transom_guest.clipboard.service import Clipboard
+from transom_guest.environment import record_socket
 from transom_guest.input.actor import Actor
 from transom_guest.input.message import InputError, KeyFrame, Ping, Resize, parse
 from transom_guest.stream.capture import Capture
@@ -20,6 +22,8 @@ from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
 from transom_guest.stream.peer import Peer
 from transom_guest.stream.peers import Full, Stale, judge
+from transom_guest.stream.recorder import Recorder
+from transom_guest.stream.records import Records
 from transom_guest.stream.resize import Resizer
 from transom_guest.x11.fixes import CursorImage
 from transom_guest.x11.xlib import Display
@@ -60,11 +64,14 @@ class StreamServer:
         self._clipboard = Clipboard(Display(), self._loop.time)
         self._encoder = Encoder(self._encoded, self._encoder_failed)
         self._capture = Capture(self._display, self._encoder, self)
+        self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
+        self._records = Records(self._recorder)
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
         """Act out input until something native breaks; then raises, for the supervisor to start anew."""
         acting = asyncio.create_task(self._actor.run(), name="input")
+        recording = asyncio.create_task(self._records.run(record_socket(os.environ)), name="records")
         try:
             await asyncio.wait({acting, self._failure}, return_when=asyncio.FIRST_COMPLETED)
             for future in (acting, self._failure):
@@ -72,6 +79,7 @@ class StreamServer:
                     future.result()
         finally:
             acting.cancel()
+            recording.cancel()
 
     def handle(self, message: ToGuestMessage) -> None:
         """Take in what the controller says. Never blocks and never raises for a bad offer."""
@@ -184,6 +192,7 @@ class StreamServer:
                 self._resizer.want(width, height)
             case _:
                 self._actor.take(peer.key, message)
+                self._recorder.felt(message, self._loop.time())
 
     def _dropped(self, peer: Peer) -> None:
         peer.dropped += 1
@@ -234,6 +243,8 @@ class StreamServer:
         """In the encoder's thread: straight on to the viewers, no event loop between."""
         waiting = [peer for peer in self._watchers if not peer.push(unit)]
         self._loop.call_soon_threadsafe(self._frame_out, bool(waiting))
+        if self._recorder.on:
+            self._loop.call_soon_threadsafe(self._recorder.take, unit.data, unit.key, self._loop.time())
 
     def _frame_out(self, key_wanted: bool) -> None:
         self._capture.frame_out()

@@ -219,6 +219,8 @@ setInterval(() => document.hidden || void exitLine.refresh().catch(() => {}), EX
 
 /** What the picture does not wait for, asked once it is there, or is long in coming. */
 async function askTheRest() {
+  const recorder = import("./recorder.js");
+  void recorder.then(({ RecorderPanel }) => new RecorderPanel(id, byId("recording"), byId("recorded"), viewer)).catch(() => {});
   void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage)).catch(() => {});
   if (!viewer.session || !isOver(viewer.session)) void watchQuality().catch(() => {});
   exitLine.refresh().catch(() => {});

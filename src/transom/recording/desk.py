@@ -1,0 +1,215 @@
+"""All recordings: which sessions have one, what owners choose, what is kept and for how long."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Protocol
+
+import structlog
+
+from transom.model.clock import Clock
+from transom.model.errors import Conflict, Refused, TransomError, Unavailable
+from transom.model.ids import is_id
+from transom.model.ports import Driver, RecordingStore
+from transom.model.recording import Recording, SegmentFile
+from transom.model.session import Session
+from transom.recording.live import Live, Terms
+from transom.recording.shelf import Shelf
+from transom.recording.wish import OFF
+
+log = structlog.get_logger(__name__)
+PART_S = 5.0
+"""Seconds for a machine that is ending to hand over what it has not finished."""
+DAY_MS = 86_400_000
+MIB = 2**20
+FIGURES = ("kbps", "fps", "rtt_ms", "jitter_ms", "loss")
+"""What of a viewer's heartbeat is in the timeline."""
+
+
+class Rules(Protocol):
+    """What is needed of the settings."""
+
+    @property
+    def recording(self) -> str: ...
+    @property
+    def recording_mib(self) -> int: ...
+    @property
+    def recording_days(self) -> int: ...
+    @property
+    def recording_segment_s(self) -> int: ...
+
+
+class RecordingDesk:
+    """Every call but `noticed`, `beat` and `state` raises TransomError when the store or the disk cannot serve."""
+
+    def __init__(
+        self, driver: Driver, store: RecordingStore, rules: Rules, folder: Path, clock: Clock
+    ) -> None:
+        self._driver, self._store, self._rules = driver, store, rules
+        self._folder, self._clock = folder, clock
+        self._lives: dict[str, Live] = {}
+        self._chosen: set[str] = set()
+        self._rungs: dict[str, str] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def policy(self) -> str:
+        """off, ask or always."""
+        return self._rules.recording
+
+    @property
+    def most_bytes(self) -> int:
+        """Of one session."""
+        return self._rules.recording_mib * MIB
+
+    async def open(self) -> None:
+        """Know which recordings were under way when the controller was stopped."""
+        rows = await self._store.list_recordings(user=None)
+        self._chosen = {row.session for row in rows if row.ended_at is None}
+
+    def noticed(self, session: Session) -> None:
+        """A session's row is another: called on each change, and once for each living one at the start."""
+        live = self._lives.get(session.id)
+        if live is None:
+            if self.policy == "off" or session.state.over:
+                return
+            live = self._lives[session.id] = self._live(session)
+        live.changed(session)
+        if session.state.over:
+            del self._lives[session.id]
+            self._rungs.pop(session.id, None)
+            self._spawn(self._over(live))
+
+    def _live(self, session: Session) -> Live:
+        terms = Terms(self.policy, self._rules.recording_segment_s, self.most_bytes)
+        live = Live(session, terms, self._driver, self.shelf(session.id), self._clock, self._kept)
+        live.chosen = session.id in self._chosen
+        return live
+
+    def shelf(self, session: str) -> Shelf:
+        """Where its recording is, or would be."""
+        assert is_id(session, "ses")
+        return Shelf(self._folder / session)
+
+    def state(self, session: str) -> str:
+        """off, on or paused."""
+        live = self._lives.get(session)
+        return live.state if live is not None else OFF
+
+    async def choose(self, session: Session, *, on: bool) -> None:
+        """The owner's word. Raises Refused where the policy gives them none."""
+        if self.policy == "off" or (self.policy == "always" and not on):
+            raise Refused("this server's operator decides about recording", code="recording_policy")
+        self.noticed(session)
+        live = self._lives.get(session.id)
+        if live is None:
+            raise Conflict("the session is not in a state for this")
+        live.chosen = on
+        (self._chosen.add if on else self._chosen.discard)(session.id)
+        if on and session.signin is not None and session.signin.stage.over:
+            live.released = session.signin.flow
+        row = await self._store.get_recording(session.id)
+        if on:
+            row = row or Recording(session.id, session.user, self._clock())
+            await self._store.save_recording(replace(row, ended_at=None))
+        elif row is not None:
+            await self._store.save_recording(replace(row, ended_at=self._clock()))
+        live.changed()
+
+    async def before_signin(self, session: Session) -> None:
+        """Return once no picture of a sign-in can be taken."""
+        live = self._lives.get(session.id)
+        if live is not None:
+            live.changed(session)
+            await live.pause()
+
+    async def parting(self, session: Session) -> None:
+        """The machine is about to end: have what is not finished."""
+        live = self._lives.get(session.id)
+        if live is not None:
+            await live.end(PART_S)
+
+    def beat(self, session: str, rung: str | None, stats: Mapping[str, object]) -> None:
+        """A viewer's heartbeat: a line of the timeline while something is recorded."""
+        live = self._lives.get(session)
+        if live is None or live.state == OFF:
+            return
+        if rung is not None and self._rungs.get(session) != rung:
+            self._rungs[session] = rung
+            self._spawn(live.note("rung", rung=rung))
+        figures = {name: stats[name] for name in FIGURES if isinstance(stats.get(name), int | float)}
+        if figures:
+            self._spawn(live.note("quality", **figures))
+
+    async def get(self, session: str) -> Recording | None:
+        """The row."""
+        return await self._store.get_recording(session)
+
+    async def listing(self, user: str | None) -> Sequence[Recording]:
+        """Newest first; of everybody for None."""
+        return await self._store.list_recordings(user=user)
+
+    async def segments(self, session: str) -> list[SegmentFile]:
+        """What is kept of a session."""
+        return await asyncio.to_thread(self.shelf(session).segments)
+
+    async def remove(self, session: str) -> None:
+        """All that is kept of it. A recording that is wanted goes on, with a new beginning."""
+        try:
+            await asyncio.to_thread(self.shelf(session).remove)
+        except OSError as error:
+            raise Unavailable("the recording cannot be removed now") from error
+        row = await self._store.get_recording(session)
+        if row is not None and row.ended_at is None and session in self._lives:
+            await self._store.save_recording(replace(row, started_at=self._clock(), bytes=0, segments=0))
+        else:
+            await self._store.delete_recording(session)
+
+    async def prune(self) -> None:
+        """Remove what is too old, and folders that nobody knows."""
+        before = self._clock() - self._rules.recording_days * DAY_MS
+        rows = {row.session: row for row in await self._store.list_recordings(user=None)}
+        for row in rows.values():
+            if row.session not in self._lives and (row.ended_at or row.started_at) < before:
+                await self.remove(row.session)
+        for name in await asyncio.to_thread(_names, self._folder):
+            if is_id(name, "ses") and name not in rows and name not in self._lives:
+                await asyncio.to_thread(self.shelf(name).remove)
+
+    async def close(self) -> None:
+        """Let go of all; machines stop recording, and go on once a controller is back."""
+        for live in list(self._lives.values()):
+            await live.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _kept(self, live: Live, segment: SegmentFile) -> None:
+        session = live.session
+        kept = await self.segments(session.id)
+        row = await self._store.get_recording(session.id) or Recording(session.id, session.user, segment.at)
+        total = sum(each.bytes for each in kept)
+        await self._store.save_recording(replace(row, bytes=total, segments=len(kept)))
+
+    async def _over(self, live: Live) -> None:
+        await live.end(PART_S)
+        self._chosen.discard(live.session.id)
+        try:
+            row = await self._store.get_recording(live.session.id)
+            if row is not None and row.ended_at is None:
+                await self._store.save_recording(replace(row, ended_at=self._clock()))
+        except TransomError as error:
+            log.warning("a recording's end is not written down", reason=error.message)
+
+    def _spawn(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return [path.name for path in folder.iterdir()]
+    except OSError:
+        return []

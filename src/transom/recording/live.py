@@ -1,0 +1,224 @@
+"""One session that is recorded: its wishes to the guest, its segments to the shelf, its pauses before sign-ins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import structlog
+
+from transom.model.clock import Clock
+from transom.model.errors import TransomError
+from transom.model.ports import Driver
+from transom.model.recording import SegmentFile
+from transom.model.session import Session, SigninStage
+from transom.recording.shelf import Shelf
+from transom.recording.tape import Tape, tape
+from transom.recording.wish import OFF, ON, PAUSED, wanted
+from transom_wire.record import Record, RecordState, SegmentComes, SegmentTaken
+
+log = structlog.get_logger(__name__)
+AGAIN_S = 1.0
+"""Seconds before a recorder that does not answer is tried again."""
+PAUSE_S = 2.0
+"""Seconds for a guest to say that it paused, before a sign-in begins regardless; its segments are then refused."""
+OFF_S = 30.0
+"""Seconds for a guest to hand over the rest after it was told to stop."""
+SETTLE_S = 3.0
+"""Seconds after a finished sign-in in which its page goes."""
+Kept = Callable[["Live", SegmentFile], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """From the settings."""
+
+    policy: str
+    segment_s: int
+    most_bytes: int
+
+
+class Live:
+    """`kept` is told each segment; `began` when pictures are wanted for the first time."""
+
+    def __init__(
+        self, session: Session, terms: Terms, driver: Driver, shelf: Shelf, clock: Clock, kept: Kept
+    ) -> None:
+        self.session, self.shelf = session, shelf
+        self.chosen, self.released = False, ""
+        self._terms, self._driver, self._clock, self._kept = terms, driver, clock, kept
+        self._settled = True
+        self._told: Record | None = None
+        self._state: RecordState | None = None
+        self._refused: set[int] = set()
+        self._run = 0
+        self._tape: Tape | None = None
+        self._news, self._said = asyncio.Event(), asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def wanted(self) -> str:
+        """What should be now."""
+        return wanted(
+            self._terms.policy,
+            self.session,
+            chosen=self.chosen,
+            released=self.released,
+            settled=self._settled,
+        )
+
+    @property
+    def state(self) -> str:
+        """What the user is shown. `on` as soon as pictures may be taken."""
+        return self.wanted
+
+    def changed(self, session: Session | None = None) -> None:
+        """The session's row is another, or the owner chose."""
+        if session is not None:
+            self._settle(self.session, session)
+            self.session = session
+        self._news.set()
+        if self.wanted != OFF and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._keep(), name=f"recording {self.session.id}")
+
+    def _settle(self, before: Session, after: Session) -> None:
+        done = after.signin is not None and after.signin.stage is SigninStage.DONE
+        was = before.signin is not None and before.signin.stage is SigninStage.DONE
+        if done and not was:
+            self._settled = False
+            asyncio.get_running_loop().call_later(SETTLE_S, self._settle_now)
+
+    def _settle_now(self) -> None:
+        self._settled = True
+        self._news.set()
+
+    async def pause(self) -> None:
+        """Return once the guest takes no picture any more; one that does not say so is not believed."""
+        run = self._run
+        if self._tape is None:
+            self._refused.add(run)
+            return
+        self._news.set()
+        try:
+            async with asyncio.timeout(PAUSE_S):
+                while not self._quiet():
+                    self._said.clear()
+                    await self._said.wait()
+        except TimeoutError:
+            self._refused.add(run)
+            log.warning("a recorder did not pause: its segments are refused", session=self.session.id)
+            if self._tape is not None:
+                self._tape.cut()
+
+    def _quiet(self) -> bool:
+        told, state = self._told, self._state
+        if told is None or state is None or told.state == ON:
+            return False
+        return (state.state, state.run) == (told.state, told.run)
+
+    async def end(self, seconds: float) -> None:
+        """Wait until what is not finished was handed over, or for so long."""
+        self._news.set()
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=seconds)
+            await self.close()
+
+    async def close(self) -> None:
+        """Let go; the guest stops when its stream ends."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def note(self, kind: str, **more: object) -> None:
+        """A line of the timeline, now."""
+        await asyncio.to_thread(self.shelf.note, {"at_ms": self._clock(), "kind": kind, **more})
+
+    async def _keep(self) -> None:
+        while self.wanted != OFF:
+            try:
+                async with tape(self._driver, self.session.machine) as found:
+                    self._tape, self._told, self._state = found, None, None
+                    await self._play(found)
+            except TransomError as error:
+                log.info("a recording waits for its machine", session=self.session.id, reason=error.message)
+            except Exception as error:
+                log.error("a recording cannot be kept", session=self.session.id, reason=repr(error))
+            finally:
+                self._lose()
+            if self.wanted != OFF:
+                await asyncio.sleep(AGAIN_S)
+
+    def _lose(self) -> None:
+        """The stream is over: what the guest may have recorded since its last word is not known to be right."""
+        if self._told is not None and self._told.state == ON and self.wanted == PAUSED:
+            self._refused.add(self._told.run)
+        self._tape = self._told = None
+        self._said.set()
+
+    async def _play(self, found: Tape) -> None:
+        telling = asyncio.create_task(self._tell(found))
+        hearing = asyncio.create_task(self._hear(found))
+        try:
+            done, _ = await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in (telling, hearing):
+                task.cancel()
+            await asyncio.gather(telling, hearing, return_exceptions=True)
+
+    async def _tell(self, found: Tape) -> None:
+        while True:
+            self._news.clear()
+            state = self.wanted
+            if self._told is None or self._told.state != state:
+                if state == ON:
+                    self._run = max(self._run + 1, self._clock())
+                self._told = Record(state, self._run, self._terms.segment_s)
+                await found.say(self._told)
+                await self.note({ON: "start", PAUSED: "pause", OFF: "stop"}[state])
+                if state == OFF:
+                    await asyncio.sleep(OFF_S)
+                    return
+            await self._news.wait()
+
+    async def _hear(self, found: Tape) -> None:
+        while (message := await found.hear()) is not None:
+            if isinstance(message, RecordState):
+                self._state = message
+                self._said.set()
+                continue
+            segment = await self._take(found, message)
+            await found.say(SegmentTaken(message.number))
+            if segment is not None:
+                await self._kept(self, segment)
+
+    async def _take(self, found: Tape, comes: SegmentComes) -> SegmentFile | None:
+        at = self._clock() - comes.ago_ms
+        with await asyncio.to_thread(self.shelf.begin) as file:
+            async for data in found.content(comes):
+                await asyncio.to_thread(file.write, data)
+        if comes.run in self._refused:
+            await asyncio.to_thread(self.shelf.drop)
+            return None
+        segment = await asyncio.to_thread(self.shelf.keep, comes, at, self._terms.most_bytes)
+        if segment is not None:
+            await asyncio.to_thread(self.shelf.note, *_lines(segment, comes))
+        return segment
+
+
+def _lines(segment: SegmentFile, comes: SegmentComes) -> list[dict[str, object]]:
+    lines: list[dict[str, object]] = [
+        {
+            "at_ms": segment.at,
+            "kind": "segment",
+            "number": segment.number,
+            "duration_ms": segment.duration_ms,
+            "bytes": segment.bytes,
+        }
+    ]
+    for each in comes.inputs:
+        counts = {"keys": each.keys, "buttons": each.buttons, "wheel": each.wheel}
+        lines.append({"at_ms": segment.at + 1000 * each.second, "kind": "input", **counts})
+    return lines

@@ -1,0 +1,184 @@
+"""The recorder: the viewers' own access units, once more, into segments that begin with a key frame.
+
+All calls come from the event loop's thread, and none waits: no frame is held for it. Finished segments wait in memory
+that is bounded; when nobody fetches them the oldest go.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from transom_guest.input.message import Button, Key, Message, Text, Wheel
+from transom_guest.stream.h264 import size_of, split
+from transom_guest.stream.mp4 import Sample, movie
+from transom_wire.record import MOST_INPUTS, SEGMENT_BYTES, Inputs, Record
+
+GAP_S = 5.0
+"""Without a frame for so long nobody watches, and the segment has ended: a still screen comes again after 2 s."""
+STILL_S = 2.0
+"""How long the last frame before such a gap is shown."""
+WAITING_BYTES = 48 * 2**20
+"""Of finished segments: some minutes, should the controller be away."""
+CUT_BYTES = SEGMENT_BYTES // 2
+"""A segment is due at this size as well; what a key frame may be late fits in the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A finished one. Seconds, of the clock that the recorder was told."""
+
+    number: int
+    run: int
+    began: float
+    duration: float
+    size: tuple[int, int]
+    data: bytes
+    inputs: tuple[Inputs, ...]
+
+
+@dataclass(slots=True)
+class _Open:
+    """The segment that is being recorded."""
+
+    began: float
+    sps: bytes
+    pps: bytes
+    frames: list[tuple[float, bytes, bool]] = field(default_factory=list)
+    bytes: int = 0
+    felt: dict[int, Counter[str]] = field(default_factory=dict)
+    due: bool = False
+
+
+class Recorder:
+    """`key_wanted` asks the capture for a key frame; `finished` is called when a segment waits to be fetched."""
+
+    def __init__(self, key_wanted: Callable[[], None], finished: Callable[[], None]) -> None:
+        self._key_wanted, self._finished = key_wanted, finished
+        self._wish = Record("off", 0)
+        self._open: _Open | None = None
+        self._asked = False
+        self._numbers = 0
+        self.waiting: deque[Segment] = deque()
+        self.lost = 0
+        """Segments that nobody fetched in time."""
+
+    @property
+    def on(self) -> bool:
+        """Frames are wanted."""
+        return self._wish.state == "on"
+
+    def wish(self, record: Record, now: float) -> None:
+        """Do as the controller says, from this frame on."""
+        if record.state != "on" or record.run != self._wish.run:
+            self.finish(now)
+        self._wish = record
+        if self.on:
+            self._ask()
+
+    def take(self, data: bytes, key: bool, at: float) -> None:
+        """A frame that went to the viewers."""
+        if not self.on:
+            return
+        self._look(at)
+        if key:
+            self._key(data, at)
+        elif self._open is not None:
+            self._add(self._open, split(data)[2], key, at)
+        elif not self._asked:
+            self._ask()
+
+    def felt(self, message: Message, at: float) -> None:
+        """A viewer did something: its kind is counted, and nothing else of it kept."""
+        segment = self._open
+        kind = _kind(message)
+        if segment is None or kind is None:
+            return
+        second = int(at - segment.began)
+        if second in segment.felt or len(segment.felt) < MOST_INPUTS:
+            counted = segment.felt.setdefault(second, Counter())
+            counted[kind] = min(counted[kind] + 1, 100_000)
+
+    def look(self, now: float) -> None:
+        """Now and then: end a segment whose viewers have gone."""
+        self._look(now)
+
+    def finish(self, now: float) -> None:
+        """End the segment that is open."""
+        segment, self._open = self._open, None
+        if segment is None:
+            return
+        end = min(max(now, segment.frames[-1][0] + 0.001), segment.frames[-1][0] + STILL_S)
+        starts = [round((at - segment.began) * 1000) for at, _, _ in segment.frames]
+        spans = [
+            after - before
+            for before, after in zip(starts, [*starts[1:], round((end - segment.began) * 1000)], strict=True)
+        ]
+        samples = [
+            Sample(data, span, key) for (_, data, key), span in zip(segment.frames, spans, strict=True)
+        ]
+        size = size_of(segment.sps) or (0, 0)
+        data = movie(segment.sps, segment.pps, size, samples)
+        if len(data) > SEGMENT_BYTES or not all(size):
+            self.lost += 1
+            return
+        self._numbers += 1
+        inputs = tuple(
+            Inputs(second, counted["keys"], counted["buttons"], counted["wheel"])
+            for second, counted in sorted(segment.felt.items())
+        )
+        self.waiting.append(
+            Segment(self._numbers, self._wish.run, segment.began, end - segment.began, size, data, inputs)
+        )
+        while sum(len(each.data) for each in self.waiting) > WAITING_BYTES:
+            self.waiting.popleft()
+            self.lost += 1
+        self._finished()
+
+    def fetched(self, number: int) -> None:
+        """The controller has it."""
+        self.waiting = deque(each for each in self.waiting if each.number != number)
+
+    def _key(self, data: bytes, at: float) -> None:
+        sps, pps, frame = split(data)
+        self._asked = False
+        segment = self._open
+        if segment is not None and not segment.due and (sps, pps) == (segment.sps, segment.pps):
+            self._add(segment, frame, True, at)
+            return
+        self.finish(at)
+        if sps and pps and frame:
+            self._open = _Open(at, sps, pps)
+            self._add(self._open, frame, True, at)
+
+    def _add(self, segment: _Open, frame: bytes, key: bool, at: float) -> None:
+        if not frame:
+            return
+        segment.frames.append((at, frame, key))
+        segment.bytes += len(frame)
+        if segment.bytes > SEGMENT_BYTES - 2**20:
+            self.finish(at)
+            self._ask()
+        elif not segment.due and (at - segment.began >= self._wish.segment_s or segment.bytes >= CUT_BYTES):
+            segment.due = True
+            self._ask()
+
+    def _ask(self) -> None:
+        self._asked = True
+        self._key_wanted()
+
+    def _look(self, now: float) -> None:
+        if self._open is not None and now - self._open.frames[-1][0] > GAP_S:
+            self.finish(now)
+
+
+def _kind(message: Message) -> str | None:
+    match message:
+        case Key() | Text():
+            return "keys"
+        case Button():
+            return "buttons"
+        case Wheel():
+            return "wheel"
+    return None

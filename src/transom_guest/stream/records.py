@@ -1,0 +1,161 @@
+"""Serves the recorder on a unix socket: the controller's wishes in, finished segments out, one controller at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, cast
+
+from transom_guest.stream.recorder import Recorder, Segment
+from transom_wire.codec import Message, WireError, decode, encode
+from transom_wire.files import CHUNK, chunk
+from transom_wire.framing import HEADER, FrameError, pack
+from transom_wire.record import FRAME_LIMIT, TO_RECORDER, Record, RecordState, SegmentComes, SegmentTaken
+
+STALLED_S = 60.0
+"""Seconds a controller may take nothing, or keep a segment unanswered."""
+LOOK_S = 1.0
+"""Seconds between two looks for a segment whose viewers have gone."""
+log = logging.getLogger("transom.stream")
+
+
+class Records:
+    """The newest connection counts; when it ends, recording does."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._current: asyncio.Task[None] | None = None
+        self._news = asyncio.Event()
+
+    def finished(self) -> None:
+        """A segment waits."""
+        self._news.set()
+
+    async def run(self, path: Path) -> None:
+        """Listen at `path`, this user's alone, until cancelled. A machine that cannot is not recorded."""
+        try:
+            with suppress(FileNotFoundError):
+                os.unlink(path)
+            server = await asyncio.start_unix_server(self._accept, path)
+            os.chmod(path, 0o600)
+        except OSError as error:
+            log.warning("nothing can be recorded here: %s", error)
+            return
+        async with server:
+            while True:
+                await asyncio.sleep(LOOK_S)
+                self._recorder.look(_now())
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        older, self._current = self._current, asyncio.current_task()
+        if older is not None:
+            older.cancel()
+            await asyncio.gather(older, return_exceptions=True)
+        connection = _Connection(self._recorder, self._news, reader, writer)
+        try:
+            await connection.run()
+        except (OSError, EOFError, WireError, FrameError) as error:
+            log.info("the recording's stream is over: %s", error or type(error).__name__)
+        except asyncio.CancelledError:
+            pass
+        finally:
+            writer.transport.abort()
+            if self._current is asyncio.current_task():
+                self._current = None
+                self._recorder.wish(Record("off", 0), _now())
+
+
+class _Connection:
+    """One controller."""
+
+    def __init__(
+        self,
+        recorder: Recorder,
+        news: asyncio.Event,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self._recorder, self._news = recorder, news
+        self._reader, self._writer = reader, writer
+        self._sending = asyncio.Lock()
+        self._taken = asyncio.Event()
+        self._ending: Record | None = None
+        writer.transport.set_write_buffer_limits(high=4 * CHUNK)
+
+    async def run(self) -> None:
+        """Until the controller is gone, or wants no more."""
+        tasks = [asyncio.create_task(self._hear()), asyncio.create_task(self._send())]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _hear(self) -> None:
+        while True:
+            (size,) = HEADER.unpack(await self._reader.readexactly(HEADER.size))
+            if not 0 < size <= FRAME_LIMIT:
+                raise FrameError(f"frame of {size} bytes announced")
+            message: Any = decode(await self._reader.readexactly(size), cast("Any", TO_RECORDER))
+            if isinstance(message, SegmentTaken):
+                self._recorder.fetched(message.number)
+                self._taken.set()
+                continue
+            self._recorder.wish(message, _now())
+            if message.state == "off":
+                self._ending = message
+                self._news.set()
+            else:
+                async with self._sending:
+                    await self._say(RecordState(message.state, message.run))
+
+    async def _send(self) -> None:
+        while True:
+            self._news.clear()
+            while self._recorder.waiting:
+                await self._hand_over(self._recorder.waiting[0])
+            if self._ending is not None:
+                await self._say(RecordState("off", self._ending.run))
+                self._writer.close()
+                await self._writer.wait_closed()
+                return
+            await self._news.wait()
+
+    async def _hand_over(self, segment: Segment) -> None:
+        self._taken.clear()
+        ago = round((_now() - segment.began) * 1000)
+        comes = SegmentComes(
+            number=segment.number,
+            run=segment.run,
+            ago_ms=ago,
+            duration_ms=round(segment.duration * 1000),
+            width=segment.size[0],
+            height=segment.size[1],
+            size=len(segment.data),
+            inputs=segment.inputs,
+        )
+        async with self._sending:
+            await self._say(comes)
+            for start in range(0, len(segment.data), CHUNK):
+                await self._write(chunk(segment.data[start : start + CHUNK]))
+            await self._write(chunk(b""))
+        async with asyncio.timeout(STALLED_S):
+            await self._taken.wait()
+
+    async def _say(self, message: Message) -> None:
+        await self._write(pack(encode(message), FRAME_LIMIT))
+
+    async def _write(self, data: bytes) -> None:
+        self._writer.write(data)
+        async with asyncio.timeout(STALLED_S):
+            await self._writer.drain()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

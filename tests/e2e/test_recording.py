@@ -1,0 +1,166 @@
+"""A recording around a sign-in: what is in it, what is not, and how it plays."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import av
+import httpx
+import pytest
+
+from tests.e2e.test_sign_in import sign_in_as_a_person
+from tests.support.browser import Browser, BrowserContext, Page, signed_in, wait_rung
+from tests.support.server import Server, running_server
+
+pytestmark = [pytest.mark.machine, pytest.mark.browser]
+ALLOW = (0x24, 0x57, 0xD6)
+"""The colour of the sign-in page's button, which no other page has."""
+NEAR = 24
+SMALL = (160, 90)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with running_server({"TRANSOM_RECORDING": "ask", "TRANSOM_RECORDING_SEGMENT_S": "2"}) as started:
+        yield started
+        assert "Traceback" not in started.log(), started.log()[-6000:]
+
+
+def has_allow(frame: Any) -> bool:
+    """The sign-in page's button is in this frame."""
+    small = frame.reformat(width=SMALL[0], height=SMALL[1], format="rgb24")
+    plane = small.planes[0]
+    data, line = bytes(plane), plane.line_size
+    found = 0
+    for y in range(SMALL[1]):
+        row = data[y * line : y * line + 3 * SMALL[0]]
+        for x in range(0, len(row), 3):
+            found += all(abs(row[x + n] - ALLOW[n]) < NEAR for n in range(3))
+    return found > 20
+
+
+def allow_is_shown(page: Page) -> bool:
+    """The same, of what the viewer sees."""
+    found: int = page.evaluate(
+        """([wanted, near]) => {
+            const shown = document.getElementById('screen');
+            const canvas = document.createElement('canvas');
+            [canvas.width, canvas.height] = [160, 90];
+            const context = canvas.getContext('2d');
+            context.drawImage(shown, 0, 0, 160, 90);
+            const data = context.getImageData(0, 0, 160, 90).data;
+            let found = 0;
+            for (let at = 0; at < data.length; at += 4)
+                found += wanted.every((value, n) => Math.abs(data[at + n] - value) < near);
+            return found;
+        }""",
+        [list(ALLOW), NEAR],
+    )
+    return found > 20
+
+
+def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
+    end = time.monotonic() + seconds
+    while not (found := holds()):
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+    return found
+
+
+def type_for(page: Page, seconds: float) -> None:
+    """Something changes on the desktop: text in the browser's own line."""
+    page.locator("#screen").focus()
+    page.keyboard.press("Control+l")
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        page.keyboard.type("secret words ", delay=30)
+        page.keyboard.press("Control+a")
+
+
+def record_around_a_sign_in(viewer: BrowserContext, server: Server, client: httpx.Client) -> str:
+    session: str = server.create()["id"]
+    base = f"/api/sessions/{session}/recording"
+    page = viewer.new_page()
+    page.goto(f"{server.url}/session/{session}")
+    wait_rung(page, "webrtc", seconds=60)
+    assert client.get(base).json()["state"] == "off"
+    page.get_by_role("button", name="Record this session").click()
+    page.locator("header").get_by_text("This session is recorded").wait_for()
+    type_for(page, 5)
+    client.post(f"/api/sessions/{session}/signin", json={"provider": "demo"}).raise_for_status()
+    page.locator("header").get_by_text("Recording pauses while you sign in").wait_for()
+    server.wait_signin(session, "waiting")
+    until(lambda: allow_is_shown(page), "the sign-in page was never seen")
+    assert client.get(base).json()["state"] == "paused"
+    assert sign_in_as_a_person(server, page, session, "Ada")["stage"] == "done"
+    page.locator("header").get_by_text("This session is recorded").wait_for(timeout=15_000)
+    type_for(page, 5)
+    client.delete(f"/api/sessions/{session}")
+    server.wait_for(session, "ended")
+    page.close()
+    return session
+
+
+def test_a_recording_has_all_but_the_sign_in_and_plays(browser: Browser, server: Server) -> None:
+    with signed_in(browser, server) as viewer, server.client() as client:
+        session = record_around_a_sign_in(viewer, server, client)
+        base = f"/api/sessions/{session}/recording"
+        recording = client.get(base).json()
+        segments = recording["segments"]
+        assert recording["ended_at"] and recording["state"] == "off" and len(segments) >= 4
+        lines = [json.loads(line) for line in client.get(f"{base}/timeline").text.splitlines()]
+
+        frames = 0
+        for segment in segments:
+            data = client.get(f"{base}/segments/{segment['number']}").content
+            assert len(data) == segment["bytes"]
+            with av.open(io.BytesIO(data)) as container:
+                (stream,) = container.streams.video
+                assert abs(float(stream.duration * stream.time_base) * 1000 - segment["duration_ms"]) < 50
+                decoded = list(container.decode(stream))
+            assert decoded[0].key_frame and not any(map(has_allow, decoded))
+            frames += len(decoded)
+        assert frames > 50
+        looks = [line for line in lines if line["kind"] in ("start", "pause", "stop")]
+        assert [line["kind"] for line in looks] == ["start", "pause", "start", "stop"]
+        pause, again = looks[1]["at_ms"], looks[2]["at_ms"]
+        slack = 300
+        assert all(s["at"] + s["duration_ms"] < pause + slack or s["at"] > again - slack for s in segments)
+        assert any(s["at"] < pause for s in segments) and any(s["at"] > again for s in segments)
+        assert sum(line.get("keys", 0) for line in lines) > 50
+        assert any(line["kind"] == "rung" for line in lines)
+        assert "secret" not in client.get(f"{base}/timeline").text
+        part = client.get(f"{base}/segments/{segments[0]['number']}", headers={"Range": "bytes=4-7"})
+        assert (part.status_code, part.content) == (206, b"ftyp")
+        whole = client.get(f"{base}/archive").content
+        with tarfile.open(fileobj=io.BytesIO(whole)) as archive:
+            assert len(archive.getnames()) == len(segments) + 1
+
+        plays(viewer, server, session, segments)
+        assert client.delete(base).status_code == 204
+        assert client.get(base).json()["segments"] == []
+
+
+def plays(viewer: BrowserContext, server: Server, session: str, segments: list[dict[str, Any]]) -> None:
+    page = viewer.new_page()
+    page.goto(f"{server.url}/session/{session}/recording")
+    video = "document.getElementById('video')"
+    page.wait_for_function(f"() => {video}.duration > 0", timeout=15_000)
+    shown = page.evaluate(f"() => {video}.duration")
+    assert abs(shown * 1000 - segments[0]["duration_ms"]) < 60
+    assert page.evaluate(f"() => {video}.videoWidth") == segments[0]["width"]
+    page.evaluate(f"() => {video}.play()")
+    page.wait_for_function(f"() => {video}.currentTime > 0.3", timeout=15_000)
+    second = f"/segments/{segments[1]['number']}"
+    page.wait_for_function(
+        f"() => {video}.src.endsWith('{second}') && {video}.currentTime > 0.2", timeout=20_000
+    )
+    page.locator("#segments button").last.click()
+    page.wait_for_function(
+        f"() => {video}.src.endsWith('/segments/{segments[-1]['number']}')", timeout=10_000
+    )

@@ -1,0 +1,262 @@
+"""The controller's side with the guest's own recorder at the other end, and with guests that keep to nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.controller import until
+from tests.support.fakes import FakeDriver, a_session
+from tests.support.guest_files import scripted
+from tests.unit.transom_guest.stream.test_mp4 import encoded
+from transom.model.clock import now_ms
+from transom.model.recording import Recording, SegmentFile
+from transom.model.session import Session, SessionState, Signin, SigninStage
+from transom.recording import live as module
+from transom.recording.desk import RecordingDesk
+from transom.recording.live import Live, Terms
+from transom.recording.shelf import Shelf
+from transom_guest.input.message import Key
+from transom_guest.stream.recorder import Recorder
+from transom_guest.stream.records import Records
+from transom_wire.codec import encode
+from transom_wire.files import chunk
+from transom_wire.framing import pack
+from transom_wire.record import RecordState, SegmentComes
+
+FRAMES = encoded(64, 64, [60] * 10)
+MIB = 2**20
+
+
+class Guest:
+    """The recorder of a machine on a socket, fed with frames by the test."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.recorder = Recorder(lambda: None, lambda: self.records.finished())
+        self.records = Records(self.recorder)
+        self.streams = 0
+
+    async def open(self) -> Any:
+        self.streams += 1
+        return await asyncio.open_unix_connection(self.path)
+
+    def frames(self, count: int = 5) -> None:
+        at = asyncio.get_running_loop().time()
+        for number, (data, key) in enumerate(FRAMES[:count]):
+            self.recorder.take(data, key, at + number / 50)
+
+
+@pytest.fixture
+async def guest(tmp_path: Path) -> AsyncIterator[Guest]:
+    made = Guest(tmp_path / "record.sock")
+    serving = asyncio.create_task(made.records.run(made.path))
+    await until(made.path.exists)
+    yield made
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+
+
+class Bench:
+    def __init__(self, folder: Path, stream: Any, most: int = 100 * MIB) -> None:
+        self.session = a_session(state=SessionState.READY)
+        self.driver = FakeDriver()
+        self.driver.stream = stream
+        self.driver.machines[self.session.machine] = None  # type: ignore[assignment]
+        self.kept: list[SegmentFile] = []
+        shelf = Shelf(folder / self.session.id)
+        self.live = Live(self.session, Terms("always", 1, most), self.driver, shelf, now_ms, self._keep)
+
+    async def _keep(self, _live: Live, segment: SegmentFile) -> None:
+        self.kept.append(segment)
+
+    def signin(self, stage: SigninStage) -> Session:
+        self.session = replace(self.session, signin=Signin("flw_a", "demo", stage))
+        self.live.changed(self.session)
+        return self.session
+
+    def timeline(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.live.shelf.timeline.read_text().splitlines()]
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, guest: Guest) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path / "recordings", guest.open)
+    made.live.changed()
+    await until(lambda: guest.recorder.on)
+    yield made
+    await made.live.close()
+
+
+async def test_segments_come_out_and_are_forgotten_inside(bench: Bench, guest: Guest) -> None:
+    guest.frames()
+    guest.recorder.felt(Key(1, 0x61, True), asyncio.get_running_loop().time())
+    guest.recorder.finish(asyncio.get_running_loop().time())
+    await until(lambda: bench.kept and not guest.recorder.waiting)
+    (segment,) = bench.live.shelf.segments()
+    assert abs(segment.at - now_ms()) < 5000 and (segment.width, segment.height) == (64, 64)
+    path = bench.live.shelf.path(segment.number)
+    assert path is not None and path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes()[4:8] == b"ftyp" and path.stat().st_size == segment.bytes
+    assert bench.live.shelf.folder.stat().st_mode & 0o777 == 0o700
+    kinds = [line["kind"] for line in bench.timeline()]
+    assert kinds == ["start", "segment", "input"] and bench.timeline()[2]["keys"] == 1
+
+
+async def test_a_sign_in_waits_until_no_picture_is_taken(bench: Bench, guest: Guest) -> None:
+    guest.frames()
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    assert not guest.recorder.on
+    before = guest.recorder._numbers
+    guest.frames()
+    assert guest.recorder._numbers == before
+    bench.signin(SigninStage.WAITING)
+    await until(lambda: len(bench.kept) == 1)
+    assert bench.live.state == "paused" and [line["kind"] for line in bench.timeline()].count("pause") == 1
+
+
+async def test_it_goes_on_a_moment_after_a_sign_in_is_done(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLE_S", 0.2)
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    bench.signin(SigninStage.DONE)
+    assert bench.live.state == "paused"
+    await until(lambda: guest.recorder.on)
+    guest.frames()
+    bench.live.changed(replace(bench.session, state=SessionState.STOPPING))
+    await bench.live.end(5)
+    assert len(bench.kept) == 1, "what was not finished came at the end"
+
+
+async def test_a_stream_that_breaks_is_opened_again_and_loses_no_segment(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 0.05)
+    guest.frames()
+    assert bench.live._tape is not None
+    bench.live._tape.cut()
+    await until(lambda: guest.streams == 2 and bench.kept)
+    assert len(bench.kept) == 1
+
+
+async def test_a_guest_that_does_not_pause_is_not_believed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 0.3)
+    monkeypatch.setattr(module, "AGAIN_S", 0.05)
+    streams = 0
+
+    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal streams
+        streams += 1
+        said = json.loads(await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big")))
+        runs.append(said["run"])
+        if streams == 1:
+            writer.write(pack(encode(RecordState("on", said["run"]))))
+            await asyncio.sleep(30)
+        comes = SegmentComes(1, runs[0], 10, 10, 64, 64, 5)
+        writer.write(pack(encode(comes)) + chunk(b"12345") + chunk(b""))
+        taken.append(await reader.readexactly(4))
+        await asyncio.sleep(30)
+
+    runs: list[int] = []
+    taken: list[bytes] = []
+    bench = Bench(tmp_path, scripted(act))
+    bench.live.changed()
+    await until(lambda: runs)
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    await until(lambda: taken)
+    await bench.live.close()
+    assert streams == 2 and not bench.kept and bench.live.shelf.segments() == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"\xff\xff\xff\xff",
+        pack(b"{}"),
+        pack(encode(SegmentComes(1, 1, 10, 10, 64, 64, 5))) + chunk(b"123456"),
+        pack(encode(SegmentComes(1, 1, 10, 10, 64, 64, 5))) + chunk(b"123") + chunk(b""),
+        pack(encode(SegmentComes(1, 1, 10, 10, 64, 64, 5))) + b"\x7f\xff\xff\xff",
+    ],
+)
+async def test_garbage_leaves_no_segment(tmp_path: Path, said: bytes) -> None:
+    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await reader.read()
+        ended.set()
+
+    ended = asyncio.Event()
+    bench = Bench(tmp_path, scripted(act))
+    bench.live.changed()
+    async with asyncio.timeout(10):
+        await ended.wait()
+    await bench.live.close()
+    assert bench.live.shelf.segments() == [] and not bench.kept
+
+
+class Rows:
+    """A RecordingStore in memory."""
+
+    def __init__(self) -> None:
+        self.rows: dict[str, Recording] = {}
+
+    async def save_recording(self, recording: Recording) -> None:
+        self.rows[recording.session] = recording
+
+    async def get_recording(self, session: str) -> Recording | None:
+        return self.rows.get(session)
+
+    async def list_recordings(self, *, user: str | None) -> list[Recording]:
+        return [row for row in self.rows.values() if user in (None, row.user)]
+
+    async def delete_recording(self, session: str) -> None:
+        self.rows.pop(session, None)
+
+
+class Rules:
+    recording, recording_mib, recording_days, recording_segment_s = "ask", 100, 7, 1
+
+
+async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, guest: Guest) -> None:
+    driver, rows, now = FakeDriver(), Rows(), [now_ms()]
+    driver.stream = guest.open
+    session = a_session(state=SessionState.READY)
+    driver.machines[session.machine] = None  # type: ignore[assignment]
+
+    async def desk() -> RecordingDesk:
+        made = RecordingDesk(driver, rows, Rules(), tmp_path / "r", lambda: now[0])
+        await made.open()
+        made.noticed(session)
+        return made
+
+    first = await desk()
+    assert first.state(session.id) == "off"
+    await first.choose(session, on=True)
+    await until(lambda: guest.recorder.on)
+    await first.close()
+    await until(lambda: not guest.recorder.on)
+    second = await desk()
+    await until(lambda: guest.recorder.on)
+    guest.frames()
+    second.noticed(replace(session, state=SessionState.STOPPING))
+    await second.parting(session)
+    second.noticed(replace(session, state=SessionState.ENDED))
+    await until(lambda: rows.rows[session.id].ended_at)
+    assert rows.rows[session.id].segments == 1 and len(await second.segments(session.id)) == 1
+    await second.prune()
+    assert session.id in rows.rows
+    now[0] += 8 * 86_400_000
+    await second.prune()
+    assert not rows.rows and not list((tmp_path / "r").iterdir())
+    await second.close()

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from transom.model.recording import SegmentFile
+from transom.recording import shelf as module
+from transom.recording.shelf import Shelf
+from transom_wire.record import SegmentComes
+
+
+def put(shelf: Shelf, at: int, data: bytes, most: int = 10_000) -> SegmentFile | None:
+    with shelf.begin() as file:
+        file.write(data)
+    return shelf.keep(SegmentComes(1, 1, 0, 1000, 64, 48, len(data)), at, most)
+
+
+def test_the_names_are_the_index(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path / "ses")
+    put(shelf, 10_000, b"one")
+    put(shelf, 20_000, b"four")
+    for junk in ("coming", "000003-x.mp4", "timeline.jsonl", "000009-1-1-1x1.mp4.part"):
+        (shelf.folder / junk).touch()
+    assert Shelf(tmp_path / "ses").segments() == [
+        SegmentFile(1, 10_000, 1000, 64, 48, 3),
+        SegmentFile(2, 20_000, 1000, 64, 48, 4),
+    ]
+    assert shelf.path(2) == shelf.folder / "000002-20000-1000-64x48.mp4" and shelf.path(3) is None
+
+
+def test_the_oldest_go_and_the_newest_stays(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for number in range(5):
+        put(shelf, number * 10_000, b"x" * 100, most=250)
+    assert [each.number for each in shelf.segments()] == [4, 5]
+    put(shelf, 90_000, b"x" * 1000, most=250)
+    assert [each.number for each in shelf.segments()] == [6]
+
+
+def test_one_that_is_sent_again_is_kept_once(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    assert put(shelf, 10_000, b"one") is not None
+    assert put(shelf, 10_040, b"one") is None
+    assert len(shelf.segments()) == 1 and not (tmp_path / "coming").exists()
+
+
+def test_a_timeline_ends(tmp_path: Path, monkeypatch: object) -> None:
+    shelf = Shelf(tmp_path / "new")
+    shelf.note({"a": 1}, {"b": "\n"})
+    assert shelf.timeline.read_text() == '{"a":1}\n{"b":"\\n"}\n'
+    before, module.TIMELINE_BYTES = module.TIMELINE_BYTES, 5
+    try:
+        shelf.note({"c": 1})
+    finally:
+        module.TIMELINE_BYTES = before
+    assert shelf.timeline.read_text().count("\n") == 2
+    shelf.remove()
+    shelf.remove()
+    assert not shelf.folder.exists()

@@ -1,0 +1,100 @@
+import { ApiError, get, post } from "./api.js";
+import { make, setText } from "./elements.js";
+import { amount } from "./exit.js";
+
+/** @import { Recorded } from "../../types/model" */
+/** @import { Viewer } from "./viewer.js" */
+
+const LOOK_MS = 2000;
+
+/** What the header says, all the time. @param {Recorded["state"]} state */
+export function saying(state) {
+  if (state === "on") return "This session is recorded";
+  return state === "paused" ? "Recording pauses while you sign in" : "";
+}
+
+/**
+ * Says whether the session is recorded, and lets its owner choose where the operator leaves that to them.
+ */
+export class RecorderPanel {
+  #url;
+  #place;
+  #badge;
+  #text = make("span");
+  #word = make("p", { class: "muted small", role: "status" });
+  #choose = make("button", { type: "button" }, "");
+  #see;
+  /** @type {Recorded | null} */
+  #now = null;
+  #gone = false;
+
+  /**
+   * @param {string} session @param {HTMLElement} place an empty section @param {HTMLElement} badge in the header
+   * @param {Pick<Viewer, "on" | "session">} viewer
+   */
+  constructor(session, place, badge, viewer) {
+    this.#url = `/api/sessions/${session}/recording`;
+    this.#place = place;
+    this.#badge = badge;
+    badge.append(make("span", { class: "dot", "aria-hidden": "true" }), this.#text);
+    this.#see = make("a", { class: "button", href: `/session/${session}/recording` }, "See the recording");
+    this.#choose.addEventListener("click", () => void this.#chosen());
+    const title = make("h2", { id: "recording-title" }, "Recording");
+    place.setAttribute("aria-labelledby", "recording-title");
+    place.append(title, this.#word, make("div", { class: "actions" }, this.#choose, this.#see));
+    setInterval(() => document.hidden || void this.look(), LOOK_MS);
+    let stage = viewer.session?.signin?.stage;
+    viewer.on("changed", () => {
+      // What a sign-in changes is said at once, and not at the next look.
+      if (viewer.session?.signin?.stage === stage) return;
+      stage = viewer.session?.signin?.stage;
+      void this.look();
+    });
+    void this.look();
+  }
+
+  /** Ask how it is now. */
+  async look() {
+    if (this.#gone) return;
+    try {
+      this.#show(await get(`${this.#url}?list=false`));
+    } catch (error) {
+      // Not one's own, or gone for good: there is nothing to say.
+      this.#gone = /** @type {ApiError} */ (error).status === 404;
+    }
+  }
+
+  /** @param {Recorded} now */
+  #show(now) {
+    this.#now = now;
+    const { policy, state, bytes } = now;
+    this.#badge.hidden = state === "off";
+    this.#badge.dataset["record"] = state;
+    setText(this.#text, saying(state));
+    this.#place.hidden = policy === "off" && !bytes;
+    this.#see.hidden = !bytes;
+    this.#choose.hidden = policy === "off" || (policy === "always" && state !== "paused");
+    setText(this.#choose, state === "off" ? "Record this session" : state === "on" ? "Stop recording" : "Go on recording");
+    setText(this.#word, words(now));
+  }
+
+  async #chosen() {
+    this.#choose.disabled = true;
+    try {
+      this.#show(await post(this.#url, { on: this.#now?.state !== "on" }));
+    } catch (error) {
+      setText(this.#word, /** @type {ApiError} */ (error).message);
+    } finally {
+      this.#choose.disabled = false;
+    }
+  }
+}
+
+/** @param {Recorded} now */
+function words({ policy, state, bytes }) {
+  const kept = bytes ? ` ${amount(bytes)} are kept.` : "";
+  if (state === "paused") return `It pauses while you sign in, and after a sign-in that was not finished until you say.${kept}`;
+  if (state === "on") return `The picture is recorded for debugging while somebody watches it by WebRTC; of input only how much.${kept}`;
+  if (policy === "always") return `It begins once the desktop is ready.${kept}`;
+  return policy === "off" ? `Nothing is recorded now.${kept}` : `For debugging: picture, and how much was typed and clicked, not what.${kept}`;
+}

@@ -1,0 +1,66 @@
+/** What a recording page knows of time: where segments lie, and what its timeline says. Pure. */
+
+/** @import { RecordedSegment, TimelineLine } from "../../types/model" */
+
+/** Lines that are read at most; the server ends a timeline at some MB. */
+const MOST_LINES = 200_000;
+const KINDS = new Set(["start", "stop", "pause", "segment", "input", "rung", "quality"]);
+
+/** The lines of a timeline that make sense, in their order of time. @param {string} text @returns {TimelineLine[]} */
+export function parseTimeline(text) {
+  const lines = [];
+  for (const line of text.split("\n", MOST_LINES)) {
+    try {
+      const found = JSON.parse(line);
+      if (Number.isFinite(found?.at_ms) && KINDS.has(found.kind)) lines.push(found);
+    } catch {
+      // A line that was cut off by a crash is none.
+    }
+  }
+  return lines.sort((a, b) => a.at_ms - b.at_ms);
+}
+
+/** From when to when the recording is. @param {RecordedSegment[]} segments @param {TimelineLine[]} lines @returns {[number, number]} */
+export function extent(segments, lines) {
+  const times = segments.flatMap(({ at, duration_ms }) => [at, at + duration_ms]);
+  // Without pictures, what happened is all there is.
+  const all = times.length ? times : lines.map((line) => line.at_ms);
+  const first = all.reduce((a, b) => Math.min(a, b), Infinity);
+  const last = all.reduce((a, b) => Math.max(a, b), -Infinity);
+  return all.length ? [first, Math.max(last, first + 1)] : [0, 1];
+}
+
+/**
+ * The segment that shows this moment, or the next one that shows anything.
+ * @param {RecordedSegment[]} segments in order @param {number} at
+ * @returns {{ index: number, offset: number } | null} `offset` in milliseconds
+ */
+export function locate(segments, at) {
+  const index = segments.findIndex((each) => each.at + each.duration_ms > at);
+  const found = segments[index];
+  return found ? { index, offset: Math.max(0, at - found.at) } : null;
+}
+
+/** When it was paused: from each pause until it went on. @param {TimelineLine[]} lines @param {number} end @returns {[number, number][]} */
+export function pauses(lines, end) {
+  /** @type {[number, number][]} */
+  const found = [];
+  let since = 0;
+  for (const { kind, at_ms } of lines) {
+    if (kind === "pause" && !since) since = at_ms;
+    if ((kind === "start" || kind === "stop") && since) {
+      found.push([since, at_ms]);
+      since = 0;
+    }
+  }
+  if (since) found.push([since, Math.max(since, end)]);
+  return found;
+}
+
+/** Minutes and seconds, with hours where there are some. @param {number} ms */
+export function clock(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const parts = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const shown = parts[0] ? parts : parts.slice(1);
+  return shown.map((part, index) => (index ? String(part).padStart(2, "0") : String(part))).join(":");
+}

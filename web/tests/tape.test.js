@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { clock, extent, locate, parseTimeline, pauses } from "../static/js/tape.js";
+
+const segment = (/** @type {number} */ number, /** @type {number} */ at, /** @type {number} */ duration_ms) => ({
+  number, at, duration_ms, width: 64, height: 64, bytes: 9,
+});
+const SEGMENTS = [segment(1, 1000, 500), segment(2, 3000, 1000)];
+
+test("a timeline is read line by line, and what is no line is left out", () => {
+  const text = '{"at_ms":5,"kind":"pause"}\n{"at_ms":2,"kind":"rung","rung":"vnc"}\nnot json\n[]\nnull\n{"at_ms":"x","kind":"pause"}\n{"at_ms":1,"kind":"<b>"}\n{"at_ms":3,';
+  assert.deepEqual(parseTimeline(text).map(({ at_ms, kind }) => [at_ms, kind]), [[2, "rung"], [5, "pause"]]);
+});
+
+test("a recording is from its first picture to its last", () => {
+  assert.deepEqual(extent(SEGMENTS, []), [1000, 4000]);
+  assert.deepEqual(extent([], [{ at_ms: 7, kind: "pause" }]), [7, 8]);
+  assert.deepEqual(extent([], []), [0, 1]);
+});
+
+test("a moment is in its segment, or in the next that there is", () => {
+  assert.deepEqual(locate(SEGMENTS, 1200), { index: 0, offset: 200 });
+  assert.deepEqual(locate(SEGMENTS, 2000), { index: 1, offset: 0 });
+  assert.deepEqual(locate(SEGMENTS, 3999), { index: 1, offset: 999 });
+  assert.equal(locate(SEGMENTS, 4000), null);
+});
+
+test("pauses last until it went on", () => {
+  const lines = /** @type {const} */ ([["start", 1], ["pause", 5], ["pause", 6], ["start", 9], ["pause", 11]]).map(([kind, at_ms]) => ({ kind, at_ms }));
+  assert.deepEqual(pauses(lines, 20), [[5, 9], [11, 20]]);
+});
+
+test("a clock", () => {
+  assert.deepEqual([0, 61_000, 3_600_000 + 65_000, -5].map(clock), ["0:00", "1:01", "1:01:05", "0:00"]);
+});
