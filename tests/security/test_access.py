@@ -79,6 +79,8 @@ TABLE = [
     Row("GET", "/", {200}, {303}, {303}, {303}),
     Row("GET", "/dashboard/remote-cli", {303}, {200}, {200}, {200}),
     Row("GET", "/session/{session}", {303}, {200}, {200}, {200}),
+    open_to_all("GET", "/watch", 200),
+    open_to_all("GET", "/watch/{session}", 200),
     open_to_all("POST", "/api/watch", 404, WRONG),
     open_to_all("GET", "/healthz", 200),
     open_to_all("GET", "/metrics", 200),

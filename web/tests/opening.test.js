@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 import { eventsSocket, iceServers } from "../static/js/opening.js";
+import { ownersPlaces } from "../static/js/places.js";
 
 class FakeSocket {
   static made = [];
@@ -24,7 +25,7 @@ beforeEach(() => {
 /** Take the socket as the signal does, and write down what it hears. */
 function take() {
   const heard = [];
-  const socket = eventsSocket("ses_a");
+  const socket = eventsSocket(ownersPlaces("ses_a"));
   socket.onopen = () => heard.push("open");
   socket.onmessage = ({ data }) => heard.push(data);
   return { socket, heard };
@@ -73,10 +74,10 @@ test("ICE servers asked for ahead are taken once, and asked for again when they 
     return new Response(JSON.stringify({ ice_servers: ["fresh"] }), { headers: { "Content-Type": "application/json" } });
   };
   globalThis.window.ahead = { ice: Promise.resolve({ ice_servers: ["ahead"] }) };
-  assert.deepEqual(await iceServers(), { ice_servers: ["ahead"] });
+  assert.deepEqual(await iceServers(ownersPlaces("ses_a")), { ice_servers: ["ahead"] });
   assert.equal(asked, 0);
-  assert.deepEqual(await iceServers(), { ice_servers: ["fresh"] });
+  assert.deepEqual(await iceServers(ownersPlaces("ses_a")), { ice_servers: ["fresh"] });
   globalThis.window.ahead = { ice: Promise.resolve(null) };
-  assert.deepEqual(await iceServers(), { ice_servers: ["fresh"] });
+  assert.deepEqual(await iceServers(ownersPlaces("ses_a")), { ice_servers: ["fresh"] });
   assert.equal(asked, 2);
 });

@@ -6,12 +6,14 @@ import { Signal, WAITS } from "../static/js/signal.js";
 class FakeSocket {
   readyState = 0;
   sent = [];
+  seats = [];
   onopen = null;
   onmessage = null;
   onclose = null;
 
   send(text) {
-    this.sent.push(JSON.parse(text));
+    const message = JSON.parse(text);
+    (message.type === "seat" ? this.seats : this.sent).push(message);
   }
   close() {
     this.readyState = 3;
@@ -338,5 +340,42 @@ describe("a controller that is away", () => {
     await pass(60_000);
     assert.equal(sockets.length, 1);
     assert.deepEqual(told, []);
+  });
+});
+
+describe("the seat", () => {
+  test("is said to be here each time a socket opens, and asked for by it", () => {
+    signal.start();
+    sockets[0].opens();
+    signal.seat("give", "other");
+    signal.seat("leave");
+    const peer = signal.peer;
+    assert.deepEqual(sockets[0].seats, [
+      { type: "seat", do: "here", peer },
+      { type: "seat", do: "give", peer, to: "other" },
+      { type: "seat", do: "leave", peer },
+    ]);
+  });
+
+  test("goes by HTTP while there is none", async () => {
+    signal.start();
+    signal.seat("take");
+    await settle();
+    assert.equal(server.count("POST /api/sessions/ses_a/seats"), 1);
+  });
+
+  test("of everybody is told", () => {
+    signal.start();
+    sockets[0].opens();
+    sockets[0].says({ type: "seats", viewers: [{ peer: "a", drives: true }], you: null });
+    assert.deepEqual(told.find(({ type }) => type === "seats"), { type: "seats", viewers: [{ peer: "a", drives: true }] });
+  });
+
+  test("is lost with the link, which is the last that is told", async () => {
+    await connected();
+    sockets[0].onclose({ code: 4411, reason: "this link has expired" });
+    await pass(20_000);
+    assert.deepEqual(told.at(-1), { type: "link-over", why: "this link has expired" });
+    assert.equal(sockets.length, 1);
   });
 });

@@ -313,6 +313,8 @@ export type SignalEvent =
   | { type: "session"; session: Session }
   | { type: "answer"; epoch: number; sdp: string }
   | { type: "exit"; exit: OwnExit }
+  | { type: "seats"; viewers: Seat[] }
+  | { type: "link-over"; why: string }
   | { type: "refused"; epoch: number; code: string; message: string }
   | { type: "reachable"; up: boolean }
   | { type: "missing" }
@@ -359,4 +361,39 @@ export interface Alert {
   level: "info" | "warning" | "critical";
   text: string;
   acknowledged_at: number | null;
+}
+
+/** One viewer of a session. */
+export interface Seat {
+  peer: string;
+  name: string;
+  kind: "owner" | "ask" | "view";
+  drives: boolean;
+  asks: boolean;
+}
+
+export type SeatDeed = "here" | "leave" | "request" | "take" | "give" | "refuse";
+
+/** A way into one session. `url` is there once, when it is made. */
+export interface SessionLink {
+  id: string;
+  kind: "ask" | "view";
+  label: string;
+  created_at: number;
+  expires_at: number | null;
+  over: string | null;
+  url: string | null;
+}
+
+/** Where the server takes what a viewer says; `screen` is null for one that may not resize. */
+export interface Places {
+  session: string;
+  offer: string;
+  answer: string;
+  heartbeat: string;
+  ice: string;
+  seats: string;
+  events: string;
+  vnc: string;
+  screen: string | null;
 }

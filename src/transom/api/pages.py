@@ -53,6 +53,13 @@ async def recording_page(session: str, request: Request, parts: P) -> Response:
     return html(request.app.state.assets.page("recording.html"))
 
 
+@router.get("/watch")
+@router.get("/watch/{session}")
+async def watch_page(request: Request, session: str = "") -> Response:
+    """A session's picture for who came by a link. The page itself asks what it may show."""
+    return html(request.app.state.assets.page("watch.html"))
+
+
 def html(text: str | None) -> Response:
     """A page. Raises NotFound."""
     if text is None:

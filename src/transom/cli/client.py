@@ -111,6 +111,11 @@ class Client:
             transport=transport,
         )
 
+    @property
+    def url(self) -> str:
+        """The server's address, without a path."""
+        return self._place.url
+
     def get(self, *path: str, **query: str) -> Any:
         """GET; each word of `path` is one segment, quoted."""
         return self._call("GET", path, params=query)

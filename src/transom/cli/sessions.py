@@ -8,13 +8,15 @@ from typing import Annotated, Any
 
 import typer
 
-from transom.cli import quality
+from transom.cli import links, quality
 from transom.cli.client import Client, connect
 from transom.cli.failure import Failure
 from transom.cli.options import AsJson, State
 from transom.cli.output import show_fields, show_json, show_rows
 
 app = typer.Typer(help="Desktops: look at them, start one, end some.", no_args_is_help=True)
+for command in (links.share, links.links, links.unshare):
+    app.command()(command)
 COLUMNS = ("id", "state", "provider", "created_at", "expires_at", "reason")
 FIELDS = (
     *("id", "state", "reason", "detail", "provider", "driver", "created_at", "expires_at", "idle_at"),

@@ -20,6 +20,8 @@ from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
 
 log = structlog.get_logger(__name__)
 TICK_S = 1.0
+SAVE_S = 0.1
+"""Between two writes: a page that opens is one change and not three."""
 Listener = Callable[[tuple[Seat, ...]], None]
 
 
@@ -46,6 +48,7 @@ class Seating:
         self._sessions: dict[str, Seats] = {}
         self._owed: dict[str, dict[str, Command]] = {}
         self._unsaved: set[str] = set()
+        self._save_soon = asyncio.Event()
         self._locks: dict[str, asyncio.Lock] = {}
         self._listeners: dict[str, set[Listener]] = {}
         self._held: Counter[tuple[str, str]] = Counter()
@@ -76,9 +79,11 @@ class Seating:
         self._owe(session, seats.handle(event))
         if before != _shown(seats.listing()):
             self._unsaved.add(session)
+            self._save_soon.set()
             self._tell(session)
-        if session in self._owed or session in self._unsaved:
-            await self._settle(session)
+        if session in self._owed:
+            async with self._locks.setdefault(session, asyncio.Lock()):
+                await self._pay(session)
 
     async def hold(self, session: str, peer: str, person: Person) -> None:
         """A connection is this viewer's from now on. Raises what Seats.handle does."""
@@ -116,9 +121,34 @@ class Seating:
         self._unsaved.discard(session)
 
     async def run(self) -> None:
-        """Let time pass, and try again what failed, until cancelled."""
+        """Let time pass, keep what changed, and try again what failed, until cancelled."""
+        async with asyncio.TaskGroup() as works:
+            works.create_task(self._tick())
+            works.create_task(self._keep())
+
+    async def save(self) -> None:
+        """Keep what changed; what cannot be kept now is tried again."""
+        for session in list(self._unsaved):
+            self._unsaved.discard(session)
+            try:
+                await self._store.save_seats(session, self.seats(session))
+            except Unavailable as error:
+                self._unsaved.add(session)
+                log.warning("seats are not kept", session=session, reason=error.message)
+
+    async def _keep(self) -> None:
+        """No viewer waits for the disk."""
+        while True:
+            await self._save_soon.wait()
+            self._save_soon.clear()
+            await self.save()
+            await asyncio.sleep(SAVE_S)
+
+    async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
+            if self._unsaved:
+                self._save_soon.set()
             for session in list(self._sessions):
                 try:
                     await self.act(session, Tick(self._clock()))
@@ -138,17 +168,6 @@ class Seating:
             owed[command.peer] = command
         if owed:
             self._owed[session] = owed
-
-    async def _settle(self, session: str) -> None:
-        async with self._locks.setdefault(session, asyncio.Lock()):
-            await self._pay(session)
-            if session in self._unsaved:
-                self._unsaved.discard(session)
-                try:
-                    await self._store.save_seats(session, self.seats(session))
-                except Unavailable as error:
-                    self._unsaved.add(session)
-                    log.warning("seats are not kept", session=session, reason=error.message)
 
     async def _pay(self, session: str) -> None:
         """Who must stop is told first: nobody new drives while the guest may still listen to another."""

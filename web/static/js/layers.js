@@ -8,6 +8,7 @@ export class Layers {
   #root;
   /** @type {HTMLElement} */
   #shown;
+  #watching = false;
 
   /** @param {HTMLElement} root holds an element `#screen` already, which stands for no picture */
   constructor(root) {
@@ -37,8 +38,14 @@ export class Layers {
     element.setAttribute("aria-label", "Remote desktop");
     this.#shown = element;
     for (const other of this.#root.querySelectorAll(".layer")) other.classList.toggle("seen", other === layer);
-    layer.inert = false;
+    layer.inert = this.#watching;
     return hadFocus;
+  }
+
+  /** Who only watches has a picture that takes neither keys nor pointer. @param {boolean} watching */
+  watch(watching) {
+    this.#watching = watching;
+    for (const layer of this.#root.querySelectorAll(".layer.seen")) /** @type {HTMLElement} */ (layer).inert = watching;
   }
 
   /** Take a layer away. When it is the seen one, no picture is left. @param {HTMLElement} layer */

@@ -1,12 +1,12 @@
 import { request, socketUrl } from "./api.js";
 
-/** @import { IceServers } from "../../types/model" */
+/** @import { IceServers, Places } from "../../types/model" */
 
 const OPEN = 1;
 
-/** The events' socket of a session: the first time the one that the page opened ahead, if it lives. @param {string} id */
-export function eventsSocket(id) {
-  return socketAhead() ?? new WebSocket(socketUrl(`/api/sessions/${id}/events`));
+/** The events' socket of a session: the first time the one that the page opened ahead, if it lives. @param {Places} places */
+export function eventsSocket(places) {
+  return socketAhead() ?? new WebSocket(socketUrl(places.events));
 }
 
 /** Whoever takes it sets its handlers at once; then what was heard so far comes, in order. */
@@ -22,9 +22,9 @@ function socketAhead() {
   return socket;
 }
 
-/** The list of ICE servers: the first time the one that was asked for ahead, if it came. @returns {Promise<IceServers>} */
-export async function iceServers() {
+/** The list of ICE servers: the first time the one that was asked for ahead, if it came. @param {Places} places @returns {Promise<IceServers>} */
+export async function iceServers(places) {
   const ahead = window.ahead?.ice;
   delete window.ahead?.ice;
-  return (await ahead) ?? (await request("GET", "/api/webrtc/ice-servers")).body;
+  return (await ahead) ?? (await request("GET", places.ice)).body;
 }

@@ -6,7 +6,7 @@ import { WebRtc } from "./webrtc.js";
 /** @import { Layers } from "./layers.js" */
 /** @import { Signal } from "./signal.js" */
 /** @import { Vnc } from "./vnc.js" */
-/** @import { Happening, Size } from "../../types/model" */
+/** @import { Happening, Places, Size } from "../../types/model" */
 
 /**
  * @typedef {object} RungsEvents
@@ -18,11 +18,11 @@ import { WebRtc } from "./webrtc.js";
 
 /** All rungs that live: those on the screen, and those that are being tried beside them, each on a layer of its own. */
 export class Rungs {
-  #id;
+  #places;
   #layers;
   #signal;
   #on;
-  #iceServers = new IceServerList(iceServers);
+  #iceServers;
   /** @type {Map<number, WebRtc>} */
   #peers = new Map();
   /** @type {Map<number, Vnc>} */
@@ -32,9 +32,10 @@ export class Rungs {
   /** The noVNC that waits for its modules. */
   #openingVnc = 0;
 
-  /** @param {string} id the session @param {Layers} layers @param {Signal} signal @param {RungsEvents} on */
-  constructor(id, layers, signal, on) {
-    this.#id = id;
+  /** @param {Places} places @param {Layers} layers @param {Signal} signal @param {RungsEvents} on */
+  constructor(places, layers, signal, on) {
+    this.#places = places;
+    this.#iceServers = new IceServerList(() => iceServers(places));
     this.#layers = layers;
     this.#signal = signal;
     this.#on = on;
@@ -108,9 +109,10 @@ export class Rungs {
   async #makeVnc(vnc) {
     const { Vnc } = await import("./vnc.js");
     if (this.#openingVnc !== vnc) return;
-    const socket = new WebSocket(socketUrl(`/api/sessions/${this.#id}/vnc`), ["binary"]);
+    const { vnc: place, screen } = this.#places;
+    const socket = new WebSocket(socketUrl(`${place}?peer=${this.#signal.peer}`), ["binary"]);
     const resize = (/** @type {Size} */ body) =>
-      void request("POST", `/api/sessions/${this.#id}/screen`, { body }).catch(() => {});
+      screen && void request("POST", screen, { body }).catch(() => {});
     const rung = new Vnc(this.#layers.add(), socket, {
       picture: () => this.#on.happen({ type: "vnc-picture", vnc }),
       closed: () => this.#on.happen({ type: "vnc-closed", vnc }),

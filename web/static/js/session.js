@@ -82,7 +82,8 @@ function showButtons(session) {
   const { rung, pinned, state } = viewer;
   const ready = session?.state === "ready";
   openButton.disabled = vncButton.disabled = !ready;
-  pasteButton.disabled = fullButton.disabled = !rung;
+  pasteButton.disabled = !rung || !viewer.seats.drives;
+  fullButton.disabled = !rung;
   endButton.disabled = !session || isOver(session) || session.state === "stopping";
   openButton.setAttribute("aria-pressed", String(rung === "webrtc" || rung === "webrtc-relay"));
   vncButton.setAttribute("aria-pressed", String(rung === "vnc"));
@@ -217,10 +218,17 @@ onClick("cancel", () => remove(`/api/sessions/${id}/signin`).catch(() => {}));
 window.addEventListener("keydown", takeKeyboardBack, { capture: true });
 setInterval(() => document.hidden || void exitLine.refresh().catch(() => {}), EXIT_MS);
 
+async function showViewers() {
+  const [{ ViewersPanel }, { LinksPanel }] = await Promise.all([import("./viewers.js"), import("./links.js")]);
+  new ViewersPanel(viewer, byId("viewers"), byId("banner"));
+  new LinksPanel(id, byId("viewers"));
+}
+
 /** What the picture does not wait for, asked once it is there, or is long in coming. */
 async function askTheRest() {
   const recorder = import("./recorder.js");
   void recorder.then(({ RecorderPanel }) => new RecorderPanel(id, byId("recording"), byId("recorded"), viewer)).catch(() => {});
+  void showViewers().catch(() => {});
   void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage)).catch(() => {});
   if (!viewer.session || !isOver(viewer.session)) void watchQuality().catch(() => {});
   exitLine.refresh().catch(() => {});

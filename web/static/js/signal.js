@@ -1,6 +1,7 @@
 import { backoff } from "./backoff.js";
+import { ownersPlaces } from "./places.js";
 
-/** @import { Heartbeat, SignalEvent } from "../../types/model" */
+/** @import { Heartbeat, Places, SeatDeed, SignalEvent } from "../../types/model" */
 
 /** Every wait of the signal, in milliseconds. */
 export const WAITS = Object.freeze({
@@ -24,6 +25,8 @@ const MISSING_TIMES = 2;
 export const SERVER_DIED = "stream_server_died";
 
 const OPEN = 1;
+/** The code of a socket whose link is over; its reason says why. */
+const LINK_OVER = 4411;
 
 /**
  * @typedef {(method: string, path: string, options?: { body?: object, deadlineMs?: number, signal?: AbortSignal })
@@ -38,6 +41,7 @@ const OPEN = 1;
  */
 export class Signal {
   #id;
+  #places;
   #peer;
   #request;
   #open;
@@ -59,15 +63,21 @@ export class Signal {
 
   /**
    * @param {{ id: string, peer: string, request: Request, open: () => Socket,
-   *   tell: (event: SignalEvent) => void, random?: () => number }} parts `open` makes a WebSocket
+   *   tell: (event: SignalEvent) => void, places?: Places, random?: () => number }} parts `open` makes a WebSocket
    */
-  constructor({ id, peer, request, open, tell, random = Math.random }) {
+  constructor({ id, peer, request, open, tell, places = ownersPlaces(id), random = Math.random }) {
     this.#id = id;
+    this.#places = places;
     this.#peer = peer;
     this.#request = request;
     this.#open = open;
     this.#tell = tell;
     this.#random = random;
+  }
+
+  /** The name this page goes by. */
+  get peer() {
+    return this.#peer;
   }
 
   /** Begin; goes on until `close`. */
@@ -118,7 +128,14 @@ export class Signal {
   /** @param {Heartbeat} heartbeat */
   heartbeat(heartbeat) {
     if (this.#send({ type: "heartbeat", ...heartbeat })) return;
-    this.#ask("POST", `/api/auth/session/${this.#id}/heartbeat`, { body: heartbeat }).catch(() => {});
+    this.#ask("POST", this.#places.heartbeat, { body: heartbeat }).catch(() => {});
+  }
+
+  /** Ask for the desktop, give it, take it. @param {SeatDeed} deed @param {string} [to] whom it is about */
+  seat(deed, to) {
+    const body = { do: deed, peer: this.#peer, ...(to ? { to } : {}) };
+    if (this.#send({ type: "seat", ...body }) || deed === "leave") return;
+    this.#ask("POST", this.#places.seats, { body }).catch(() => {});
   }
 
   get #isOpen() {
@@ -133,12 +150,15 @@ export class Signal {
     this.#expect(WAITS.openMs);
     socket.onopen = () => this.#opened();
     socket.onmessage = (/** @type {{ data: unknown }} */ { data }) => this.#received(data);
-    socket.onclose = (/** @type {{ code?: number }} */ { code }) => this.#lostSocket(socket, code ?? 0);
+    socket.onclose = (/** @type {{ code?: number, reason?: string }} */ { code, reason }) =>
+      code === LINK_OVER ? this.#linkOver(reason ?? "") : this.#lostSocket(socket, code ?? 0);
   }
 
   #opened() {
     this.#expect(WAITS.silentMs);
     this.#reach(true);
+    // After a break this page has its seat again before anybody else is given it.
+    this.seat("here");
     if (this.#offer && !this.#offer.sent) this.#sendOffer();
   }
 
@@ -150,6 +170,7 @@ export class Signal {
     if (message?.type === "ping") this.#send({ type: "pong" });
     else if (message?.type === "session") this.#gotSession(message.session);
     else if (message?.type === "exit") this.#tell({ type: "exit", exit: message.exit });
+    else if (message?.type === "seats") this.#tell({ type: "seats", viewers: message.viewers ?? [] });
     else if (message?.type === "answer" && message.peer === this.#peer) this.#answered(message.epoch, message.sdp);
     else if (message?.type === "refused" && message.peer === this.#peer) this.#refused(message.epoch, message);
   }
@@ -163,6 +184,13 @@ export class Signal {
     void this.#poll();
     this.#failures += 1;
     this.#later(backoff(this.#failures, WAITS.again, this.#random), () => this.#isOpen || this.#connect());
+  }
+
+  /** The link that this page came by lets nobody in any more. @param {string} why */
+  #linkOver(why) {
+    if (this.#closed) return;
+    this.close();
+    this.#tell({ type: "link-over", why });
   }
 
   /** Drop the socket unless something is heard in time. @param {number} ms */
@@ -200,15 +228,14 @@ export class Signal {
     if (!offer || this.#closed || (this.#isOpen && offer.sent)) return;
     if (this.#isOpen) return this.#sendOffer();
     const { epoch, sdp, abort } = offer;
-    const base = `/api/webrtc/session/${this.#id}`;
     const query = new URLSearchParams({ peer: this.#peer, epoch: `${epoch}`, wait_ms: `${WAITS.answerMs}` });
     try {
       const body = { peer: this.#peer, epoch, sdp };
-      if (!offer.sent) await this.#ask("POST", `${base}/offer`, { body, signal: abort.signal });
+      if (!offer.sent) await this.#ask("POST", this.#places.offer, { body, signal: abort.signal });
       offer.sent = true;
       while (this.#offer === offer && !this.#closed) {
         const deadlineMs = WAITS.answerMs + 5000;
-        const answer = await this.#ask("GET", `${base}/answer?${query}`, { signal: abort.signal, deadlineMs });
+        const answer = await this.#ask("GET", `${this.#places.answer}?${query}`, { signal: abort.signal, deadlineMs });
         if (answer.status === 200) return this.#answered(epoch, answer.body?.sdp);
       }
     } catch (error) {
@@ -237,7 +264,7 @@ export class Signal {
     if (this.#polling || this.#closed) return;
     this.#polling = true;
     try {
-      const { body } = await this.#ask("GET", `/api/sessions/${this.#id}`);
+      const { body } = await this.#ask("GET", this.#places.session);
       this.#missing = 0;
       this.#gotSession(body);
     } catch (error) {
@@ -247,8 +274,9 @@ export class Signal {
     if (!this.#isOpen) this.#later(WAITS.pollMs, () => this.#isOpen || this.#poll());
   }
 
-  /** @param {{ status?: number, code?: string }} error */
-  #pollFailed({ status = 0, code = "" }) {
+  /** @param {{ status?: number, code?: string, message?: string }} error */
+  #pollFailed({ status = 0, code = "", message = "" }) {
+    if (status === 410) return this.#linkOver(message);
     if (status === 401) this.#tell({ type: "signed-out" });
     this.#missing = status === 404 && code === "not_found" ? this.#missing + 1 : 0;
     if (this.#missing >= MISSING_TIMES) this.#tell({ type: "missing" });

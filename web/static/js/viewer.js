@@ -5,16 +5,18 @@ import { Layers } from "./layers.js";
 import { Listeners } from "./listeners.js";
 import { randomName } from "./names.js";
 import { eventsSocket } from "./opening.js";
+import { ownersPlaces } from "./places.js";
 import { warmUp } from "./peer.js";
 import { Rungs, fetchVnc } from "./rungs.js";
 import { wantedSize } from "./scale.js";
+import { Seats } from "./seats.js";
 import { Signal } from "./signal.js";
 import { NO_STATS, Recent } from "./statistics.js";
 import { watchSurroundings } from "./surroundings.js";
 import { WebRtc } from "./webrtc.js";
 
 /** @import { Vnc } from "./vnc.js" */
-/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Session, SignalEvent, Stats, Summary } from "../../types/model" */
+/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Places, Seat, SeatDeed, Session, SignalEvent, Stats, Summary } from "../../types/model" */
 
 const TICK_MS = 250;
 const HEARTBEAT_MS = 10_000;
@@ -33,6 +35,7 @@ export class Viewer {
   #ladder = new Ladder();
   #signal;
   #peerName = randomName();
+  #seats = new Seats(this.#peerName);
   #rungs;
   #listeners = new Listeners();
   /** @type {WebRtc | Vnc | null} */
@@ -42,6 +45,7 @@ export class Viewer {
   #session = null;
   #reachable = true;
   #drawn = false;
+  #over = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #resizing;
   /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
@@ -51,18 +55,20 @@ export class Viewer {
    * @param {string} id the session
    * @param {HTMLElement} stage where the picture goes
    * @param {{ changed: () => void, refused: (why: "missing" | "signed-out") => void, leaves?: (own: OwnExit) => void }} on
+   * @param {Places} [places]
    */
-  constructor(id, stage, on) {
+  constructor(id, stage, on, places = ownersPlaces(id)) {
     this.#on = on;
     this.#layers = new Layers(stage);
     this.#signal = new Signal({
       id,
       peer: this.#peerName,
       request,
-      open: () => eventsSocket(id),
+      places,
+      open: () => eventsSocket(places),
       tell: (event) => this.#heard(event),
     });
-    this.#rungs = new Rungs(id, this.#layers, this.#signal, {
+    this.#rungs = new Rungs(places, this.#layers, this.#signal, {
       happen: (happening) => this.#happen(happening),
       open: () => this.#resizeSoon(),
       swapped: (rung) => this.#shown === rung && this.#show(rung),
@@ -71,8 +77,8 @@ export class Viewer {
     watchSurroundings(stage, {
       visible: (visible) => this.#happen({ type: "visible", visible }),
       wake: () => this.#wake(),
-      leave: () => this.#happen({ type: "leave" }),
-      back: () => this.#happen({ type: "return" }),
+      leave: () => this.#leave(),
+      back: () => this.#back(),
       room: () => this.#resizeSoon(),
     });
   }
@@ -98,6 +104,10 @@ export class Viewer {
     return this.#ladder.pinned;
   }
 
+  get seats() {
+    return this.#seats;
+  }
+
   /** True while the controller answers. */
   get reachable() {
     return this.#reachable;
@@ -105,7 +115,7 @@ export class Viewer {
 
   /** How the picture fares. @returns {"waiting" | "connecting" | "live" | "lost" | "over"} */
   get state() {
-    if (this.#session && isOver(this.#session)) return "over";
+    if (this.#over || (this.#session && isOver(this.#session))) return "over";
     if (this.rung) return this.#ladder.lost ? "lost" : "live";
     return this.#session?.state === "ready" ? "connecting" : "waiting";
   }
@@ -121,8 +131,9 @@ export class Viewer {
   /**
    * Hear of something; answers what ends it.
    * `message` a message of the guest whose peer is on the screen: what it said before it was shown comes first;
-   * `changed` anything a person could see is different; `rung` another rung is on the screen, or none (null).
-   * @param {"message" | "changed" | "rung"} kind
+   * `changed` anything a person could see is different; `rung` another rung is on the screen, or none (null);
+   * `seats` who watches or drives is different; `link-over` why the link this page came by lets nobody in any more.
+   * @param {"message" | "changed" | "rung" | "seats" | "link-over"} kind
    * @param {(what: any) => void} listener
    */
   on(kind, listener) {
@@ -132,6 +143,11 @@ export class Viewer {
   /** Say something to the guest. @param {string} tag @param {...unknown} rest @returns {boolean} false: nobody to say it to */
   send(tag, ...rest) {
     return this.#shown instanceof WebRtc && this.#shown.send(tag, ...rest);
+  }
+
+  /** Ask for the desktop, give it, take it. @param {SeatDeed} deed @param {string} [to] whom it is about */
+  seat(deed, to) {
+    this.#signal.seat(deed, to);
   }
 
   /** What the buttons do. @param {"vnc" | "webrtc"} rung */
@@ -159,6 +175,35 @@ export class Viewer {
     this.#signal.heartbeat({ peer: this.#peerName, quality });
   }
 
+  /** @param {Seat[]} viewers */
+  #seated(viewers) {
+    const drove = this.#seats.drives;
+    this.#seats.viewers = viewers;
+    this.#layers.watch(!this.#seats.drives);
+    if (this.#seats.drives && !drove) this.focus();
+    this.#resizeSoon();
+    this.#listeners.tell("seats");
+    this.#on.changed();
+  }
+
+  /** @param {string} why */
+  #linkOver(why) {
+    this.#over = true;
+    this.#happen({ type: "over" });
+    this.#listeners.tell("link-over", why);
+    this.#changed();
+  }
+
+  #leave() {
+    this.#happen({ type: "leave" });
+    this.#signal.seat("leave");
+  }
+
+  #back() {
+    this.#signal.seat("here");
+    this.#happen({ type: "return" });
+  }
+
   #wake() {
     this.#signal.nudge();
     this.#happen({ type: "network" });
@@ -168,6 +213,8 @@ export class Viewer {
   /** @param {SignalEvent} event */
   #heard(event) {
     if (event.type === "session") return this.#gotSession(event.session);
+    if (event.type === "seats") return this.#seated(event.viewers);
+    if (event.type === "link-over") return this.#linkOver(event.why);
     if (event.type === "exit") return this.#on.leaves?.(event.exit);
     if (event.type === "answer") return void this.#rungs.answer(event.epoch, event.sdp);
     if (event.type === "refused") return this.#happen({ type: "refused", epoch: event.epoch, code: event.code });
@@ -256,7 +303,7 @@ export class Viewer {
     this.#resizing = setTimeout(() => {
       const size = wantedSize(this.#layers.size());
       const now = this.#shown?.size();
-      if (!size || !now || document.hidden) return;
+      if (!size || !now || document.hidden || !this.#seats.drives) return;
       if (size.width !== now.width || size.height !== now.height) this.#shown?.resize(size);
     }, RESIZE_MS);
   }

@@ -110,6 +110,7 @@ async def test_after_a_restart_the_driver_still_drives_and_a_silent_guest_is_end
 ) -> None:
     await both(seating)
     await seating.act(S, Given("a", OWNER, "g"))
+    await seating.save()
     outside.told.clear()
     clock.forward(3600)
     again = Seating(outside, outside, clock, driver=DRIVER, dismiss=outside.dismiss)
@@ -129,9 +130,10 @@ async def test_a_full_disk_costs_a_seat_its_memory_and_nothing_else(
 ) -> None:
     outside.broken = True
     await both(seating)
+    await seating.save()
     assert seating.drives(S, "a")
     outside.broken = False
-    await seating.act(S, Tick(1))
+    await seating.save()
     assert [seat.peer for seat in outside.stored[S]] == ["a", "g"]
 
 

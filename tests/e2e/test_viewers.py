@@ -1,0 +1,136 @@
+"""An owner, and somebody who came by a link, in two browsers: one drives, and neither page decides which."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.e2e.test_connect import FLIP, near, open_page, wait_colour
+from tests.support.browser import Browser, BrowserContext, Page, expect, picture_colour, wait_rung
+from tests.support.server import Server
+
+pytestmark = [pytest.mark.machine, pytest.mark.browser]
+
+RED, GREEN = (200, 30, 30), (30, 160, 60)
+CHANNELS = """
+    window.channels = [];
+    const make = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (...how) {
+        const channel = make.apply(this, how);
+        window.channels.push(channel);
+        return channel;
+    };
+"""
+BY_CHANNEL = """() => {
+    const open = window.channels.filter(({ readyState }) => readyState === 'open');
+    for (const channel of open)
+        for (const [seq, down] of [[1e6, 1], [1e6 + 1, 0]]) channel.send(JSON.stringify(['k', seq, 0x67, down]));
+    return open.length;
+}"""
+BY_RFB = """(session) => new Promise((done) => {
+    const url = `${location.origin.replace('http', 'ws')}/api/watch/${session}/vnc?peer=evil`;
+    const socket = new WebSocket(url, ['binary']);
+    socket.binaryType = 'arraybuffer';
+    const key = (down) => [4, down, 0, 0, 0, 0, 0, 0x67];
+    const hello = [...new TextEncoder().encode('RFB 003.008\\n'), 1, 1];
+    let heard = 0;
+    socket.onmessage = ({ data }) => {
+        if (!heard) socket.send(new Uint8Array([...hello, ...key(1), ...key(0)]));
+        heard += data.byteLength;
+        // the greeting, one security type, its result, and what the display is like
+        if (heard > 40) setTimeout(() => socket.send(new Uint8Array([7, 7])), 300);
+    };
+    socket.onclose = ({ code, reason }) => done([code, reason]);
+})"""
+
+
+@contextmanager
+def guest_of(browser: Browser, url: str) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": 1200, "height": 800})
+    try:
+        context.add_init_script(CHANNELS)
+        page = context.new_page()
+        page.goto(url)
+        yield page
+    finally:
+        context.close()
+
+
+def press(page: Page, key: str) -> None:
+    page.locator("#screen").click(position={"x": 300, "y": 400}, force=True)
+    page.keyboard.press(key)
+
+
+def stays(page: Page, colour: tuple[int, int, int]) -> None:
+    page.wait_for_timeout(400)
+    assert near(picture_colour(page, 0.5, 0.7), colour)
+
+
+def test_a_guest_watches_asks_drives_and_is_sent_away(
+    browser: Browser, viewer: BrowserContext, server: Server
+) -> None:
+    session = server.create(start_url=FLIP)["id"]
+    server.wait_for(session, "ready")
+    owner = open_page(viewer, server, session)
+    wait_colour(owner, RED)
+    owner.get_by_text("Invite somebody").click()
+    owner.get_by_label("Name", exact=True).fill("Bob")
+    owner.get_by_label("May", exact=True).select_option("ask")
+    owner.get_by_role("button", name="Make a link").click()
+    url = owner.get_by_label("The link", exact=True).input_value()
+
+    with guest_of(browser, url) as guest:
+        wait_rung(guest, "webrtc")
+        assert "#" not in guest.url
+        wait_colour(guest, RED)
+        expect(guest.get_by_text("You are watching.")).to_be_visible()
+
+        # neither its keys nor what a page of its own making sends moves anything
+        press(guest, "g")
+        assert guest.evaluate(BY_CHANNEL) >= 2
+        assert guest.evaluate(BY_RFB, session) == [4400, "a watcher does not say that: an unknown message"]
+        stays(owner, RED)
+        press(owner, "g")
+        wait_colour(owner, GREEN)
+        wait_colour(guest, GREEN)
+
+        # asked, given
+        guest.locator("#banner").get_by_role("button", name="Ask to drive").click()
+        expect(owner.get_by_text("Bob asks to drive.")).to_be_visible()
+        owner.locator("#banner").get_by_role("button", name="Give").click()
+        expect(guest.locator("#banner")).to_be_hidden()
+        press(guest, "r")
+        wait_colour(guest, RED)
+        press(owner, "g")
+        stays(owner, RED)
+
+        # taken back, and by noVNC it is the same
+        guest.get_by_role("button", name="Use noVNC").click()
+        wait_rung(guest, "vnc")
+        press(guest, "g")
+        wait_colour(guest, GREEN)
+        owner.locator("#banner").get_by_role("button", name="Take the keyboard").click()
+        expect(guest.get_by_text("You are watching.")).to_be_visible()
+        press(guest, "r")
+        stays(guest, GREEN)
+        press(owner, "r")
+        wait_colour(owner, RED)
+        wait_colour(guest, RED)
+
+        # sent away
+        owner.get_by_role("button", name="Withdraw").click()
+        expect(guest.get_by_text("This link was withdrawn.")).to_be_visible()
+        expect(owner.get_by_text("Bob", exact=True)).to_have_count(0)
+
+    with server.client() as client:
+        made = client.post(f"/api/sessions/{session}/links", json={"kind": "view", "seconds": 5}).json()
+    with guest_of(browser, server.url + made["url"]) as guest:
+        wait_rung(guest, "webrtc")
+        expect(guest.get_by_text(re.compile("This link has expired"))).to_be_visible(timeout=8000)
+        guest.goto(server.url + made["url"])
+        expect(guest.get_by_text(re.compile("This link has expired"))).to_be_visible()
+    press(owner, "g")
+    wait_colour(owner, GREEN)

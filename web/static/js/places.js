@@ -1,0 +1,34 @@
+/** @import { Places } from "../../types/model" */
+
+/** Where the server takes what a session's owner says. @param {string} id @returns {Places} */
+export function ownersPlaces(id) {
+  const session = `/api/sessions/${id}`;
+  const webrtc = `/api/webrtc/session/${id}`;
+  return {
+    session,
+    offer: `${webrtc}/offer`,
+    answer: `${webrtc}/answer`,
+    heartbeat: `/api/auth/session/${id}/heartbeat`,
+    ice: "/api/webrtc/ice-servers",
+    seats: `${session}/seats`,
+    events: `${session}/events`,
+    vnc: `${session}/vnc`,
+    screen: `${session}/screen`,
+  };
+}
+
+/** The same for somebody who came by a link. @param {string} id @returns {Places} */
+export function guestsPlaces(id) {
+  const watch = `/api/watch/${id}`;
+  return {
+    session: watch,
+    offer: `${watch}/offer`,
+    answer: `${watch}/answer`,
+    heartbeat: `${watch}/heartbeat`,
+    ice: `${watch}/ice-servers`,
+    seats: `${watch}/seats`,
+    events: `${watch}/events`,
+    vnc: `${watch}/vnc`,
+    screen: null,
+  };
+}

@@ -1,0 +1,93 @@
+import { ApiError, post } from "./api.js";
+import { byId, setText } from "./elements.js";
+import { endingOf, isOver } from "./format.js";
+import { guestsPlaces } from "./places.js";
+import { publish } from "./surface.js";
+import { Viewer } from "./viewer.js";
+import { ViewersPanel } from "./viewers.js";
+
+/** @import { Rung } from "../../types/model" */
+
+const stage = byId("stage");
+const openButton = /** @type {HTMLButtonElement} */ (byId("open-webrtc"));
+const vncButton = /** @type {HTMLButtonElement} */ (byId("use-vnc"));
+const fullButton = /** @type {HTMLButtonElement} */ (byId("full-screen"));
+/** @type {Record<Rung, string>} */
+const RUNGS = { webrtc: "WebRTC", "webrtc-relay": "WebRTC by relay", vnc: "noVNC" };
+/** @type {Viewer | null} */
+let viewer = null;
+/** Why there is no picture and will be none. */
+let gone = "";
+
+/** Which session this page shows: by the token in its address, which leaves it at once, or by the cookie of before. */
+async function enter() {
+  const token = location.hash.slice(1);
+  if (!token) return location.pathname.split("/")[2] ?? "";
+  history.replaceState(null, "", "/watch");
+  const { session } = await post("/api/watch", { token });
+  history.replaceState(null, "", `/watch/${session}`);
+  return /** @type {string} */ (session);
+}
+
+async function begin() {
+  try {
+    const id = await enter();
+    if (id) return watch(id);
+    gone = "This page opens with a link from the session's owner.";
+  } catch (error) {
+    gone = whyNot(/** @type {ApiError} */ (error));
+  }
+  show();
+}
+
+/** @param {ApiError} error */
+function whyNot(error) {
+  if (error.status === 404) return "This link is not known here. Perhaps a part of it is missing.";
+  if (error.status === 410 && error.reason !== "link") return "The session has ended.";
+  return sentence(error.message);
+}
+
+/** @param {string} text */
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
+}
+
+/** @param {string} id */
+function watch(id) {
+  viewer = new Viewer(id, stage, { changed: show, refused: () => end("Open the link again: this browser is not let in any more.") }, guestsPlaces(id));
+  publish(viewer);
+  viewer.on("link-over", (why) => end(sentence(why)));
+  viewer.start();
+  new ViewersPanel(viewer, byId("viewers"), byId("banner"));
+  show();
+}
+
+/** @param {string} why */
+function end(why) {
+  gone = why;
+  show();
+}
+
+function show() {
+  const session = viewer?.session ?? null;
+  const rung = viewer?.rung ?? null;
+  const over = Boolean(gone) || Boolean(session && (isOver(session) || session.state === "stopping"));
+  const state = over ? "over" : (viewer?.state ?? "waiting");
+  const words = { waiting: "Starting", connecting: "Connecting", live: rung ? RUNGS[rung] : "", lost: "Reconnecting", over: "Ended" };
+  byId("badge").dataset["state"] = state;
+  setText(byId("badge-text"), words[state]);
+  byId("cover").hidden = rung !== null && !over;
+  setText(byId("cover-title"), over ? "There is nothing to see any more" : "Connecting the picture");
+  setText(byId("cover-text"), gone || (over && session ? endingOf(session.reason) : "You come by a link."));
+  openButton.disabled = vncButton.disabled = over || session?.state !== "ready";
+  fullButton.disabled = over || !rung;
+  openButton.setAttribute("aria-pressed", String(rung === "webrtc" || rung === "webrtc-relay"));
+  vncButton.setAttribute("aria-pressed", String(rung === "vnc"));
+  stage.classList.toggle("lost", state === "lost");
+}
+
+openButton.addEventListener("click", () => viewer?.use("webrtc"));
+vncButton.addEventListener("click", () => viewer?.use("vnc"));
+fullButton.addEventListener("click", () => void (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen()));
+window.addEventListener("hashchange", () => location.hash.length > 1 && location.reload());
+void begin();
