@@ -42,6 +42,7 @@ def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[st
     The forwarder is where the link is: on the machine's loopback, or on a virtual machine's gateway.
     """
     link = inherited.get("TRANSOM_LINK") or LINK
+    runtime = inherited.get("XDG_RUNTIME_DIR") or RUNTIME_DIR
     proxy = f"http://{link.rpartition(':')[0]}:{forwarder_port}"
     found = {
         "SESSION_ID": session,
@@ -52,7 +53,7 @@ def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[st
         "SHELL": "/bin/bash",
         "LANG": "C.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
-        "XDG_RUNTIME_DIR": RUNTIME_DIR,
+        "XDG_RUNTIME_DIR": runtime,
         "BROWSER": "/usr/local/bin/xdg-open",
         "HTTP_PROXY": proxy,
         "HTTPS_PROXY": proxy,
@@ -74,6 +75,8 @@ def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[st
         "NO_AT_BRIDGE": "1",
         "GTK_A11Y": "none",
         "GSETTINGS_BACKEND": "memory",
+        # named, so that no program starts a PulseAudio of its own
+        "PULSE_SERVER": f"unix:{runtime}/pulse/native",
         "XENVIRONMENT": "/etc/transom/Xresources",
         # made when the image was: the plugins need not be looked through at each start
         "GST_REGISTRY": "/var/cache/gstreamer-1.0/registry.bin",

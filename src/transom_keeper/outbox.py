@@ -20,7 +20,6 @@ from transom_wire.link import (
     Ready,
     ServiceState,
     SigninState,
-    StreamReport,
 )
 
 MOST_MESSAGES = 1024
@@ -55,8 +54,6 @@ def key_of(message: GuestMessage) -> tuple[object, ...]:
             return ("answer", peer, epoch)
         case PeerState(peer, epoch):
             return ("peer", peer, epoch)
-        case StreamReport(peer):
-            return ("report", peer)
         case SigninState(flow):
             return ("signin", flow)
         case CredentialSealed(flow, serial):

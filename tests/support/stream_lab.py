@@ -133,8 +133,9 @@ class StreamLab:
 
 
 @asynccontextmanager
-async def stream_lab(root: Path) -> AsyncIterator[StreamLab]:
-    """A running lab over the image at `root`, linked, its X client ready; gone afterwards."""
+async def stream_lab(root: Path, beside: str = "") -> AsyncIterator[StreamLab]:
+    """A running lab over the image at `root`, linked, its X client ready; gone afterwards. `beside` is more shell
+    that runs in it: what that prints is felt."""
     lab = StreamLab()
     server = await asyncio.start_server(lab.accept, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
@@ -143,7 +144,7 @@ async def stream_lab(root: Path) -> AsyncIterator[StreamLab]:
     try:
         lab.process = await asyncio.create_subprocess_exec(
             *_sandbox(root, source, port),
-            *("bash", "-c", BEGIN),
+            *("bash", "-c", beside + BEGIN),
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,
         )
@@ -183,6 +184,7 @@ def _sandbox(root: Path, source: Path, port: int) -> list[str]:
         "LANG": "C.UTF-8",
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "XDG_RUNTIME_DIR": "/run/user",
+        "PULSE_SERVER": "unix:/run/user/pulse/native",
         "TRANSOM_LINK": f"127.0.0.1:{port}",
         "TRANSOM_LINK_TOKEN_FILE": "/opt/transom/link-token",
     }

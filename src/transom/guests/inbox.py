@@ -18,11 +18,10 @@ from transom_wire.link import (
     Ready,
     ServiceState,
     SigninState,
-    StreamReport,
 )
 
 BootMessage = Progress | Ready | Fatal | ServiceState
-PeerMessage = PeerAnswer | PeerState | StreamReport
+PeerMessage = PeerAnswer | PeerState
 SigninMessage = SigninState | CredentialSealed
 
 
@@ -64,7 +63,7 @@ async def deliver(inbox: Inbox, session: str, message: GuestMessage, at: int) ->
     match message:
         case Progress() | Ready() | Fatal() | ServiceState():
             await inbox.boot(session, message, at)
-        case PeerAnswer() | PeerState() | StreamReport():
+        case PeerAnswer() | PeerState():
             await inbox.peer(session, message)
         case SigninState() | CredentialSealed():
             await inbox.sign_in(session, message)

@@ -6,15 +6,15 @@ import sys
 from collections.abc import Mapping
 
 from transom_guest import standby
-from transom_guest.desktop import browser, display, session, terminal
+from transom_guest.desktop import browser, display, session, sound, terminal
 from transom_guest.supervise import Program
 
 SERVICES = {"webrtc": "transom_guest.stream", "signin": "transom_guest.signin"}
-QUIET = ("display", "browser", "terminal", "desktop")
+QUIET = ("display", "browser", "terminal", "desktop", "sound")
 """Their words are kept for the note of their death only."""
 
 
-def programs(shown: str, *, clones: bool) -> tuple[Program, ...]:
+def programs(shown: str, *, clones: bool, sound: bool = False) -> tuple[Program, ...]:
     """What runs on a machine whose desktop begins with `shown`, browser or terminal.
 
     A warm machine that may be cloned starts the program only with its claim, and its services wait; one that
@@ -22,6 +22,7 @@ def programs(shown: str, *, clones: bool) -> tuple[Program, ...]:
     """
     return (
         Program("display", vital=True),
+        *((Program("sound"),) if sound else ()),
         Program(shown, needed=True, late=clones),
         Program("desktop", needed=True),
         Program("webrtc", service=True, waits=clones),
@@ -41,6 +42,8 @@ def command(
             return browser.command(url, *size, again=again, emulated=emulated)
         case "terminal":
             return terminal.command()
+        case "sound":
+            return sound.command(environment)
         case _:
             return session.command()
 

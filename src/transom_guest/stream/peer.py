@@ -17,12 +17,12 @@ from typing import Any, Protocol, cast
 from transom_guest.environment import LOOPBACK
 from transom_guest.stream import certificate
 from transom_guest.stream.clip_channel import LABEL, ClipChannel, ClipEvents
+from transom_guest.stream.description import credentials, description
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import (
     Gst,
     GstApp,
     GstError,
-    GstSdp,
     GstVideo,
     GstWebRTC,
     keep_owner,
@@ -31,6 +31,8 @@ from transom_guest.stream.gst import (
     watch_bus,
 )
 from transom_guest.stream.offer import H264, rtp_caps, with_credentials, with_fingerprint, with_profile
+from transom_guest.stream.peer_sound import PeerSound
+from transom_guest.stream.sound_offer import Opus
 from transom_wire.link import PeerTerms
 
 MTU = 1200
@@ -43,8 +45,6 @@ MAX_QUEUED_MESSAGES = 500
 MAX_BUFFERED = 1 << 20
 """Bytes unsent on a viewer's channel after which it is told no more."""
 CHANNELS = ("control", "motion", LABEL)
-UFRAG_BYTES, PASSWORD_BYTES = 8, 16
-"""Random ones, twice as many characters: RFC 8445 asks for 24 and 128 bits."""
 OFFER, ANSWER = GstWebRTC.WebRTCSDPType.OFFER, GstWebRTC.WebRTCSDPType.ANSWER
 log = logging.getLogger("transom.stream")
 
@@ -65,7 +65,9 @@ class PeerEvents(ClipEvents, Protocol):
 class Peer:
     """Answers one offer, then sends what it is given until `close`."""
 
-    def __init__(self, name: str, epoch: int, codec: H264, events: PeerEvents) -> None:
+    def __init__(
+        self, name: str, epoch: int, codec: H264, events: PeerEvents, opus: Opus | None = None
+    ) -> None:
         """Build the pipeline and start it. Raises GstError."""
         self.name, self.epoch = name, epoch
         self.state = "new"
@@ -83,7 +85,8 @@ class Peer:
         self._pipeline = self._source = self._webrtc = self._probe = cast("Any", None)
         self._queued = 0
         self._gathered = asyncio.Event()
-        self._codec, self._certificate = codec, certificate.make()
+        self._codec, self._certificate, self._opus = codec, certificate.make(), opus
+        self.sound: PeerSound | None = None
         try:
             self._build(codec)
         except GstError:
@@ -104,14 +107,14 @@ class Peer:
         """Answer the offer `sdp`; candidates are in the answer. Raises GstError within ANSWER_DEADLINE."""
         try:
             async with asyncio.timeout(ANSWER_DEADLINE):
-                await self._ask("set-remote-description", _description(OFFER, sdp, self._kept))
+                await self._ask("set-remote-description", description(OFFER, sdp, self._kept))
                 reply = await self._ask("create-answer", None)
                 answer = reply.get_value("answer") if reply else None
                 if answer is None:
                     raise GstError("webrtcbin made no answer")
                 self._kept.append(answer)
-                own = with_credentials(str(answer.sdp.as_text()), *_credentials())
-                await self._ask("set-local-description", _description(ANSWER, own, self._kept))
+                own = with_credentials(str(answer.sdp.as_text()), *credentials())
+                await self._ask("set-local-description", description(ANSWER, own, self._kept))
                 await self._gathered.wait()
         except TimeoutError as error:
             raise GstError("no answer in time") from error
@@ -131,6 +134,17 @@ class Peer:
         if self._sending:
             GstApp.AppSrc.push_buffer(source, Gst.Buffer.new_wrapped(unit.data))
         return self._sending
+
+    def hold_to(self, terms: PeerTerms) -> None:
+        """Take the terms that hold from now on."""
+        self.terms = terms
+        if self.sound is not None:
+            self.sound.may_speak(terms.microphone)
+
+    def play(self, packet: bytes) -> None:
+        """Send one packet of sound, from any thread."""
+        if self.sound is not None and self.watching:
+            self.sound.push(packet)
 
     def say(self, text: str, channel: str = "control") -> bool:
         """Send `text` on one of CHANNELS; False when it is not open or too far behind."""
@@ -156,6 +170,7 @@ class Peer:
         # these hold each other through GObject, where Python's collector does not look
         self._handlers.clear()
         self._kept.clear()
+        self.sound = None
         self._channels.clear()
         self._probe = self._source = self._webrtc = self._pipeline = None
 
@@ -178,6 +193,10 @@ class Peer:
         if not (self._source.link(payloader) and payloader.link(form) and form.link(self._webrtc)):
             raise GstError("the peer's elements do not fit together")
         self._prepare_transceiver(codec)
+        if self._opus is not None:
+            self.sound = PeerSound(self._pipeline, self._webrtc, self._opus)
+            self._kept.append(self.sound.transceiver)
+            self._connect(self._webrtc, "pad-added", self.sound.hear)
         self._prepare_agent()
         self._listen()
         if self._pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
@@ -308,17 +327,3 @@ class Peer:
 def _settle(done: asyncio.Future[Any], reply: Any) -> None:
     if not done.done():
         done.set_result(reply)
-
-
-def _credentials() -> tuple[str, str]:
-    """ICE's, from the kernel: webrtcbin draws its own from a generator that a clone may share."""
-    return secrets.token_hex(UFRAG_BYTES), secrets.token_hex(PASSWORD_BYTES)
-
-
-def _description(kind: Any, sdp: str, kept: list[Any]) -> Any:
-    result, message = GstSdp.SDPMessage.new_from_text(sdp)
-    if result != GstSdp.SDPResult.OK:
-        raise GstError("that is not an SDP")
-    description = GstWebRTC.WebRTCSessionDescription.new(kind, message)
-    kept += [message, description]
-    return description

@@ -25,6 +25,8 @@ from transom_guest.stream.peers import Full, Stale, judge
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_guest.stream.resize import Resizer
+from transom_guest.stream.sound import Sound
+from transom_guest.stream.sound_offer import sound_of
 from transom_guest.x11.fixes import CursorImage
 from transom_guest.x11.xlib import Display
 from transom_wire.link import (
@@ -66,6 +68,7 @@ class StreamServer:
         self._capture = Capture(self._display, self._encoder, self)
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
+        self._sound = Sound(self._played)
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
@@ -109,18 +112,19 @@ class StreamServer:
         if verdict.replaces:
             self._end(self._peers[offer.peer], "closed", "a newer epoch replaced it")
         try:
-            peer = Peer(offer.peer, offer.epoch, read_offer(offer.sdp), self)
+            peer = Peer(offer.peer, offer.epoch, read_offer(offer.sdp), self, sound_of(offer))
         except (OfferError, GstError) as error:
             self._refuse(offer, str(error))
             return
-        peer.terms = offer.terms
+        peer.hold_to(offer.terms)
         self._peers[peer.name] = peer
         self._clipboard.admit(peer.key, offer.terms)
         self._spawn(self._answer(peer, offer.sdp))
 
     def _hold_to(self, peer: Peer, terms: PeerTerms) -> None:
         """Other terms for a viewer: what it held goes with the desktop."""
-        before, peer.terms = peer.terms, terms
+        before = peer.terms
+        peer.hold_to(terms)
         self._clipboard.admit(peer.key, terms)
         if before.drives and not terms.drives:
             self._actor.leave(peer.key)
@@ -246,6 +250,11 @@ class StreamServer:
         if self._recorder.on:
             self._loop.call_soon_threadsafe(self._recorder.take, unit.data, unit.key, self._loop.time())
 
+    def _played(self, packet: bytes) -> None:
+        """In the recorder's thread."""
+        for peer in self._watchers:
+            peer.play(packet)
+
     def _frame_out(self, key_wanted: bool) -> None:
         self._capture.frame_out()
         if key_wanted:
@@ -276,6 +285,7 @@ class StreamServer:
     def _watch(self) -> None:
         """Capture while, and only while, somebody watches."""
         self._watchers = tuple(peer for peer in self._peers.values() if peer.watching)
+        self._sound.wanted(any(peer.sound is not None for peer in self._watchers))
         if self._watchers:
             self._capture.start()
         else:

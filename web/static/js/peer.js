@@ -8,7 +8,8 @@ const MOTION_QUEUE = 2048;
  * @typedef {object} PeerEvents
  * @property {(sdp: string) => void} offer
  * @property {(state: RTCPeerConnectionState) => void} connection
- * @property {(stream: MediaStream) => void} stream
+ * @property {(stream: MediaStream) => void} stream the picture
+ * @property {(stream: MediaStream) => void} sound
  * @property {(message: unknown[]) => void} message from the guest
  * @property {() => void} open the control channel is open
  */
@@ -18,6 +19,7 @@ export class Peer {
   #connection;
   #control;
   #motion;
+  #audio;
   #on;
   #seq = 0;
   #closed = false;
@@ -30,6 +32,18 @@ export class Peer {
     this.#motion = this.#connection.createDataChannel("motion", { ordered: false, maxRetransmits: 0 });
     this.#listen();
     preferH264(this.#connection.addTransceiver("video", { direction: "recvonly" }));
+    // Whether a microphone is taken, the answer says; a track is put in when the user opens it.
+    this.#audio = this.#connection.addTransceiver("audio", { direction: "sendrecv" });
+  }
+
+  /** True where the machine takes a microphone. */
+  get maySpeak() {
+    return this.#audio.currentDirection === "sendrecv";
+  }
+
+  /** @param {MediaStreamTrack | null} track of a microphone */
+  speak(track) {
+    if (this.maySpeak) void this.#audio.sender.replaceTrack(track).catch(() => {});
   }
 
   /** Make the offer and hand it over at once: the door needs no candidates of ours. */
@@ -82,8 +96,10 @@ export class Peer {
       if (!this.#closed) this.#on.connection(connection.connectionState);
     });
     connection.addEventListener("track", ({ track, receiver }) => {
+      // Each in a stream of its own: the picture must never wait for the sound.
+      if (track.kind === "audio") return this.#on.sound(new MediaStream([track]));
       receiver.jitterBufferTarget = 0;
-      this.#on.stream(new MediaStream([track]));
+      return this.#on.stream(new MediaStream([track]));
     });
     this.#control.addEventListener("open", () => this.#on.open());
     this.#control.addEventListener("message", ({ data }) => this.#received(data));

@@ -231,6 +231,7 @@ async function askTheRest() {
   void showViewers().catch(() => {});
   void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage)).catch(() => {});
   if (!viewer.session || !isOver(viewer.session)) void watchQuality().catch(() => {});
+  void import("./sound.js").then(({ SoundPanel }) => new SoundPanel(viewer)).catch(() => {});
   exitLine.refresh().catch(() => {});
   const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
   for (const provider of known) providers.set(provider.id, provider);

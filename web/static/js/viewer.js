@@ -113,6 +113,11 @@ export class Viewer {
     return this.#reachable;
   }
 
+  /** The WebRTC rung while it is on the screen. */
+  get webrtc() {
+    return this.#shown instanceof WebRtc ? this.#shown : null;
+  }
+
   /** How the picture fares. @returns {"waiting" | "connecting" | "live" | "lost" | "over"} */
   get state() {
     if (this.#over || (this.#session && isOver(this.#session))) return "over";

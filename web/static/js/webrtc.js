@@ -37,6 +37,8 @@ export class WebRtc {
   /** @type {Size | null} what the guest says */
   #desktop = null;
   #relay = false;
+  /** @type {MediaStream | null} */
+  #sound = null;
   #lit = false;
   #frames = 0;
   /** @type {Freezes | null} from the first picture on */
@@ -56,6 +58,7 @@ export class WebRtc {
       open: on.open,
       connection: (state) => void this.#changed(state),
       stream: (stream) => this.#show(stream),
+      sound: (stream) => (this.#sound = stream),
       message: (message) => this.#received(message),
     });
     this.#input = new Input(layer, this.#peer, {
@@ -69,6 +72,20 @@ export class WebRtc {
 
   get layer() {
     return this.#layer;
+  }
+
+  /** What the desktop plays, and nothing else. */
+  get sound() {
+    return this.#sound;
+  }
+
+  get maySpeak() {
+    return this.#peer.maySpeak;
+  }
+
+  /** @param {MediaStreamTrack | null} track */
+  speak(track) {
+    this.#peer.speak(track);
   }
 
   get element() {

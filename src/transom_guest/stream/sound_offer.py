@@ -1,0 +1,58 @@
+"""What a viewer's offer asks of the desktop's sound. Pure: an SDP in, the payload to send it out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+from transom_wire.peers import PeerOffer
+
+_OPUS = re.compile(r"a=rtpmap:(\d{1,3}) opus/48000/2", re.IGNORECASE)
+DYNAMIC = range(35, 128)
+"""Payload types that an offer may give a codec without one of its own (RFC 8866, RFC 5761)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Opus:
+    """How the viewer wants its sound (RFC 7587); `speaks`: it may send its microphone's."""
+
+    payload_type: int
+    speaks: bool
+
+
+def read_sound(sdp: str) -> Opus | None:
+    """The Opus of the offer's first audio section; None when it takes no sound that we can send.
+
+    `sdp` is one that `offer.read_offer` took: its length is bounded there.
+    """
+    section = _section(sdp.splitlines())
+    if not section or not any(line in ("a=recvonly", "a=sendrecv") for line in section):
+        return None
+    if section[0].split()[1:2] == ["0"]:  # a section that is rejected (RFC 8843)
+        return None
+    order = section[0].split()[3:]
+    for line in section:
+        match = _OPUS.fullmatch(line)
+        if match and match[1] in order and int(match[1]) in DYNAMIC:
+            return Opus(int(match[1]), speaks="a=sendrecv" in section)
+    return None
+
+
+def sound_of(offer: PeerOffer) -> Opus | None:
+    """The sound that an offer asks for; its microphone is taken only where its terms say so."""
+    opus = read_sound(offer.sdp)
+    return replace(opus, speaks=opus.speaks and offer.terms.microphone) if opus is not None else None
+
+
+def _section(lines: list[str]) -> list[str]:
+    found: list[str] = []
+    inside = False
+    for line in lines:
+        line = line.rstrip()
+        if line.startswith("m="):
+            if inside:
+                break
+            inside = line.startswith("m=audio ")
+        if inside:
+            found.append(line)
+    return found

@@ -1,0 +1,58 @@
+"""What the desktop plays is heard in the viewer's browser, and a still desktop sends no sound."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+import pytest
+
+from tests.support.browser import Browser, Page, signed_in, wait_rung
+from tests.support.server import Server
+
+pytestmark = [pytest.mark.machine, pytest.mark.browser]
+
+ORGAN = "data:text/html," + quote(
+    "<title>organ</title><body style='margin:0;background:rgb(200,30,30)'><script>"
+    "onmousedown = () => { const a = new AudioContext(), o = a.createOscillator(); o.connect(a.destination);"
+    "o.start(); o.stop(a.currentTime + 3); o.onended = () => a.close(); }</script>"
+)
+KEEP = """const Own = RTCPeerConnection; window.made = [];
+window.RTCPeerConnection = class extends Own { constructor(...a) { super(...a); window.made.push(this); } };"""
+HEARD = """async () => {
+  const found = {packets: 0, energy: 0};
+  for (const each of window.made) for (const s of (await each.getStats()).values())
+    if (s.type === 'inbound-rtp' && s.kind === 'audio') {
+      found.packets += s.packetsReceived; found.energy += s.totalAudioEnergy ?? 0; }
+  return found; }"""
+
+
+def heard(page: Page) -> dict[str, float]:
+    found: dict[str, float] = page.evaluate(HEARD)
+    return found
+
+
+def test_a_tone_is_heard_and_then_nothing_is_sent(browser: Browser, server: Server) -> None:
+    session = server.create(start_url=ORGAN)["id"]
+    server.wait_for(session, "ready")
+    with signed_in(browser, server) as viewer:
+        page = viewer.new_page()
+        page.add_init_script(KEEP)
+        page.goto(f"{server.url}/session/{session}")
+        wait_rung(page, "webrtc")
+        page.get_by_role("button", name="Sound is on").wait_for()
+        assert heard(page)["packets"] == 0
+        page.locator("#screen").click(position={"x": 300, "y": 400})
+        for _ in range(100):
+            if heard(page)["energy"] > 0.001:
+                break
+            page.wait_for_timeout(100)
+        assert heard(page)["energy"] > 0.001, heard(page)
+        assert page.get_by_role("button", name="Microphone").count() == 0
+        for _ in range(20):
+            before = heard(page)["packets"]
+            page.wait_for_timeout(1000)
+            if heard(page)["packets"] == before:
+                break
+        assert heard(page)["packets"] == before
+        page.get_by_role("button", name="Sound is on").click()
+        page.get_by_role("button", name="Sound is off").wait_for()
