@@ -8,7 +8,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-host test-vm test-quick check image pictures lock clean bench-forwarder
+.PHONY: run test test-host test-vm test-quick check image pictures lock clean bench-forwarder bench-stream soak
 
 run:
 	@scripts/setup run
@@ -48,6 +48,15 @@ pictures:
 # The forwarder beside tinyproxy, haproxy and a direct connection; needs root and those two.
 bench-forwarder:
 	$(bin)/python scripts/bench_forwarder.py
+
+# The stream beside noVNC and Selkies, which go into an environment of their own; about ten minutes, on a quiet host.
+# More in pieces: BENCH_ARGS="--keys 40 --loads 0 --add".
+N ?= 100
+BENCH_ARGS ?=
+bench-stream:
+	@scripts/setup test
+	@[ -x build/bench/peers/bin/selkies ] || { $(bin)/python -m venv build/bench/peers && build/bench/peers/bin/pip install -q -r scripts/bench/requirements.txt; }
+	$(bin)/python scripts/bench_stream.py --keys $(N) $(BENCH_ARGS)
 
 lock:
 	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 pyproject.toml -o requirements.lock

@@ -1,0 +1,1 @@
+"""The stream's benchmark: peers, one black-box harness, figures."""

@@ -1,0 +1,191 @@
+"""The black box: keys into a peer's page, colours read from its picture, bytes counted where they arrive."""
+
+from __future__ import annotations
+
+import base64
+import random
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError
+
+from bench.peers import Ours, Peer
+from bench.pixels import root_luma, ssim
+from bench.processes import busy, seconds_of, tcp_sent
+from bench.stage import StageError
+from transom_guest.x11.xlib import Display
+
+FIRST_S, KEY_S = 30.0, 3.0
+PAUSES_MS = (120, 260)
+"""Between two keys, at random: no peer's frame clock may fall into step with it."""
+SETTLE_MS = 1500
+TYPING_MS = 160
+"""Between two letters: 75 words a minute."""
+STILL_MS = 300
+PICK_UP_MS = 50
+"""Of STILL_MS kept for asking the page for its pixels."""
+Sample = dict[str, Any]
+
+
+class Harness:
+    """Peers that run, and one browser that looks at them in turn."""
+
+    def __init__(self, browser: Browser, peers: list[Peer], folder: Path, say: Callable[[str], None]) -> None:
+        """`folder` takes a picture of a page that shows nothing."""
+        self._browser, self._peers, self._folder, self._say = browser, peers, folder, say
+        self._contexts: dict[str, BrowserContext] = {}
+        self.samples: list[Sample] = []
+
+    def prepare(self) -> None:
+        """Sign in, find each window's size, look once at each page: what is fetched once is there."""
+        script = (Path(__file__).parent / "page.js").read_text()
+        for peer in self._peers:
+            wide, high = (1620, 790) if isinstance(peer, Ours) else peer.viewport
+            context = self._browser.new_context(viewport={"width": wide, "height": high})
+            context.add_init_script(script)
+            peer.viewport = (wide, high)
+            peer.signed_in(context)
+            self._contexts[peer.name] = context
+            with self._page(peer) as page:
+                if isinstance(peer, Ours):
+                    page.wait_for_timeout(1000)
+                    peer.fit(page)
+                self._first(page)
+            self._say(f"{peer.name}: {peer.about}")
+
+    def keys(self, rounds: int, each: int) -> None:
+        """Connects and keys: each round every peer once, in a random order."""
+        for number in range(rounds):
+            for peer in random.sample(self._peers, len(self._peers)):
+                self._turn(peer, each)
+            self._say(f"keys: round {number + 1} of {rounds}")
+
+    def loads(self, seconds: float) -> None:
+        """A still screen, typing, scrolling, sharpness, and nobody there, for each peer once."""
+        for peer in random.sample(self._peers, len(self._peers)):
+            if peer.client is not None:
+                self._load(peer, seconds)
+                self._say(f"loads: {peer.name}")
+
+    def _turn(self, peer: Peer, each: int) -> None:
+        with self._page(peer) as page:
+            first = self._first(page)
+            offers = page.evaluate("bench.offers")
+            self._note(peer, "first_picture_ms", first)
+            if offers:
+                self._note(peer, "offer_to_picture_ms", first - max(at for at in offers if at < first))
+            self._focus(page)
+            page.wait_for_timeout(SETTLE_MS)
+            self._press(page)
+            for _ in range(each):
+                page.wait_for_timeout(random.uniform(*PAUSES_MS))
+                self._note(peer, "key_ms", self._press(page))
+
+    def _load(self, peer: Peer, seconds: float) -> None:
+        client = peer.client
+        assert client is not None
+        with self._page(peer) as page:
+            self._first(page)
+            self._focus(page)
+            page.wait_for_timeout(4000)  # refinement, and what a page fetches afterwards
+            self._over(peer, page, "static", seconds, lambda: page.wait_for_timeout(1000 * seconds))
+            client.tell("type")
+            page.wait_for_timeout(SETTLE_MS)
+            self._over(peer, page, "typing", seconds, lambda: self._write(page, seconds))
+            client.tell("scroll")
+            page.wait_for_timeout(SETTLE_MS * 2)
+            self._over(peer, page, "scroll", seconds, lambda: self._pictures(peer, page, seconds))
+            client.tell("halt")
+            page.wait_for_timeout(STILL_MS - PICK_UP_MS)
+            self._note(peer, "ssim_300ms", self._likeness(peer, page))
+            page.wait_for_timeout(2000)
+            self._note(peer, "ssim_2s", self._likeness(peer, page))
+            client.tell("flip")
+            page.wait_for_timeout(500)
+        time.sleep(3)
+        used, began = seconds_of(peer.roots()), time.monotonic()
+        time.sleep(seconds)
+        self._note(peer, "nobody_cores", (seconds_of(peer.roots()) - used) / (time.monotonic() - began))
+
+    def _over(self, peer: Peer, page: Page, load: str, seconds: float, act: Callable[[], None]) -> None:
+        """Do `act`, and note what it cost: kbit/s at the viewer, cores of the peer's processes."""
+        server = peer.stream_server() if isinstance(peer, Ours) else []
+        own, all_busy, streaming = seconds_of(peer.roots()), busy(), seconds_of(server)
+        before, sent = page.evaluate("bench.bytes()"), tcp_sent(peer.port)
+        began = time.monotonic()
+        act()
+        took = time.monotonic() - began
+        sent = max(tcp_sent(peer.port) - sent, 0)
+        after = page.evaluate("bench.bytes()")
+        rise = {name: after[name] - before[name] for name in after}
+        media = sent if peer.by_socket else rise["media"]
+        self._note(peer, f"{load}_media_kbps", media * 8 / 1000 / took)
+        self._note(peer, f"{load}_all_kbps", (rise["transport"] + sent) * 8 / 1000 / took)
+        self._note(peer, f"{load}_cores", (seconds_of(peer.roots()) - own) / took)
+        self._note(peer, f"{load}_host_cores", (busy() - all_busy) / took)
+        if server and load == "scroll" and rise["frames"]:
+            cost = 1000 * (seconds_of(server) - streaming) / rise["frames"]
+            self._note(peer, "frame_cpu_ms", cost)
+        if rise["frames"]:
+            self._note(peer, f"{load}_decode_ms", 1000 * rise["decode"] / rise["frames"])
+        if rise["emitted"]:
+            self._note(peer, f"{load}_jitter_buffer_ms", 1000 * rise["jitter"] / rise["emitted"])
+
+    def _pictures(self, peer: Peer, page: Page, seconds: float) -> None:
+        seen = page.evaluate("ms => bench.pictures(ms)", 1000 * seconds)
+        self._note(peer, "scroll_fps", 1000 * seen["seen"] / seen["ms"])
+
+    def _write(self, page: Page, seconds: float) -> None:
+        last = time.monotonic() + seconds
+        while time.monotonic() < last:
+            page.keyboard.press("a")
+            page.wait_for_timeout(TYPING_MS)
+
+    def _likeness(self, peer: Peer, page: Page) -> float:
+        seen = page.evaluate("bench.luma()")
+        display = Display(peer.display)
+        width, height, root = root_luma(display)
+        display.close()
+        if (seen["width"], seen["height"]) != (width, height):
+            return 0.0
+        return ssim(base64.b64decode(seen["luma"]), root, width, height)
+
+    def _press(self, page: Page) -> float | None:
+        page.evaluate("ms => { window.benchPending = bench.flipped(ms); }", 1000 * KEY_S)
+        page.keyboard.press("a")
+        took: float | None = page.evaluate("benchPending")
+        return took
+
+    def _focus(self, page: Page) -> None:
+        box = page.evaluate(
+            "(() => { const b = bench.shown().getBoundingClientRect();"
+            " return [b.x + b.width / 2, b.y + b.height / 2]; })()"
+        )
+        page.mouse.click(*box)
+
+    def _first(self, page: Page) -> float:
+        try:
+            page.wait_for_function(
+                "() => window.bench && bench.firstAt > 0", timeout=1000 * FIRST_S, polling=50
+            )
+        except TimeoutError as error:
+            page.screenshot(path=self._folder / "no-picture.png")
+            raise StageError(f"{page.url} shows no picture: see {self._folder}/no-picture.png") from error
+        at: float = page.evaluate("bench.firstAt")
+        return at
+
+    @contextmanager
+    def _page(self, peer: Peer) -> Iterator[Page]:
+        page = self._contexts[peer.name].new_page()
+        page.set_viewport_size({"width": peer.viewport[0], "height": peer.viewport[1]})
+        try:
+            page.goto(peer.url, wait_until="commit")
+            yield page
+        finally:
+            page.close(run_before_unload=False)
+
+    def _note(self, peer: Peer, what: str, value: float | None) -> None:
+        self.samples.append({"peer": peer.name, "what": what, "value": value})

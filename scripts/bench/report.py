@@ -1,0 +1,131 @@
+"""The samples as a table in Markdown, and the latencies as a plot, drawn by hand: no library needed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from bench.goals import Samples, gather, judge, quantile
+
+ROWS = (
+    ("key_ms", "key to picture, ms", 1),
+    ("offer_to_picture_ms", "offer to first picture, ms", 0),
+    ("first_picture_ms", "page load to first picture, ms", 0),
+    ("scroll_fps", "scroll, pictures a second", 1),
+    ("scroll_media_kbps", "scroll, kbit/s of media", 0),
+    ("scroll_cores", "scroll, cores", 2),
+    ("typing_media_kbps", "typing, kbit/s of media", 1),
+    ("typing_cores", "typing, cores", 3),
+    ("static_media_kbps", "still, kbit/s of media", 1),
+    ("static_all_kbps", "still, kbit/s of all", 1),
+    ("static_cores", "still, cores", 3),
+    ("ssim_300ms", "SSIM after 300 ms", 4),
+    ("ssim_2s", "SSIM after 2 s", 4),
+    ("nobody_cores", "nobody watching, cores", 3),
+    ("frame_cpu_ms", "processor time of a frame, ms", 1),
+    ("scroll_jitter_buffer_ms", "scroll, jitter buffer, ms", 1),
+    ("scroll_decode_ms", "scroll, decode, ms", 1),
+)
+STAGES = ("act", "grab", "send", "network", "buffer", "decode", "draw", "total")
+COLOURS = ("#1a7f64", "#7fb8a4", "#6b6b6b", "#b4541a", "#d99a3d")
+WIDE, HIGH, LEFT, TOP, RIGHT = 860, 380, 60, 50, 200
+MOST_MS = 100
+
+
+def table(samples: Samples) -> list[str]:
+    """One row a figure, one column a peer: p50 / p95 (n), or the median of a few."""
+    peers = list(dict.fromkeys(peer for peer, _ in samples))
+    lines = ["| | " + " | ".join(peers) + " |", "|---" * (len(peers) + 1) + "|"]
+    for what, text, digits in ROWS:
+        cells = [_cell(samples.get((peer, what)), digits) for peer in peers]
+        if any(cells):
+            lines.append(f"| {text} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cell(values: list[float] | None, digits: int) -> str:
+    if not values:
+        return ""
+    middle = f"{quantile(values, 0.5):.{digits}f}"
+    if len(values) < 8:
+        return middle
+    return f"{middle} / {quantile(values, 0.95):.{digits}f} ({len(values)})"
+
+
+def stages(samples: Samples) -> list[str]:
+    """Where the milliseconds go, by the frame marks of our own stream."""
+    lines = []
+    for peer in dict.fromkeys(peer for peer, _ in samples):
+        found = {stage: samples.get((peer, f"stage_{stage}_ms")) for stage in STAGES}
+        if any(found.values()):
+            cells = [_cell(values, 1) for values in found.values()]
+            lines.append(f"| {peer} | " + " | ".join(cells) + " |")
+    if not lines:
+        return []
+    head = ["| stage, ms: p50 / p95 (n) | " + " | ".join(STAGES) + " |", "|---" * (len(STAGES) + 1) + "|"]
+    return [*head, *lines]
+
+
+def verdicts(samples: Samples) -> list[str]:
+    """Each goal, what was measured, and by how much it was missed."""
+    lines = ["| goal | wanted | measured | |", "|---|---|---|---|"]
+    for one in judge(samples):
+        end = "met" if one.met else f"**missed by {one.missed_by:.4g}**"
+        lines.append(f"| {one.text} | {one.wanted} | {one.measured:.4g} | {end} |")
+    return lines
+
+
+def plot(samples: Samples, what: str = "key_ms", most: float = MOST_MS) -> str:
+    """The share of keys that were seen within so many milliseconds, a line for each peer, as SVG."""
+    own = {peer: sorted(values) for (peer, name), values in samples.items() if name == what}
+    across, up = WIDE - LEFT - RIGHT, HIGH - TOP - 50
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDE} {HIGH}" font-family="sans-serif" font-size="12">',
+        f'<rect width="{WIDE}" height="{HIGH}" fill="#fff"/>',
+        f'<text x="{LEFT}" y="28" font-size="16">Keys whose picture was seen within so many milliseconds</text>',
+    ]
+    for step in range(0, int(most) + 1, 20):
+        x = LEFT + across * step / most
+        parts.append(f'<path d="M{x:.0f} {TOP}V{TOP + up}" stroke="#ddd"/>')
+        parts.append(f'<text x="{x:.0f}" y="{TOP + up + 18}" text-anchor="middle">{step}</text>')
+    for share in (0, 50, 95):
+        y = TOP + up * (1 - share / 100)
+        parts.append(f'<path d="M{LEFT} {y:.0f}H{LEFT + across}" stroke="#ddd"/>')
+        parts.append(f'<text x="{LEFT - 8}" y="{y + 4:.0f}" text-anchor="end">{share} %</text>')
+    for number, (peer, values) in enumerate(own.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        points = [(min(value, most), (at + 1) / len(values)) for at, value in enumerate(values)]
+        path = " ".join(
+            f"{LEFT + across * x / most:.1f},{TOP + up * (1 - y):.1f}"
+            for x, y in [(points[0][0], 0), *points]
+        )
+        parts.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
+        y = TOP + 20 + 22 * number
+        parts.append(f'<path d="M{WIDE - RIGHT + 14} {y}h24" stroke="{colour}" stroke-width="3"/>')
+        parts.append(f'<text x="{WIDE - RIGHT + 44}" y="{y + 4}">{peer}</text>')
+    return "\n".join([*parts, "</svg>", ""])
+
+
+def write(runs: list[dict[str, Any]], folder: Path) -> str:
+    """Write `stream.json`, `stream.md`, `key-to-picture.svg`; return the Markdown."""
+    samples, lost = gather(runs)
+    about = {name: text for run in runs for name, text in run["peers"].items()}
+    conditions = [
+        f"* {run['at']}, commit {run['commit']}, {run['seconds']:.0f} s: other processes used "
+        f"{run['others_cores']:.2f} of {run['cores']} cores; load average {run['load_average']:.1f}"
+        for run in runs
+    ]
+    unseen = [f"* {peer}: {count} of {what} never seen" for (peer, what), count in lost.items()]
+    parts = [
+        [f"* `{name}`: {text}" for name, text in about.items()] + conditions + unseen,
+        table(samples),
+        stages(samples),
+        verdicts(samples),
+        ["![](key-to-picture.svg)"],
+    ]
+    text = "\n\n".join("\n".join(part) for part in parts if part) + "\n"
+    (folder / "stream.json").write_text(json.dumps({"runs": runs}, indent=1))
+    (folder / "stream.md").write_text(text)
+    (folder / "key-to-picture.svg").write_text(plot(samples))
+    return text

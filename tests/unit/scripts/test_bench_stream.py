@@ -1,0 +1,85 @@
+"""What the benchmark makes of its samples; that it runs is seen by running it."""
+
+from __future__ import annotations
+
+import random
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+SCRIPTS = Path(__file__).resolve().parents[3] / "scripts"
+
+
+@pytest.fixture(autouse=True)
+def scripts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+
+def run(**figures: list[float | None]) -> dict[str, Any]:
+    """A run's samples; a name is PEER__WHAT."""
+    samples = []
+    for name, values in figures.items():
+        peer, what = name.split("__")
+        samples += [{"peer": peer, "what": what, "value": value} for value in values]
+    return {
+        "at": "2026-01-01T00:00:00",
+        "commit": "abc",
+        "seconds": 9.0,
+        "cores": 2,
+        "others_cores": 0.25,
+        "load_average": 1.5,
+        "peers": {"ours": "transom"},
+        "samples": samples,
+    }
+
+
+def test_a_missed_goal_says_by_how_much() -> None:
+    from bench.goals import gather, judge
+
+    samples, lost = gather(
+        [
+            run(ours__key_ms=[18, 22, 24, None], selkies_webrtc__key_ms=[40, 40], ours__scroll_fps=[57]),
+            run(ours__static_cores=[0.01]),
+        ]
+    )
+    told = {(one.text, one.wanted): (one.met, round(one.missed_by, 2)) for one in judge(samples)}
+    assert lost == {("ours", "key_ms"): 1}
+    assert told["key to picture, p50, ms", "<= 20"] == (False, 2)
+    assert told["key to picture, p50 beside Selkies", "<= 0.45 x selkies_webrtc = 18.0"] == (False, 4)
+    assert told["scroll, pictures a second", ">= 55"] == (True, 0)
+    assert told["still screen, cores in the machine", "<= 0.02"] == (True, 0)
+    assert not any("selkies_websocket" in wanted for _, wanted in told)
+
+
+def test_the_report_has_the_table_the_conditions_and_a_plot(tmp_path: Path) -> None:
+    from bench.report import write
+
+    text = write([run(ours__key_ms=[float(n) for n in range(1, 101)], novnc__scroll_fps=[19])], tmp_path)
+    assert "| key to picture, ms | 50.5 / 96.0 (100) |  |" in text
+    assert "other processes used 0.25 of 2 cores" in text
+    assert (tmp_path / "stream.md").read_text() == text
+    ElementTree.parse(tmp_path / "key-to-picture.svg")
+
+
+def test_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:
+    from bench.pixels import luma, ssim
+
+    chance = random.Random(1)
+    picture = bytes(chance.choice((0, 255)) for _ in range(64 * 64))
+    near = bytes(max(0, value - 4) for value in picture)
+    noise = bytes(chance.randrange(256) for _ in range(64 * 64))
+    assert ssim(picture, picture, 64, 64) == 1
+    assert 0.99 < ssim(picture, near, 64, 64) < 1
+    assert ssim(picture, noise, 64, 64) < 0.1
+    assert luma(bytes([255, 255, 255, 0, 0, 0, 0, 0])) == bytes([255, 0])
+
+
+def test_the_processes_of_a_peer_are_all_that_it_started() -> None:
+    from bench.processes import Process, below
+
+    among = {pid: Process(pid, parent, 1.0, "") for pid, parent in ((2, 1), (3, 2), (4, 3), (5, 1))}
+    assert {one.pid for one in below([2], among)} == {2, 3, 4}
+    assert str(SCRIPTS) in sys.path
