@@ -7,8 +7,8 @@ import struct
 from collections.abc import Iterator
 
 SPS, PPS, DELIMITER = 7, 8, 9
-BASELINE = 66
-"""profile_idc of a stream whose parameter set has no chroma fields."""
+WITH_CHROMA = frozenset({100, 110, 122, 244, 44, 83, 86, 118, 128, 138, 139, 134, 135})
+"""profile_idc of streams whose parameter sets have chroma fields (7.3.2.1.1)."""
 _START = re.compile(rb"\x00\x00\x01")
 
 
@@ -35,17 +35,24 @@ def split(data: bytes) -> tuple[bytes, bytes, bytes]:
 
 
 def size_of(sps: bytes) -> tuple[int, int] | None:
-    """Width and height of the picture; None for what is no parameter set of the baseline profile."""
-    if len(sps) < 5 or sps[0] & 31 != SPS or sps[1] != BASELINE:
+    """Width and height of a 4:2:0 picture; None for what is no parameter set that can be read here."""
+    if len(sps) < 5 or sps[0] & 31 != SPS:
         return None
     try:
-        return _size(_Bits(sps[4:].replace(b"\0\0\3", b"\0\0")))
-    except IndexError:
+        return _size(_Bits(sps[4:].replace(b"\0\0\3", b"\0\0")), chroma=sps[1] in WITH_CHROMA)
+    except (IndexError, ValueError):
         return None
 
 
-def _size(bits: _Bits) -> tuple[int, int]:
+def _size(bits: _Bits, *, chroma: bool) -> tuple[int, int]:
     bits.golomb()  # seq_parameter_set_id
+    if chroma:
+        if bits.golomb() != 1:
+            raise ValueError("not 4:2:0")
+        bits.golomb()
+        bits.golomb()
+        if bits.take(1) or bits.take(1):
+            raise ValueError("scaling lists are not read")
     bits.golomb()  # log2_max_frame_num
     order = bits.golomb()
     if order == 0:
@@ -54,7 +61,7 @@ def _size(bits: _Bits) -> tuple[int, int]:
         bits.take(1)
         for _ in range(2):
             bits.golomb()
-        for _ in range(bits.golomb()):
+        for _ in range(min(bits.golomb(), 255)):
             bits.golomb()
     bits.golomb()  # max_num_ref_frames
     bits.take(1)

@@ -28,16 +28,18 @@ class Sample:
     key: bool
 
 
-def movie(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample]) -> bytes:
-    """The whole file. `samples` has at least one, and its first is a key frame."""
+def movie(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample]) -> list[bytes]:
+    """The whole file, in pieces: the frames are not copied. There is at least one, and the first is a key frame."""
     first = _box(b"ftyp", b"isom", struct.pack("!I", 0x200), b"isomiso2avc1mp41")
-    # the header is as long whatever the place of the data is
-    length = len(first) + len(_moov(sps, pps, size, samples, 0)) + 8
-    head = first + _moov(sps, pps, size, samples, length)
-    return head + _box(b"mdat", *(sample.data for sample in samples))
+    header = _moov(sps, pps, size, samples)
+    # the last thing in the header is the place of the frames: after it, and the head of their box
+    place = struct.pack("!I", len(first) + len(header) + 8)
+    frames = [sample.data for sample in samples]
+    head = struct.pack("!I4s", 8 + sum(map(len, frames)), b"mdat")
+    return [first + header[: -len(place)] + place + head, *frames]
 
 
-def _moov(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample], place: int) -> bytes:
+def _moov(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample]) -> bytes:
     duration = sum(sample.duration for sample in samples)
     header = _full(
         b"mvhd",
@@ -47,12 +49,10 @@ def _moov(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sampl
         MATRIX,
         struct.pack("!24xI", 2),
     )
-    return _box(b"moov", header, _track(sps, pps, size, samples, place, duration))
+    return _box(b"moov", header, _track(sps, pps, size, samples, duration))
 
 
-def _track(
-    sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample], place: int, duration: int
-) -> bytes:
+def _track(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample], duration: int) -> bytes:
     width, height = size
     header = _full(
         b"tkhd",
@@ -65,11 +65,11 @@ def _track(
     handler = _full(b"hdlr", 0, struct.pack("!I4s12x", 0, b"vide"), b"transom\0")
     looks = _full(b"vmhd", 1, bytes(8))
     place_of = _full(b"dref", 0, struct.pack("!I", 1), _full(b"url ", SELF_CONTAINED))
-    information = _box(b"minf", looks, _box(b"dinf", place_of), _table(sps, pps, size, samples, place))
+    information = _box(b"minf", looks, _box(b"dinf", place_of), _table(sps, pps, size, samples))
     return _box(b"trak", header, _box(b"mdia", media, handler, information))
 
 
-def _table(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample], place: int) -> bytes:
+def _table(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample]) -> bytes:
     spans = [(len(list(run)), span) for span, run in groupby(sample.duration for sample in samples)]
     keys = [number for number, sample in enumerate(samples, 1) if sample.key]
     return _box(
@@ -81,10 +81,9 @@ def _table(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Samp
         _full(
             b"stsz",
             0,
-            struct.pack("!2I", 0, len(samples)),
-            *(struct.pack("!I", len(s.data)) for s in samples),
+            struct.pack(f"!2I{len(samples)}I", 0, len(samples), *(len(s.data) for s in samples)),
         ),
-        _full(b"stco", 0, struct.pack("!2I", 1, place)),
+        _full(b"stco", 0, struct.pack("!2I", 1, 0)),
     )
 
 

@@ -34,7 +34,9 @@ class Segment:
     began: float
     duration: float
     size: tuple[int, int]
-    data: bytes
+    parts: list[bytes]
+    """The file, in pieces: a frame is copied only when it is sent."""
+    bytes: int
     inputs: tuple[Inputs, ...]
 
 
@@ -119,8 +121,9 @@ class Recorder:
             Sample(data, span, key) for (_, data, key), span in zip(segment.frames, spans, strict=True)
         ]
         size = size_of(segment.sps) or (0, 0)
-        data = movie(segment.sps, segment.pps, size, samples)
-        if len(data) > SEGMENT_BYTES or not all(size):
+        parts = movie(segment.sps, segment.pps, size, samples)
+        length = sum(map(len, parts))
+        if length > SEGMENT_BYTES or not all(size):
             self.lost += 1
             return
         self._numbers += 1
@@ -129,9 +132,11 @@ class Recorder:
             for second, counted in sorted(segment.felt.items())
         )
         self.waiting.append(
-            Segment(self._numbers, self._wish.run, segment.began, end - segment.began, size, data, inputs)
+            Segment(
+                self._numbers, self._wish.run, segment.began, end - segment.began, size, parts, length, inputs
+            )
         )
-        while sum(len(each.data) for each in self.waiting) > WAITING_BYTES:
+        while sum(each.bytes for each in self.waiting) > WAITING_BYTES:
             self.waiting.popleft()
             self.lost += 1
         self._finished()

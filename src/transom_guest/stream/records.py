@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
@@ -20,6 +21,18 @@ STALLED_S = 60.0
 LOOK_S = 1.0
 """Seconds between two looks for a segment whose viewers have gone."""
 log = logging.getLogger("transom.stream")
+
+
+def pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
+    """The same bytes, CHUNK at a time but for the last."""
+    held = bytearray()
+    for part in parts:
+        held += part
+        while len(held) >= CHUNK:
+            yield bytes(held[:CHUNK])
+            del held[:CHUNK]
+    if held:
+        yield bytes(held)
 
 
 class Records:
@@ -137,13 +150,13 @@ class _Connection:
             duration_ms=round(segment.duration * 1000),
             width=segment.size[0],
             height=segment.size[1],
-            size=len(segment.data),
+            size=segment.bytes,
             inputs=segment.inputs,
         )
         async with self._sending:
             await self._say(comes)
-            for start in range(0, len(segment.data), CHUNK):
-                await self._write(chunk(segment.data[start : start + CHUNK]))
+            for piece in pieces(segment.parts):
+                await self._write(chunk(piece))
             await self._write(chunk(b""))
         async with asyncio.timeout(STALLED_S):
             await self._taken.wait()

@@ -16,7 +16,9 @@ from transom_guest.stream.h264 import size_of, split, units
 from transom_guest.stream.mp4 import Sample, movie
 
 
-def encoded(width: int, height: int, levels: Sequence[int]) -> list[tuple[bytes, bool]]:
+def encoded(
+    width: int, height: int, levels: Sequence[int], profile: str = "baseline"
+) -> list[tuple[bytes, bool]]:
     """Annex B access units of grey pictures, as the stream server's encoder makes them."""
     context = av.CodecContext.create("libx264", "w")
     context.width, context.height, context.pix_fmt = width, height, "yuv420p"
@@ -24,7 +26,7 @@ def encoded(width: int, height: int, levels: Sequence[int]) -> list[tuple[bytes,
     context.options = {
         "tune": "zerolatency",
         "preset": "ultrafast",
-        "profile": "baseline",
+        "profile": profile,
         "x264-params": "annexb=1:repeat-headers=1:keyint=1000:sliced-threads=1:threads=2",
     }
     found = []
@@ -43,7 +45,7 @@ def a_movie(width: int, height: int, levels: Sequence[int], spans: Sequence[int]
     samples = [Sample(split(data)[2], span, key) for (data, key), span in zip(frames, spans, strict=True)]
     size = size_of(sps)
     assert size == (width, height)
-    return movie(sps, pps, size, samples)
+    return b"".join(movie(sps, pps, size, samples))
 
 
 @pytest.mark.parametrize("size", [(640, 480), (1278, 722), (64, 64)])
@@ -64,9 +66,15 @@ def test_the_header_comes_before_the_frames() -> None:
     assert data[4:8] == b"ftyp" and data.index(b"moov") < data.index(b"mdat")
 
 
+@pytest.mark.parametrize("profile", ["baseline", "main", "high"])
+def test_the_size_of_each_profile(profile: str) -> None:
+    assert size_of(split(encoded(1280, 722, [50], profile)[0][0])[0]) == (1280, 722)
+
+
 @given(st.binary(max_size=400))
 def test_any_bytes_are_split_and_measured_without_harm(data: bytes) -> None:
     assert sum(len(unit) for unit in units(data)) <= len(data)
     split(data)
     assert size_of(data) is None or len(data) > 4
     size_of(b"\x67\x42" + data)
+    size_of(b"\x67\x64" + data)
