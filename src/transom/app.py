@@ -98,7 +98,7 @@ class Composition:
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
         self.recordings = RecordingDesk(
-            self.driver, self.store.recordings, settings, settings.state / "recordings", now_ms
+            self.driver, self.store.recordings, self.store, settings, settings.state / "recordings", now_ms
         )
         await self.recordings.open()
         before = self.recordings.before_signin

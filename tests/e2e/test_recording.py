@@ -91,6 +91,12 @@ def record_around_a_sign_in(viewer: BrowserContext, server: Server, client: http
     assert client.get(base).json()["state"] == "off"
     page.get_by_role("button", name="Record this session").click()
     page.locator("header").get_by_text("This session is recorded").wait_for()
+    link = client.post(f"/api/sessions/{session}/links", json={}).json()["url"]
+    guest = viewer.new_page()
+    guest.goto(f"{server.url}{link}")
+    guest.locator("header").get_by_text("This session is recorded").wait_for()
+    guest.close()
+    page.bring_to_front()
     type_for(page, 5)
     client.post(f"/api/sessions/{session}/signin", json={"provider": "demo"}).raise_for_status()
     page.locator("header").get_by_text("Recording pauses while you sign in").wait_for()

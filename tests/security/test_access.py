@@ -126,6 +126,7 @@ TABLE = [
     of_owner("DELETE", S + "/links/{link}", 404),
     of_guest("GET", G, 200),
     of_guest("GET", G + "/ice-servers", 200),
+    of_guest("GET", G + "/recording", 200),
     of_guest("GET", G + "/seats", 200),
     of_guest("POST", G + "/seats", 200, HERE),
     of_guest("POST", G + "/offer", 202, OFFER),

@@ -92,7 +92,7 @@ class Api:
         exit_metrics = ExitMetrics(self.metrics.registry)
         self.exits = Exits(self.settings, self.store.exits, records, self.guests, exit_metrics, now_ms, {})
         self.recordings = RecordingDesk(
-            self.driver, self.store.recordings, self.settings, state / "recordings", now_ms
+            self.driver, self.store.recordings, self.store, self.settings, state / "recordings", now_ms
         )
         self.sessions = wire(
             store=self.store,

@@ -132,9 +132,9 @@ async def post_recording(owned: Owned, wanted: Choice, parts: P) -> RecordingVie
 
 
 @router.delete("/api/sessions/{session}/recording", status_code=204)
-async def delete_recording(recorded: Recorded, parts: P) -> None:
+async def delete_recording(recorded: Recorded, who: Who, parts: P) -> None:
     """Remove what is kept of it."""
-    await parts.recordings.remove(recorded.session)
+    await parts.recordings.remove(recorded.session, by=who.user.id)
 
 
 @router.get("/api/sessions/{session}/recording/segments/{number}", response_class=FileResponse)

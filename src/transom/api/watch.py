@@ -142,6 +142,12 @@ async def post_heartbeat(by: By, watched: Watched, beat: Heartbeat, parts: P) ->
     return {"state": watched.state.value, "expires_at": watched.expires_at}
 
 
+@router.get("/api/watch/{session}/recording")
+async def get_recorded(by: By, parts: P) -> dict[str, str]:
+    """Whether what they see and do is recorded: off, on or paused."""
+    return {"state": parts.recordings.state(by.link.session)}
+
+
 @router.get("/api/watch/{session}/seats")
 async def get_seats(by: By, watched: Watched, parts: P) -> SeatsView:
     """Who watches, and who drives."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from transom.files.scan import Scanner
 from transom.files.spool import Spool, read
 from transom.model.clock import Clock
 from transom.model.errors import Invalid, Refused, TooLarge, TooMany, TransomError
-from transom.model.ports import Driver
+from transom.model.ports import Driver, Trail
 from transom.model.session import Session
 from transom_wire.files import FileEntry, FileGet, FilePut, name_fault
 
@@ -41,14 +41,6 @@ class Rules(Protocol):
     def files_scan_seconds(self) -> int: ...
 
 
-class Trail(Protocol):
-    """The audit trail."""
-
-    async def add_audit(
-        self, *, at: int, user: str, action: str, subject: str, outcome: str, detail: Mapping[str, str]
-    ) -> None: ...
-
-
 @dataclass(slots=True)
 class _Line:
     """A transfer's line in the trail, as far as it is known."""
@@ -67,8 +59,10 @@ class FilesDesk:
         self._taken: Counter[str] = Counter()
 
     def open(self) -> None:
-        """Begin with an empty spool."""
+        """Begin with an empty spool; a scan that is not there is said now and not with the first file."""
         self._spool.clear()
+        if self._scanner is not None and not self._scanner.there():
+            log.error("the command of TRANSOM_FILES_SCAN is not there: no file passes", mend="install it")
 
     @property
     def policy(self) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 from pathlib import Path
 
@@ -30,6 +31,10 @@ class Scanner:
     def __init__(self, command: str, seconds: float) -> None:
         self._argv = shlex.split(command)
         self._seconds = seconds
+
+    def there(self) -> bool:
+        """The command can be found."""
+        return bool(self._argv) and shutil.which(self._argv[0]) is not None
 
     async def check(self, path: Path) -> None:
         """Return when the file is clean. Raises Refused with what the command said, Unavailable when it did not."""

@@ -161,7 +161,16 @@ class UserStore(Protocol):
     async def delete_secret(self, *, id: str, user: str | None) -> bool: ...
 
 
-class CredentialStore(Protocol):
+class Trail(Protocol):
+    """The audit trail, for those who only write it. Raises Unavailable."""
+
+    async def add_audit(
+        self, *, at: int, user: str, action: str, subject: str, outcome: str, detail: Mapping[str, str]
+    ) -> None:
+        """One line. Never a secret."""
+
+
+class CredentialStore(Trail, Protocol):
     """Sealed credentials, vault keys and the audit trail."""
 
     async def add_credential(self, credential: Credential) -> Credential:
@@ -175,11 +184,6 @@ class CredentialStore(Protocol):
     async def add_vault_key(self, *, id: str, public: bytes, wrapped_private: bytes, at: int) -> None: ...
     async def vault_keys(self) -> Sequence[tuple[str, bytes, bytes]]:
         """(id, public, wrapped private), newest first."""
-
-    async def add_audit(
-        self, *, at: int, user: str, action: str, subject: str, outcome: str, detail: Mapping[str, str]
-    ) -> None:
-        """One line of the trail. Never a secret."""
 
     async def list_audit(self, *, user: str | None, limit: int) -> Sequence[Mapping[str, object]]: ...
 

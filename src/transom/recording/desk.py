@@ -13,7 +13,7 @@ import structlog
 from transom.model.clock import Clock
 from transom.model.errors import Conflict, Refused, TransomError, Unavailable
 from transom.model.ids import is_id
-from transom.model.ports import Driver, RecordingStore
+from transom.model.ports import Driver, RecordingStore, Trail
 from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session
 from transom.recording.live import Live, Terms
@@ -46,9 +46,15 @@ class RecordingDesk:
     """Every call but `noticed`, `beat` and `state` raises TransomError when the store or the disk cannot serve."""
 
     def __init__(
-        self, driver: Driver, store: RecordingStore, rules: Rules, folder: Path, clock: Clock
+        self,
+        driver: Driver,
+        store: RecordingStore,
+        trail: Trail,
+        rules: Rules,
+        folder: Path,
+        clock: Clock,
     ) -> None:
-        self._driver, self._store, self._rules = driver, store, rules
+        self._driver, self._store, self._trail, self._rules = driver, store, trail, rules
         self._folder, self._clock = folder, clock
         self._lives: dict[str, Live] = {}
         self._chosen: set[str] = set()
@@ -117,6 +123,7 @@ class RecordingDesk:
             await self._store.save_recording(replace(row, ended_at=None))
         elif row is not None:
             await self._store.save_recording(replace(row, ended_at=self._clock()))
+        await self._write("recording_on" if on else "recording_off", session.id, session.user)
         live.changed()
 
     async def before_signin(self, session: Session) -> None:
@@ -156,8 +163,9 @@ class RecordingDesk:
         """What is kept of a session."""
         return await asyncio.to_thread(self.shelf(session).segments)
 
-    async def remove(self, session: str) -> None:
-        """All that is kept of it. A recording that is wanted goes on, with a new beginning."""
+    async def remove(self, session: str, *, by: str | None) -> None:
+        """All that is kept of it; `by` is the user who wants it, None: its age. A recording that is wanted goes on,
+        with a new beginning."""
         try:
             await asyncio.to_thread(self.shelf(session).remove)
         except OSError as error:
@@ -167,6 +175,13 @@ class RecordingDesk:
             await self._store.save_recording(replace(row, started_at=self._clock(), bytes=0, segments=0))
         else:
             await self._store.delete_recording(session)
+        if by is not None:
+            await self._write("recording_remove", session, by)
+
+    async def _write(self, action: str, session: str, user: str) -> None:
+        await self._trail.add_audit(
+            at=self._clock(), user=user, action=action, subject=session, outcome="ok", detail={}
+        )
 
     async def prune(self) -> None:
         """Remove what is too old, and folders that nobody knows."""
@@ -174,7 +189,7 @@ class RecordingDesk:
         rows = {row.session: row for row in await self._store.list_recordings(user=None)}
         for row in rows.values():
             if row.session not in self._lives and (row.ended_at or row.started_at) < before:
-                await self.remove(row.session)
+                await self.remove(row.session, by=None)
         for name in await asyncio.to_thread(_names, self._folder):
             if is_id(name, "ses") and name not in rows and name not in self._lives:
                 await asyncio.to_thread(self.shelf(name).remove)

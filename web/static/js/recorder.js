@@ -13,6 +13,33 @@ export function saying(state) {
   return state === "paused" ? "Recording pauses while you sign in" : "";
 }
 
+/** The words in the header, with their dot. */
+class Badge {
+  #place;
+  #text = make("span");
+
+  /** @param {HTMLElement} place an empty badge */
+  constructor(place) {
+    this.#place = place;
+    place.append(make("span", { class: "dot", "aria-hidden": "true" }), this.#text);
+  }
+
+  /** @param {Recorded["state"]} state */
+  show(state) {
+    this.#place.hidden = state === "off";
+    this.#place.dataset["record"] = state;
+    setText(this.#text, saying(state));
+  }
+}
+
+/** Tell who came by a link that they watch what is recorded. @param {string} session @param {HTMLElement} place */
+export function tellRecorded(session, place) {
+  const badge = new Badge(place);
+  const look = () => get(`/api/watch/${session}/recording`).then(({ state }) => badge.show(state)).catch(() => {});
+  setInterval(() => document.hidden || void look(), LOOK_MS);
+  void look();
+}
+
 /**
  * Says whether the session is recorded, and lets its owner choose where the operator leaves that to them.
  */
@@ -20,7 +47,6 @@ export class RecorderPanel {
   #url;
   #place;
   #badge;
-  #text = make("span");
   #word = make("p", { class: "muted small", role: "status" });
   #choose = make("button", { type: "button" }, "");
   #see;
@@ -35,8 +61,7 @@ export class RecorderPanel {
   constructor(session, place, badge, viewer) {
     this.#url = `/api/sessions/${session}/recording`;
     this.#place = place;
-    this.#badge = badge;
-    badge.append(make("span", { class: "dot", "aria-hidden": "true" }), this.#text);
+    this.#badge = new Badge(badge);
     this.#see = make("a", { class: "button", href: `/session/${session}/recording` }, "See the recording");
     this.#choose.addEventListener("click", () => void this.#chosen());
     const title = make("h2", { id: "recording-title" }, "Recording");
@@ -68,9 +93,7 @@ export class RecorderPanel {
   #show(now) {
     this.#now = now;
     const { policy, state, bytes } = now;
-    this.#badge.hidden = state === "off";
-    this.#badge.dataset["record"] = state;
-    setText(this.#text, saying(state));
+    this.#badge.show(state);
     this.#place.hidden = policy === "off" && !bytes;
     this.#see.hidden = !bytes;
     this.#choose.hidden = policy === "off" || (policy === "always" && state !== "paused");

@@ -2,6 +2,7 @@ import { ApiError, post } from "./api.js";
 import { byId, setText } from "./elements.js";
 import { endingOf, isOver } from "./format.js";
 import { guestsPlaces } from "./places.js";
+import { tellRecorded } from "./recorder.js";
 import { publish } from "./surface.js";
 import { Viewer } from "./viewer.js";
 import { ViewersPanel } from "./viewers.js";
@@ -59,6 +60,7 @@ function watch(id) {
   viewer.on("link-over", (why) => end(sentence(why)));
   viewer.start();
   new ViewersPanel(viewer, byId("viewers"), byId("banner"));
+  tellRecorded(id, byId("recorded"));
   show();
 }
 

@@ -45,6 +45,7 @@ async def test_what_cannot_look_lets_nothing_pass(tmp_path: Path, text: str) -> 
 
 @pytest.mark.parametrize("command", ["/nonexistent/scanner", " "])
 async def test_a_command_that_is_not_there(tmp_path: Path, command: str) -> None:
+    assert not Scanner(command, 1).there() and Scanner("sh -c true", 1).there()
     assert isinstance(await outcome(command, tmp_path), Unavailable)
 
 

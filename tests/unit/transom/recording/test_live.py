@@ -210,6 +210,7 @@ class Rows:
 
     def __init__(self) -> None:
         self.rows: dict[str, Recording] = {}
+        self.trail: list[str] = []
 
     async def save_recording(self, recording: Recording) -> None:
         self.rows[recording.session] = recording
@@ -223,6 +224,9 @@ class Rows:
     async def delete_recording(self, session: str) -> None:
         self.rows.pop(session, None)
 
+    async def add_audit(self, *, action: str, **_: Any) -> None:
+        self.trail.append(action)
+
 
 class Rules:
     recording, recording_mib, recording_days, recording_segment_s = "ask", 100, 7, 1
@@ -235,7 +239,7 @@ async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, 
     driver.machines[session.machine] = None  # type: ignore[assignment]
 
     async def desk() -> RecordingDesk:
-        made = RecordingDesk(driver, rows, Rules(), tmp_path / "r", lambda: now[0])
+        made = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", lambda: now[0])
         await made.open()
         made.noticed(session)
         return made
@@ -258,5 +262,5 @@ async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, 
     assert session.id in rows.rows
     now[0] += 8 * 86_400_000
     await second.prune()
-    assert not rows.rows and not list((tmp_path / "r").iterdir())
+    assert not rows.rows and not list((tmp_path / "r").iterdir()) and rows.trail == ["recording_on"]
     await second.close()
