@@ -92,8 +92,8 @@ class Composition:
             self.store.links, self.guests, now_ms, driver=peer_terms, dismiss=self._dismiss
         )
         await self.seating.open()
-        count, may = self.metrics.signalling, self.seating.terms
-        self.broker = Broker(self.guests, now_ms, count=count, terms=may)
+        count, may, fared = self.metrics.signalling, self.seating.terms, self.quality.link_fared
+        self.broker = Broker(self.guests, now_ms, count=count, terms=may, fared=fared)
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow

@@ -20,6 +20,7 @@ from transom_wire.link import (
     Ready,
     ServiceState,
     SigninState,
+    StreamReport,
 )
 
 MOST_MESSAGES = 1024
@@ -54,6 +55,8 @@ def key_of(message: GuestMessage) -> tuple[object, ...]:
             return ("answer", peer, epoch)
         case PeerState(peer, epoch):
             return ("peer", peer, epoch)
+        case StreamReport(peer):
+            return ("report", peer)
         case SigninState(flow):
             return ("signin", flow)
         case CredentialSealed(flow, serial):

@@ -8,7 +8,7 @@ presents the link token that boot's Welcome carried.
 |---|---|---|
 | boot | the supervisor, for the machine's life | Progress, Ready, ServiceState, OpenStream, SetScreen, OpenUrl |
 | | and on a warm machine | Park, Identity -> Progress `parked`, `claimed` |
-| webrtc | the WebRTC server | PeerOffer, PeerChange, PeerClose -> PeerAnswer, PeerState |
+| webrtc | the WebRTC server | PeerOffer, PeerChange, PeerClose -> PeerAnswer, PeerState, StreamReport |
 | signin | the sign-in agent | SigninStart, SigninCancel -> SigninState, CredentialSealed |
 | stream | one connection per OpenStream | after Welcome: raw bytes, no frames |
 """
@@ -26,6 +26,7 @@ from transom_wire.peers import PeerClose as PeerClose
 from transom_wire.peers import PeerOffer as PeerOffer
 from transom_wire.peers import PeerState as PeerState
 from transom_wire.peers import PeerTerms as PeerTerms
+from transom_wire.peers import StreamReport as StreamReport
 
 ROLES = ("boot", "webrtc", "signin", "stream")
 
@@ -246,7 +247,7 @@ class Ping:
 
 
 FROM_BOOT = (Progress, Ready, Fatal, ServiceState, Ping)
-FROM_WEBRTC = (PeerAnswer, PeerState, Ping)
+FROM_WEBRTC = (PeerAnswer, PeerState, StreamReport, Ping)
 FROM_SIGNIN = (SigninState, CredentialSealed, Ping)
 FROM_GUEST = {"boot": FROM_BOOT, "webrtc": FROM_WEBRTC, "signin": FROM_SIGNIN}
 """What each role may send; anything else is garbage and closes that connection."""
@@ -257,7 +258,16 @@ TO_SIGNIN = (Welcome, SigninStart, SigninCancel, CredentialStored, Ping)
 TO_GUEST = {"boot": TO_BOOT, "webrtc": TO_WEBRTC, "signin": TO_SIGNIN}
 
 GuestMessage = (
-    Progress | Ready | Fatal | ServiceState | PeerAnswer | PeerState | SigninState | CredentialSealed | Ping
+    Progress
+    | Ready
+    | Fatal
+    | ServiceState
+    | PeerAnswer
+    | PeerState
+    | StreamReport
+    | SigninState
+    | CredentialSealed
+    | Ping
 )
 ToGuestMessage = (
     OpenStream

@@ -69,3 +69,24 @@ class PeerClose:
     TYPE: ClassVar[str] = "peer_close"
     peer: Id
     epoch: Epoch
+
+
+@dataclass(frozen=True, slots=True)
+class StreamReport:
+    """How a viewer's link fares, as the guest's rate control sees it; every five seconds while it changes."""
+
+    TYPE: ClassVar[str] = "stream_report"
+    peer: Id
+    epoch: Epoch
+    target_kbps: Annotated[int, Range(0, 10**6)]
+    """What the viewer's link is thought to carry."""
+    sent_kbps: Annotated[int, Range(0, 10**6)]
+    """What it was sent; less than the target while the desktop has no more to show."""
+    fps: Annotated[int, Range(0, 1000)]
+    """Most frames a second that the encoder makes now."""
+    scale: Annotated[int, Range(1, 100)]
+    """Percent of the desktop's width and height that are encoded."""
+    loss: Annotated[float, Range(0, 1)]
+    """Share of packets that did not arrive."""
+    rtt_ms: Annotated[float, Range(0, 10**6)]
+    cause: Annotated[str, Text(8, "start|loss|delay|probe|limit")]

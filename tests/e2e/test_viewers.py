@@ -84,6 +84,7 @@ def test_a_guest_watches_asks_drives_and_is_sent_away(
 
     with guest_of(browser, url) as guest:
         wait_rung(guest, "webrtc")
+        expect(guest.locator("#quality .verdict")).to_be_visible(timeout=20_000)
         assert "#" not in guest.url
         wait_colour(guest, RED)
         expect(guest.get_by_text("You are watching.")).to_be_visible()

@@ -18,10 +18,11 @@ from transom_wire.link import (
     Ready,
     ServiceState,
     SigninState,
+    StreamReport,
 )
 
 BootMessage = Progress | Ready | Fatal | ServiceState
-PeerMessage = PeerAnswer | PeerState
+PeerMessage = PeerAnswer | PeerState | StreamReport
 SigninMessage = SigninState | CredentialSealed
 
 
@@ -63,7 +64,7 @@ async def deliver(inbox: Inbox, session: str, message: GuestMessage, at: int) ->
     match message:
         case Progress() | Ready() | Fatal() | ServiceState():
             await inbox.boot(session, message, at)
-        case PeerAnswer() | PeerState():
+        case PeerAnswer() | PeerState() | StreamReport():
             await inbox.peer(session, message)
         case SigninState() | CredentialSealed():
             await inbox.sign_in(session, message)

@@ -27,6 +27,7 @@ from transom_wire.link import (
     Ready,
     ServiceState,
     SigninState,
+    StreamReport,
 )
 
 log = structlog.get_logger(__name__)
@@ -42,6 +43,7 @@ class Peers(Protocol):
 
     async def answered(self, session: str, message: PeerAnswer) -> None: ...
     async def peer_moved(self, session: str, message: PeerState) -> None: ...
+    def link_fared(self, session: str, message: StreamReport) -> None: ...
     async def stream_server_came(self, session: str) -> None: ...
     async def stream_server_died(self, session: str) -> None: ...
 
@@ -99,12 +101,15 @@ class Intake:
                 if service == "webrtc" and state == "died":
                     await self._peers.stream_server_died(session)
 
-    async def peer(self, session: str, message: PeerAnswer | PeerState) -> None:
+    async def peer(self, session: str, message: PeerAnswer | PeerState | StreamReport) -> None:
         """To the broker; nothing of it is kept."""
-        if isinstance(message, PeerAnswer):
-            await self._peers.answered(session, message)
-        else:
-            await self._peers.peer_moved(session, message)
+        match message:
+            case PeerAnswer():
+                await self._peers.answered(session, message)
+            case PeerState():
+                await self._peers.peer_moved(session, message)
+            case StreamReport():
+                self._peers.link_fared(session, message)
 
     async def sign_in(self, session: str, message: SigninState | CredentialSealed) -> None:
         """To the desk; a credential is in the vault when this returns."""

@@ -27,7 +27,15 @@ from transom.stream.sdp import (
     with_candidate,
 )
 from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
-from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, PeerTerms, ToGuestMessage
+from transom_wire.link import (
+    PeerAnswer,
+    PeerClose,
+    PeerOffer,
+    PeerState,
+    PeerTerms,
+    StreamReport,
+    ToGuestMessage,
+)
 
 log = structlog.get_logger(__name__)
 ANSWER_MS = 10_000
@@ -62,9 +70,12 @@ class Broker:
         *,
         count: Callable[[str], None] = lambda _: None,
         terms: Callable[[str, str], PeerTerms] = lambda _session, _peer: PeerTerms(),
+        fared: Callable[[str, StreamReport], None] = lambda _session, _report: None,
     ) -> None:
-        """`terms` says what a session's peer may do; it is told to the guest with each offer."""
+        """`terms` says what a session's peer may do; it is told to the guest with each offer. `fared` hears how
+        the links of peers there are do."""
         self._keepers, self._clock, self._count, self._terms = keepers, clock, count, terms
+        self._fared = fared
         self._sessions: dict[str, Peers] = {}
         self._listeners: dict[str, set[Listener]] = {}
         self._timers: set[asyncio.Task[None]] = set()
@@ -186,6 +197,14 @@ class Broker:
             peer.stage = Stage.OVER
             await self._release(session, peer, close=False)
             self._announce(session, peer, Refusal("peer_lost", message.reason or "the connection ended"))
+
+    def link_fared(self, session: str, message: StreamReport) -> None:
+        """What the guest says of a viewer's link: passed on when it is of a try that is on."""
+        peer = self._peers(session).get(message.peer)
+        if peer is None or peer.epoch != message.epoch or peer.stage is Stage.OVER:
+            self._count("report_dropped")
+            return
+        self._fared(session, message)
 
     async def stream_server_came(self, session: str) -> None:
         """Offers that were waiting, or went to its predecessor, go to the stream server that is there now."""

@@ -6,6 +6,8 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from transom_wire.link import StreamReport
+
 VIEWERS_LIMIT = 4096
 """Viewers remembered; the longest silent goes first."""
 FRESH_MS = 35_000
@@ -26,6 +28,7 @@ class Quality:
 
     def __init__(self) -> None:
         self._reports: OrderedDict[tuple[str, str], Report] = OrderedDict()
+        self._links: OrderedDict[tuple[str, str], StreamReport] = OrderedDict()
 
     def report(self, session: str, peer: str, report: Report) -> None:
         """Keep a viewer's newest word."""
@@ -33,6 +36,17 @@ class Quality:
         self._reports.move_to_end((session, peer))
         while len(self._reports) > VIEWERS_LIMIT:
             self._reports.popitem(last=False)
+
+    def link_fared(self, session: str, report: StreamReport) -> None:
+        """Keep the guest's newest word of a viewer's link."""
+        self._links[(session, report.peer)] = report
+        self._links.move_to_end((session, report.peer))
+        while len(self._links) > VIEWERS_LIMIT:
+            self._links.popitem(last=False)
+
+    def links(self, session: str) -> dict[str, StreamReport]:
+        """Peer -> how its link fares, as the guest's rate control sees it."""
+        return {peer: report for (owner, peer), report in self._links.items() if owner == session}
 
     def of(self, session: str) -> dict[str, Report]:
         """Peer -> report."""
@@ -48,8 +62,9 @@ class Quality:
 
     def forget(self, session: str) -> None:
         """The session is over."""
-        for key in [key for key in self._reports if key[0] == session]:
-            del self._reports[key]
+        for kept in (self._reports, self._links):
+            for key in [key for key in kept if key[0] == session]:
+                del kept[key]
 
     def rungs(self, now: int) -> dict[str, int]:
         """Rung -> viewers on it now."""

@@ -34,6 +34,10 @@ class DisplayError(RuntimeError):
     """The display does not answer, or refuses a size."""
 
 
+NO_CLIPBOARD = ("-SendCutText=0", "-AcceptCutText=0", "-SendPrimary=0", "-SetPrimary=0")
+"""RFB would tell every viewer of the desktop's clipboard, watchers too, whatever their terms are."""
+
+
 def command(display: str, width: int, height: int, vnc_socket: str) -> list[str]:
     """Xvnc's argv. It listens on `vnc_socket` (mode 0600) and on its X socket, on no network at all."""
     return [
@@ -41,6 +45,7 @@ def command(display: str, width: int, height: int, vnc_socket: str) -> list[str]
         display,
         *("-rfbunixpath", vnc_socket, "-rfbunixmode", "0600", "-rfbport", "-1", "-nolisten", "tcp"),
         *("-SecurityTypes", "None", "-AlwaysShared", "-UseBlacklist=0", "-AcceptSetDesktopSize=0"),
+        *NO_CLIPBOARD,
         *("-FrameRate", str(FRAME_RATE), "-geometry", f"{width}x{height}", "-depth", "24"),
         *("-desktop", "transom", "-noreset", "-br"),
     ]

@@ -58,10 +58,20 @@ function watch(id) {
   viewer = new Viewer(id, stage, { changed: show, refused: () => end("Open the link again: this browser is not let in any more.") }, guestsPlaces(id));
   publish(viewer);
   viewer.on("link-over", (why) => end(sentence(why)));
+  const seen = viewer.on("rung", () => {
+    seen();
+    void watchQuality().catch(() => {});
+  });
   viewer.start();
   new ViewersPanel(viewer, byId("viewers"), byId("banner"));
   tellRecorded(id, byId("recorded"));
   show();
+}
+
+/** The picture's figures, once there is one. */
+async function watchQuality() {
+  const { Quality } = await import("./quality.js");
+  if (viewer) new Quality(viewer, byId("quality"), () => {});
 }
 
 /** @param {string} why */

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,15 @@ from transom.model.errors import Conflict, Gone, Invalid, TooLarge, TooMany, Una
 from transom.stream.broker import ANSWER_MS, BOOT_MS, Broker
 from transom.stream.peers import PEERS_LIMIT, SILENT_MS, Refusal
 from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
-from transom_wire.link import PeerAnswer, PeerClose, PeerOffer, PeerState, PeerTerms, ToGuestMessage
+from transom_wire.link import (
+    PeerAnswer,
+    PeerClose,
+    PeerOffer,
+    PeerState,
+    PeerTerms,
+    StreamReport,
+    ToGuestMessage,
+)
 
 SESSION = "ses_" + "a" * 20
 
@@ -53,7 +62,13 @@ class Bench:
     def __init__(self) -> None:
         self.keepers, self.clock = FakeKeepers(), FakeClock()
         self.counted: list[str] = []
-        self.broker = Broker(self.keepers, self.clock, count=self.counted.append)
+        self.fared: list[StreamReport] = []
+        self.broker = Broker(
+            self.keepers,
+            self.clock,
+            count=self.counted.append,
+            fared=lambda _session, report: self.fared.append(report),
+        )
         self.heard: list[tuple[str, int, str | Refusal]] = []
 
     async def offer(
@@ -296,6 +311,17 @@ async def test_a_peer_that_ends_leaves_the_door(bench: Bench, state: str) -> Non
     await bench.broker.peer_moved(SESSION, PeerState("p", 1, state))
     assert bench.keepers.told[-1] == ReleasePeer("p")
     assert isinstance(bench.heard[-1][2], Refusal)
+
+
+async def test_how_a_link_fares_is_heard_of_peers_there_are_only(bench: Bench) -> None:
+    report = StreamReport("p", 1, 800, 300, 60, 100, 0.01, 80.5, "delay")
+    bench.broker.link_fared(SESSION, report)
+    await bench.offer()
+    bench.broker.link_fared(SESSION, report)
+    bench.broker.link_fared(SESSION, replace(report, epoch=2))
+    bench.broker.link_fared("ses_other", report)
+    assert bench.fared == [report]
+    assert bench.counted.count("report_dropped") == 3
 
 
 async def test_a_session_has_a_limit_of_viewers(bench: Bench) -> None:

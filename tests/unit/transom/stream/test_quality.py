@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from transom.stream.quality import FRESH_MS, VIEWERS_LIMIT, Quality, Report
+from transom_wire.link import StreamReport
 
 
 def test_the_last_word_counts_while_it_is_fresh() -> None:
@@ -23,3 +24,13 @@ def test_memory_is_bounded() -> None:
     for number in range(VIEWERS_LIMIT + 10):
         quality.report("ses_1", f"p{number}", Report(0, "vnc", {}))
     assert quality.rungs(0) == {"vnc": VIEWERS_LIMIT}
+
+
+def test_the_guests_word_of_each_link_is_kept_bounded_and_forgotten() -> None:
+    quality = Quality()
+    for number in range(VIEWERS_LIMIT + 1):
+        quality.link_fared("ses_1", StreamReport(f"p{number}", 1, 800, 300, 60, 100, 0.0, 20.0, "start"))
+    assert len(quality.links("ses_1")) == VIEWERS_LIMIT
+    assert quality.links("ses_1")[f"p{VIEWERS_LIMIT}"].target_kbps == 800
+    quality.forget("ses_1")
+    assert not quality.links("ses_1")

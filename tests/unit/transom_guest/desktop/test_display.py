@@ -26,6 +26,7 @@ def test_xvnc_listens_on_no_network() -> None:
     for needed in (
         "-rfbunixpath /run/transom/vnc.sock -rfbunixmode 0600 -rfbport -1 -nolisten tcp",
         "-SecurityTypes None -AlwaysShared -UseBlacklist=0 -AcceptSetDesktopSize=0",
+        "-SendCutText=0 -AcceptCutText=0",
         "-FrameRate 60 -geometry 1280x720",
     ):
         assert needed in line
