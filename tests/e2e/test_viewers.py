@@ -135,3 +135,41 @@ def test_a_guest_watches_asks_drives_and_is_sent_away(
         expect(guest.get_by_text(re.compile("This link has expired"))).to_be_visible()
     press(owner, "g")
     wait_colour(owner, GREEN)
+
+
+def test_who_drives_and_which_links_are_over_outlive_a_killed_controller(
+    browser: Browser, viewer: BrowserContext, server: Server
+) -> None:
+    session = server.create(start_url=FLIP)["id"]
+    server.wait_for(session, "ready")
+    owner = open_page(viewer, server, session)
+    with server.client() as client:
+        links = f"/api/sessions/{session}/links"
+        asking = client.post(links, json={"kind": "ask", "label": "Bob"}).json()["url"]
+        brief = client.post(links, json={"kind": "view", "label": "Eve", "seconds": 8}).json()["url"]
+    with guest_of(browser, server.url + asking) as guest, guest_of(browser, server.url + brief) as other:
+        wait_rung(guest, "webrtc")
+        wait_rung(other, "webrtc")
+        owner.locator("#viewers li", has_text="Bob").get_by_role("button", name="Let drive").click()
+        expect(guest.locator("#banner")).to_be_hidden()
+        press(guest, "g")
+        wait_colour(owner, GREEN)
+        server.kill()
+        press(owner, "r")
+        stays(owner, GREEN)
+        press(guest, "r")
+        wait_colour(owner, RED)
+        # the second link expires meanwhile, and nobody is there to say so
+        other.wait_for_timeout(6000)
+        server.start()
+        expect(other.get_by_text("This link has expired.")).to_be_visible(timeout=20_000)
+        guest.wait_for_function("window.transom.state === 'live'")
+        expect(owner.locator("#viewers > .viewers li", has_text="Eve")).to_have_count(0, timeout=20_000)
+        press(owner, "g")
+        stays(owner, RED)
+        press(guest, "g")
+        wait_colour(owner, GREEN)
+        owner.locator("#banner").get_by_role("button", name="Take the keyboard").click()
+        expect(guest.get_by_text("You are watching.")).to_be_visible()
+        press(owner, "r")
+        wait_colour(owner, RED)
