@@ -1,0 +1,141 @@
+"""What feedback says of one viewer's link: queue, loss, what arrives, round trip. Pure.
+
+The delay of a packet above the least of the last ten seconds is the time it stood in queues, as in NADA
+(RFC 8698) and SCReAM (RFC 8298): clocks of both sides need not agree, only run. Times are seconds; sent and
+arrived may be of different clocks. Feedback is a viewer's word: what cannot be is left out and counted.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+
+BASE_S = 10.0
+"""Seconds after which the least delay is taken anew, in two halves: clocks drift, and routes change."""
+WINDOW_S = 1.0
+"""Seconds of packets that loss and bitrate are taken from."""
+ARRIVED_S = 0.5
+"""Seconds of arrivals that say what a full link carries."""
+LOSS_PACKETS = 20
+"""Packets that a loss ratio takes at least; fewer say nothing."""
+TRAIN_PACKETS = 6
+"""Packets sent close together that measure a link."""
+TRAIN_GAP_S = 0.02
+"""Seconds between two packets of one train at most."""
+MOST_PACKETS = 4096
+"""Packets of one feedback, and of the window; the rest is ignored."""
+MOST_BYTES = 65_535
+MOST_QUEUE_S = 10.0
+"""A packet later than this tells of a clock that jumped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """One packet that feedback speaks of: sent by our clock, arrived by the viewer's, None when lost."""
+
+    sent: float
+    arrived: float | None
+    size: int
+
+
+class LinkEstimate:
+    """Takes feedback in; every figure is of the newest."""
+
+    def __init__(self) -> None:
+        self._window: deque[Packet] = deque(maxlen=MOST_PACKETS)
+        self._base = self._base_next = math.inf
+        self._base_at = -math.inf
+        self.queue_s = 0.0
+        """Median seconds that the newest packets stood in queues."""
+        self.rtt_s = 0.0
+        """Seconds from sending to feedback; how long the viewer waited to tell is in it."""
+        self.train_kbps = 0.0
+        """What the newest train arrived at, 0 when this feedback had none."""
+        self.train_sent_kbps = 0.0
+        """What that train was sent at."""
+        self.garbage = 0
+        """Packets that cannot be."""
+
+    def take(self, now: float, packets: Sequence[Packet]) -> bool:
+        """Take in one feedback; False when there was nothing of use in it."""
+        good = [each for each in packets[:MOST_PACKETS] if _possible(each, now)]
+        self.garbage += len(packets) - len(good)
+        self.train_kbps = self.train_sent_kbps = 0.0
+        if not good:
+            return False
+        self._window.extend(good)
+        self._measure(now, good)
+        newest = max(each.sent for each in self._window)
+        while self._window and self._window[0].sent < newest - WINDOW_S:
+            self._window.popleft()
+        return True
+
+    @property
+    def loss(self) -> float:
+        """Share of the last second's packets that did not arrive; 0 while there were too few."""
+        if len(self._window) < LOSS_PACKETS:
+            return 0.0
+        return sum(each.arrived is None for each in self._window) / len(self._window)
+
+    @property
+    def sent_kbps(self) -> float:
+        """What was sent in the last second that feedback knows."""
+        return sum(each.size for each in self._window) * 8 / 1000 / WINDOW_S
+
+    @property
+    def arrived_kbps(self) -> float:
+        """What came out of the link in the newest half second of arrivals."""
+        arrived = [(each.arrived, each.size) for each in self._window if each.arrived is not None]
+        if len(arrived) < 2:
+            return 0.0
+        newest = max(at for at, _ in arrived)
+        recent = [(at, size) for at, size in arrived if at > newest - ARRIVED_S]
+        span = max(newest - min(at for at, _ in recent), ARRIVED_S / 2)
+        return sum(size for _, size in recent) * 8 / 1000 / span
+
+    def _measure(self, now: float, packets: Sequence[Packet]) -> None:
+        arrived = [each for each in packets if each.arrived is not None]
+        if not arrived:
+            return
+        delays = [each.arrived - each.sent for each in arrived if each.arrived is not None]
+        self._settle_base(now, min(delays))
+        queue = median(delays[-8:]) - self._base
+        if queue > MOST_QUEUE_S:
+            self._base = self._base_next = min(delays)
+            queue = 0.0
+        self.queue_s = max(queue, 0.0)
+        self.rtt_s = max(now - max(each.sent for each in arrived), 0.0)
+        self._train(arrived)
+
+    def _settle_base(self, now: float, least: float) -> None:
+        if now >= self._base_at + BASE_S / 2:
+            self._base, self._base_next, self._base_at = self._base_next, math.inf, now
+        self._base_next = min(self._base_next, least)
+        self._base = min(self._base, self._base_next)
+
+    def _train(self, arrived: Sequence[Packet]) -> None:
+        """The longest run of packets sent close together."""
+        runs: list[list[Packet]] = [[]]
+        for each in sorted(arrived, key=lambda packet: packet.sent):
+            if runs[-1] and each.sent - runs[-1][-1].sent > TRAIN_GAP_S:
+                runs.append([])
+            runs[-1].append(each)
+        train = max(runs, key=len)
+        if len(train) < TRAIN_PACKETS:
+            return
+        arrivals = [each.arrived for each in train if each.arrived is not None]
+        bits = sum(each.size for each in train[1:]) * 8 / 1000
+        self.train_sent_kbps = bits / max(train[-1].sent - train[0].sent, 0.001)
+        self.train_kbps = bits / max(max(arrivals) - min(arrivals), 0.001)
+
+
+def _possible(packet: Packet, now: float) -> bool:
+    times = [packet.sent] if packet.arrived is None else [packet.sent, packet.arrived]
+    return (
+        all(math.isfinite(each) and abs(each) < 1e10 for each in times)
+        and now - 60 < packet.sent <= now
+        and 0 < packet.size <= MOST_BYTES
+    )

@@ -1,0 +1,91 @@
+"""A bottleneck in arithmetic: a sender under rate control, a drop-tail queue, a way, a viewer's feedback."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+from transom_guest.stream.rate import RateControl
+from transom_guest.stream.rate_estimate import Packet
+
+MTU = 1200
+FEEDBACK_S = 0.1
+PACE = 1.5
+CAP = 4000
+
+
+@dataclass
+class Run:
+    """What came of it: (time, ms in the queue) of packets, what arrived each second, targets over time."""
+
+    queues: list[tuple[float, float]] = field(default_factory=list)
+    arrived: dict[int, int] = field(default_factory=dict)
+    targets: list[tuple[float, int]] = field(default_factory=list)
+    frames: list[float] = field(default_factory=list)
+
+    def kbps(self, since: float, until: float) -> float:
+        return (
+            sum(size for at, size in self.arrived.items() if since <= at < until) * 8 / 1000 / (until - since)
+        )
+
+    def worst_queue_ms(self, since: float, until: float) -> float:
+        return max((queue for at, queue in self.queues if since <= at < until), default=0.0)
+
+    def longest_freeze(self, since: float = 0.0) -> float:
+        times = [at for at in self.frames if at >= since]
+        return max((b - a for a, b in pairwise(times)), default=99.0)
+
+
+def run(
+    rate: Callable[[float], float],
+    *,
+    rtt: float = 0.08,
+    loss: Callable[[float], float] = lambda _: 0.0,
+    wanted_kbps: Callable[[float], float] = lambda _: 99_999.0,
+    seconds: float = 30.0,
+    queue_s: float = 0.4,
+    seed: int = 1,
+) -> Run:
+    """Time steps of a millisecond; `rate` is the link's kbit/s at a time."""
+    dice, control, seen = random.Random(seed), RateControl(0.0, CAP), Run()
+    free_at = next_frame = pace_at = 0.0
+    waiting: list[int] = []
+    told: list[tuple[float, Packet]] = []
+    feedbacks: list[tuple[float, list[Packet]]] = []
+    now, next_told = 0.0, FEEDBACK_S
+    while now < seconds:
+        decision = control.decision
+        if now >= next_frame and not waiting:
+            kbps = min(decision.kbps, wanted_kbps(now))
+            size = int(max(kbps * 125 / decision.fps * dice.uniform(0.7, 1.3), 100))
+            waiting = [MTU] * (size // MTU) + [max(size % MTU, 60)]
+            next_frame = max(next_frame + 1 / decision.fps, now)
+        while waiting and now >= pace_at:
+            size = waiting.pop(0)
+            pace_at = max(pace_at, now) + size * 8 / 1000 / (PACE * max(decision.kbps, control.target_kbps))
+            control.sent(now)
+            stands = max(free_at - now, 0.0)
+            if stands > queue_s or dice.random() < loss(now):
+                told.append((now + stands + rtt / 2, Packet(now, None, size)))
+                continue
+            free_at = max(free_at, now) + size * 8 / 1000 / rate(now)
+            at = free_at + rtt / 2
+            told.append((at, Packet(now, at + 1000.0, size)))
+            seen.queues.append((now, stands * 1000))
+            seen.arrived[int(at)] = seen.arrived.get(int(at), 0) + size
+            if not waiting:
+                seen.frames.append(at)
+        if now >= next_told:
+            next_told = now + FEEDBACK_S
+            due = [packet for at, packet in told if at <= now]
+            told = [each for each in told if each[0] > now]
+            if due:
+                feedbacks.append((now + rtt / 2, due))
+        while feedbacks and feedbacks[0][0] <= now:
+            control.feedback(now, feedbacks.pop(0)[1])
+        control.tick(now)
+        seen.targets.append((now, control.decision.kbps))
+        now += 0.001
+    return seen

@@ -1,0 +1,92 @@
+"""Rate control on a simulated bottleneck, and whatever a viewer may say to it."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.transom_guest.stream.bottleneck import CAP, run
+from transom_guest.stream.rate import FLOOR_KBPS, START_KBPS, RateControl
+from transom_guest.stream.rate_estimate import Packet
+
+
+@pytest.mark.parametrize("loss", [0.0, 0.01, 0.05, 0.10])
+@pytest.mark.parametrize("rtt", [0.02, 0.08, 0.2])
+@pytest.mark.parametrize("kbps", [300, 1000, 3000])
+def test_four_fifths_of_a_link_are_used_and_its_queue_stays_short(kbps: int, rtt: float, loss: float) -> None:
+    seen = run(lambda _: kbps, rtt=rtt, loss=lambda _: loss)
+    assert seen.kbps(12, 30) >= 0.8 * kbps * (1 - loss)
+    late = sorted(queue for at, queue in seen.queues if at > 12)
+    assert late[int(len(late) * 0.95)] < 150
+    assert seen.longest_freeze(since=3) < 1.0
+
+
+@pytest.mark.parametrize("rtt", [0.02, 0.08, 0.2])
+def test_a_link_that_drops_is_followed_within_three_seconds_and_taken_again(rtt: float) -> None:
+    seen = run(lambda now: 500 if 15 <= now < 30 else 5000, rtt=rtt, seconds=50)
+    assert seen.worst_queue_ms(17.5, 18.5) < 80
+    late = sorted(queue for at, queue in seen.queues if 18 <= at < 30)
+    assert late[int(len(late) * 0.9)] < 80
+    assert seen.kbps(20, 30) >= 0.8 * 500
+    assert seen.kbps(40, 50) >= 0.8 * CAP
+    assert seen.longest_freeze(since=3) < 1.0
+
+
+def test_bursts_of_loss_are_survived() -> None:
+    seen = run(lambda _: 2000, loss=lambda now: 0.5 if now % 5 < 0.15 else 0.01)
+    assert seen.kbps(15, 30) >= 0.7 * 2000
+
+
+def test_a_still_desktop_says_nothing_about_the_link() -> None:
+    seen = run(lambda _: 1000, wanted_kbps=lambda _: 40)
+    assert {target for _, target in seen.targets} == {START_KBPS}
+
+
+def test_scrolling_after_typing_finds_the_link_again() -> None:
+    seen = run(lambda _: 3000, wanted_kbps=lambda now: 40 if now < 15 else 99_999)
+    assert seen.kbps(22, 30) >= 0.8 * 3000
+
+
+def test_an_outage_ends_at_the_floor_and_is_recovered_from() -> None:
+    seen = run(lambda _: 2000, loss=lambda now: 1.0 if 10 <= now < 18 else 0.0, seconds=40)
+    assert min(target for at, target in seen.targets if 10 < at < 18) <= FLOOR_KBPS * 2
+    assert seen.kbps(34, 40) >= 0.6 * 2000
+
+
+def test_it_does_not_raise_while_the_desktop_limits_without_a_train() -> None:
+    control, now = RateControl(0.0, CAP), 0.0
+    for _ in range(200):
+        now += 0.1
+        control.feedback(now, [Packet(now - 0.05, now, 500)])
+        assert control.limited
+    assert control.decision.kbps == START_KBPS
+
+
+def test_a_train_that_came_through_is_a_probe() -> None:
+    control = RateControl(0.0, CAP)
+    train = [Packet(1.0 + 0.001 * n, 1.02 + 0.001 * n, 1200) for n in range(10)]
+    assert control.feedback(1.1, train).cause == "probe"
+    assert control.decision.kbps == 2 * START_KBPS
+
+
+NUMBER = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-100, 100)
+PACKET = st.builds(Packet, NUMBER, st.none() | NUMBER, st.integers(-(2**40), 2**40) | st.integers(0, 1500))
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.lists(PACKET, max_size=30)), max_size=40))
+def test_whatever_a_viewer_says_decisions_stay_within_their_limits(
+    told: list[tuple[float, list[Packet]]],
+) -> None:
+    control, now = RateControl(0.0, CAP), 0.0
+    for step, packets in told:
+        now += step
+        control.sent(now)
+        for decision in (control.feedback(now, packets), control.tick(now)):
+            assert FLOOR_KBPS / 2 <= decision.kbps <= CAP
+            assert decision.fps in range(10, 61)
+            assert decision.scale in range(50, 101)
+        assert math.isfinite(control.link.loss) and 0 <= control.link.loss <= 1
+        assert 0 <= control.link.rtt_s < 61 and 0 <= control.link.queue_s <= 10
