@@ -31,7 +31,8 @@ async def get_metrics(request: Request, parts: P) -> Response:
         if principal is None or not principal.administrator:
             raise Refused("metrics are for this host and for administrators")
     parts.machine_metrics.look(parts.pool.state())
-    parts.quality_metrics.look(parts.quality.connections(parts.clock()))
+    now = parts.clock()
+    parts.quality_metrics.look(parts.quality.connections(now), parts.quality.targets(now))
     text = parts.metrics.render(lambda: parts.quality.rungs(parts.clock()))
     return Response(text, media_type=CONTENT_TYPE)
 

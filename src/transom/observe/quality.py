@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Iterable, Sequence
+from statistics import median
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from transom.model.quality import QualityRow
 
 RUNGS = ("webrtc", "webrtc-relay", "vnc")
+CAUSES = ("start", "loss", "delay", "probe", "limit")
 LATENCY_BUCKETS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2)
 """Seconds from an input to the first picture that shows what it did."""
 FPS_BUCKETS = (1, 5, 10, 15, 20, 25, 30, 45, 60)
@@ -53,6 +55,18 @@ class QualityMetrics:
             ["rung", "candidate", "transport"],
             registry=registry,
         )
+        self._targets = Gauge(
+            "transom_stream_target_kbps",
+            "What viewers' links are thought to carry, by their machines: least, median and most of them.",
+            ["of"],
+            registry=registry,
+        )
+        self._links = Counter(
+            "transom_stream_reports",
+            "What machines told of links that change, by the cause of the target.",
+            ["cause"],
+            registry=registry,
+        )
         self._rows = Counter(
             "transom_quality_rows", "What became of what viewers told.", ["outcome"], registry=registry
         )
@@ -60,6 +74,8 @@ class QualityMetrics:
             self._freezes.labels(rung)
             self._frozen.labels(rung)
             self._latency.labels(rung)
+        for cause in CAUSES:
+            self._links.labels(cause)
         for outcome in ("kept", "lost", "refused"):
             self._rows.labels(outcome)
 
@@ -78,8 +94,16 @@ class QualityMetrics:
         """Rows were kept, lost or refused."""
         self._rows.labels(outcome).inc(count)
 
-    def look(self, connections: Iterable[tuple[str, str, str]]) -> None:
-        """Before somebody reads: (rung, candidate, transport) of each viewer there is."""
+    def link(self, cause: str) -> None:
+        """A machine told of a viewer's link; a cause that is none of ours cannot come so far."""
+        self._links.labels(cause).inc()
+
+    def look(self, connections: Iterable[tuple[str, str, str]], targets_kbps: Sequence[int] = ()) -> None:
+        """Before somebody reads: (rung, candidate, transport) of each viewer there is, and its link's target."""
+        self._targets.clear()
+        if targets_kbps:
+            for word, value in (("least", min), ("median", median), ("most", max)):
+                self._targets.labels(word).set(value(targets_kbps))
         self._connections.clear()
         for labels, count in Tally(connections).items():
             self._connections.labels(*labels).set(count)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from transom_wire.link import StreamReport
@@ -26,7 +26,9 @@ class Report:
 class Quality:
     """(session, peer) -> its last report."""
 
-    def __init__(self) -> None:
+    def __init__(self, link: Callable[[str], None] = lambda _cause: None) -> None:
+        """`link` hears the cause of each target that a guest tells of."""
+        self._link = link
         self._reports: OrderedDict[tuple[str, str], Report] = OrderedDict()
         self._links: OrderedDict[tuple[str, str], StreamReport] = OrderedDict()
 
@@ -39,6 +41,7 @@ class Quality:
 
     def link_fared(self, session: str, report: StreamReport) -> None:
         """Keep the guest's newest word of a viewer's link."""
+        self._link(report.cause)
         self._links[(session, report.peer)] = report
         self._links.move_to_end((session, report.peer))
         while len(self._links) > VIEWERS_LIMIT:
@@ -59,6 +62,11 @@ class Quality:
             for report in self._reports.values()
             if report.rung is not None and now - report.at <= FRESH_MS
         ]
+
+    def targets(self, now: int) -> Sequence[int]:
+        """Target rates in kbit/s of the links whose viewers are heard of now."""
+        fresh = {key for key, report in self._reports.items() if now - report.at <= FRESH_MS}
+        return [report.target_kbps for key, report in self._links.items() if key in fresh]
 
     def forget(self, session: str) -> None:
         """The session is over."""

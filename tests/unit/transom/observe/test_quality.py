@@ -25,8 +25,10 @@ def test_a_row_in_figures() -> None:
     metrics.observed(row, [20, 180])
     metrics.counted("lost", 3)
     metrics.look(
-        [("webrtc-relay", "relay", "tcp"), ("webrtc-relay", "relay", "tcp"), ("vnc", "none", "none")]
+        [("webrtc-relay", "relay", "tcp"), ("webrtc-relay", "relay", "tcp"), ("vnc", "none", "none")],
+        [500, 4000, 1000],
     )
+    metrics.link("delay")
     shown = generate_latest(registry).decode()
     for line in (
         'transom_input_to_picture_seconds_bucket{le="0.02",rung="webrtc-relay"} 1.0',
@@ -37,6 +39,8 @@ def test_a_row_in_figures() -> None:
         'transom_viewer_frozen_seconds_total{rung="webrtc-relay"} 1.5',
         'transom_viewer_connections{candidate="relay",rung="webrtc-relay",transport="tcp"} 2.0',
         'transom_quality_rows_total{outcome="lost"} 3.0',
+        'transom_stream_target_kbps{of="median"} 1000.0',
+        'transom_stream_reports_total{cause="delay"} 1.0',
     ):
         assert line in shown
     assert "transom_viewer_jitter_seconds_count" not in shown, "what was not known is not observed"

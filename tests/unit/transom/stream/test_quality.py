@@ -34,3 +34,14 @@ def test_the_guests_word_of_each_link_is_kept_bounded_and_forgotten() -> None:
     assert quality.links("ses_1")[f"p{VIEWERS_LIMIT}"].target_kbps == 800
     quality.forget("ses_1")
     assert not quality.links("ses_1")
+
+
+def test_targets_are_of_viewers_who_are_there() -> None:
+    causes: list[str] = []
+    quality = Quality(causes.append)
+    quality.report("ses_1", "a", Report(0, "webrtc", {}))
+    for peer in ("a", "gone"):
+        quality.link_fared("ses_1", StreamReport(peer, 1, 800, 300, 60, 100, 0.0, 20.0, "loss"))
+    assert quality.targets(1000) == [800]
+    assert quality.targets(1000 + FRESH_MS) == []
+    assert causes == ["loss", "loss"]
