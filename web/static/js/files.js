@@ -39,7 +39,7 @@ export class FilesPanel {
       void this.add([...(pick.files ?? [])]);
       pick.value = "";
     });
-    const add = button("Add files", () => pick.click());
+    const add = make("button", { type: "button", onclick: () => pick.click() }, "Add files");
     this.#more = make("details", {}, make("summary", {}, make("h2", { id: "files-title" }, "Files")));
     this.#more.append(
       make("p", { class: "muted small" }, "What is in the desktop's folder ", make("code", {}, "~/Files"), ". Downloads of its browser land there too."),

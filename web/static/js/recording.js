@@ -40,6 +40,12 @@ function now() {
   return segment ? segment.at + video.currentTime * 1000 : whole[0];
 }
 
+/** A colour of the page's as a canvas takes it: light-dark() and the like are worked out. @param {string} name */
+function colour(name) {
+  picture.style.color = `var(${name})`;
+  return getComputedStyle(picture).color;
+}
+
 function draw() {
   const context = picture.getContext("2d");
   if (!context) return;
@@ -48,8 +54,6 @@ function draw() {
   picture.width = width * ratio;
   picture.height = HEIGHT * ratio;
   context.scale(ratio, ratio);
-  const look = getComputedStyle(picture);
-  const colour = (/** @type {string} */ name) => look.getPropertyValue(name);
   const x = (/** @type {number} */ at) => ((at - whole[0]) / (whole[1] - whole[0])) * width;
   /** @param {[number, number]} span @param {readonly number[]} row @param {string} fill */
   const bar = ([from, to], [middle = 0, half = 0], fill) => {
@@ -58,15 +62,15 @@ function draw() {
   };
   for (const { at, duration_ms } of recorded.segments) bar([at, at + duration_ms], ROWS.segments, colour("--accent"));
   for (const span of pauses(lines, whole[1])) bar(span, ROWS.segments, colour("--warn"));
-  drawRungs(bar, colour);
+  drawRungs(bar);
   drawInputs(context, x, colour("--ink"));
   drawQuality(context, x, colour("--good"));
   context.fillStyle = colour("--danger");
   context.fillRect(x(now()) - 1, 0, 2, HEIGHT);
 }
 
-/** @param {(span: [number, number], row: readonly number[], fill: string) => void} bar @param {(name: string) => string} colour */
-function drawRungs(bar, colour) {
+/** @param {(span: [number, number], row: readonly number[], fill: string) => void} bar */
+function drawRungs(bar) {
   const rungs = lines.filter((line) => line.kind === "rung");
   for (const [index, { at_ms, rung }] of rungs.entries()) {
     const fill = colour(rung === "webrtc" ? "--good" : rung === "vnc" ? "--danger" : "--warn");
