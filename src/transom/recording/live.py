@@ -19,8 +19,8 @@ from transom.recording.wish import OFF, ON, PAUSED, wanted
 from transom_wire.record import Record, RecordState, SegmentComes, SegmentTaken
 
 log = structlog.get_logger(__name__)
-AGAIN_S = 1.0
-"""Seconds before a recorder that does not answer is tried again."""
+AGAIN_S, AGAIN_MOST_S = 1.0, 30.0
+"""Seconds before a recorder that does not answer is tried again; doubles from the first to the last."""
 PAUSE_S = 2.0
 """Seconds for a guest to say that it paused, before a sign-in begins regardless; its segments are then refused."""
 OFF_S = 30.0
@@ -135,19 +135,23 @@ class Live:
         await asyncio.to_thread(self.shelf.note, {"at_ms": self._clock(), "kind": kind, **more})
 
     async def _keep(self) -> None:
+        pause = AGAIN_S
         while self.wanted != OFF:
+            self._state = None
             try:
                 async with tape(self._driver, self.session.machine) as found:
-                    self._tape, self._told, self._state = found, None, None
+                    self._tape, self._told = found, None
                     await self._play(found)
             except TransomError as error:
                 log.info("a recording waits for its machine", session=self.session.id, reason=error.message)
             except Exception as error:
                 log.error("a recording cannot be kept", session=self.session.id, reason=repr(error))
             finally:
+                answered = self._state is not None
                 self._lose()
+            pause = AGAIN_S if answered else min(2 * pause, AGAIN_MOST_S)
             if self.wanted != OFF:
-                await asyncio.sleep(AGAIN_S)
+                await asyncio.sleep(pause)
 
     def _lose(self) -> None:
         """The stream is over: what the guest may have recorded since its last word is not known to be right."""
