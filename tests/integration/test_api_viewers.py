@@ -273,6 +273,8 @@ async def test_guests_are_so_many_at_most_and_the_owner_still_comes_in(bench: Be
             headers={"Cookie": guest.cookie},
         )
         assert said.status_code == (200 if number < seats.GUESTS_LIMIT else 429)
+    late = await guests[0].client.post("/api/watch", json={"token": guests[0].token})
+    assert (late.status_code, late.json()["error"]["code"]) == (429, "too_many")
     mine = await bench.owner.post(f"/api/sessions/{bench.session}/seats", json={"do": "here", "peer": "o"})
     assert mine.json()["viewers"][-1] == {
         "peer": "o",

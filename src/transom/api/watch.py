@@ -23,9 +23,10 @@ from transom.api.views import guest_session
 from transom.auth.cookies import read_cookie
 from transom.auth.limits import address_key
 from transom.auth.links import Guest
-from transom.model.errors import Gone, NotFound, Refused, TransomError, Unauthenticated
+from transom.model.errors import Gone, NotFound, Refused, TooMany, TransomError, Unauthenticated
 from transom.model.ids import is_id
 from transom.model.session import Session
+from transom.stream.seats import GUESTS_LIMIT
 from transom.stream.turn import ice_servers
 
 router = APIRouter(tags=["watching"])
@@ -58,6 +59,8 @@ async def enter(entry: Entry, request: Request, response: Response, parts: P) ->
         raise Refused("watching over plain HTTP works on this computer only: use HTTPS", code="insecure")
     link, ticket = await parts.links.enter(entry.token)
     await _living(parts, link.session)
+    if parts.seating.guests(link.session) >= GUESTS_LIMIT:
+        raise TooMany("this session has as many guests as it takes: try again later", retry_after=30)
     name, marks = (SECURE_NAME, "; Secure") if form.secure else (PLAIN_NAME, "")
     path = f"/api/watch/{link.session}"
     response.headers["Set-Cookie"] = f"{name}={ticket}; Path={path}; HttpOnly; SameSite=Strict{marks}"

@@ -68,6 +68,10 @@ class Seating:
         seat = self._of(session).get(peer)
         return seat is not None and seat.drives
 
+    def guests(self, session: str) -> int:
+        """How many are there by links."""
+        return sum(seat.person.link is not None for seat in self.seats(session))
+
     def terms(self, session: str, peer: str) -> PeerTerms:
         """What an offer of this viewer's carries to the guest."""
         return self._driver if self.drives(session, peer) else WATCHER

@@ -84,6 +84,7 @@ function showButtons(session) {
   openButton.disabled = vncButton.disabled = !ready;
   pasteButton.disabled = !rung || !viewer.seats.drives;
   fullButton.disabled = !rung;
+  /** @type {HTMLButtonElement} */ (byId("type-code")).disabled = !viewer.seats.drives;
   endButton.disabled = !session || isOver(session) || session.state === "stopping";
   openButton.setAttribute("aria-pressed", String(rung === "webrtc" || rung === "webrtc-relay"));
   vncButton.setAttribute("aria-pressed", String(rung === "vnc"));
