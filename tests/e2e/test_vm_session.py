@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from tests.support.browser import BrowserContext, Page, picture_colour, wait_rung
@@ -75,3 +76,8 @@ def test_a_virtual_machine_s_pixels_by_webrtc_and_by_novnc_and_input_back(
     wait_colour(page, RED)
     paint(page, 4)
     wait_colour(page, BLUE)
+    files = f"/api/sessions/{session}/files"
+    with server.client() as client:
+        client.timeout = httpx.Timeout(120)
+        assert client.put(f"{files}/a", content=b"x" * 300_000).status_code == 201
+        assert client.get(f"{files}/a").content == b"x" * 300_000
