@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any
 
-from transom_guest.desktop import browser, display, programs, sound
+from transom_guest.desktop import browser, density, display, programs, sound
 from transom_guest.desktop.shell import write_session
 from transom_guest.desktop.urls import BLANK, UrlRefused
 from transom_guest.events import (
@@ -59,7 +59,7 @@ class Machine:
         self._environment = environment
         self._shown, self._url = welcome.program, welcome.start_url or BLANK
         self._size = display.fitted(welcome.width or 0, welcome.height or 0)
-        plan = programs.programs(self._shown, clones=taker.clones, sound=sound.has_sound(environment))
+        plan = programs.programs(self._shown, clones=taker.clones, beside=programs.beside(environment))
         self._supervisor = Supervisor(plan, warm=welcome.warm)
         self._children = Children(lambda name, how: self._on(Died(name, how)))
         self._events: asyncio.Queue[Event] = asyncio.Queue()
@@ -121,9 +121,11 @@ class Machine:
             profile = browser.profile(self._environment)
             browser.prepare(profile)
             browser.download_to(profile, Path(self._environment["HOME"]) / FOLDER)
-        if name == "sound":
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if name == "sound":
                 sound.prepare(self._environment)
+            elif name == "density":
+                density.prepare(self._environment)
         if not await self._started(name, waits=waits):
             return
         self._on(Started(name))

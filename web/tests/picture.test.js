@@ -4,7 +4,7 @@ import { Cursors, pngSize } from "../static/js/cursor.js";
 import { anyLit, firstLit } from "../static/js/pixels.js";
 import { Road } from "../static/js/road.js";
 import { roomOfSession } from "../static/js/room.js";
-import { fit, toDesktop, wantedSize } from "../static/js/scale.js";
+import { densityOf, fit, toDesktop, wantedSize } from "../static/js/scale.js";
 import { NO_STATS, Recent, between, readReport } from "../static/js/statistics.js";
 import { Wheel } from "../static/js/wheel.js";
 
@@ -211,4 +211,14 @@ describe("statistics", () => {
       arrived: { bytes: 90, lost: 1, asked: 0, dropped: 0 },
     });
   });
+});
+
+test("a dense screen gets a denser desktop, in quarters, and not more pixels than a machine draws with ease", () => {
+  assert.equal(densityOf({ width: 1000, height: 600 }, 1), 100);
+  assert.equal(densityOf({ width: 1000, height: 600 }, 2), 200);
+  assert.equal(densityOf({ width: 1000, height: 600 }, 1.3333), 125);
+  assert.equal(densityOf({ width: 1280, height: 800 }, 3), 200);
+  assert.equal(densityOf({ width: 3840, height: 2160 }, 2), 100);
+  assert.equal(densityOf({ width: 0, height: 0 }, 2), 100);
+  assert.deepEqual(wantedSize({ width: 1000, height: 600 }, 150), { width: 1500, height: 900 });
 });

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from transom_guest import standby
-from transom_guest.desktop import browser, display, session, sound, terminal
+from transom_guest.desktop import browser, density, display, session, sound, terminal
 from transom_guest.supervise import Program
 
 SERVICES = {"webrtc": "transom_guest.stream", "signin": "transom_guest.signin"}
-QUIET = ("display", "browser", "terminal", "desktop", "sound")
+BESIDE = {"sound": (sound.has_sound, sound.command), "density": (density.has_density, density.command)}
+"""Programs that a desktop is better with, each left out where this machine has it not."""
+QUIET = ("display", "browser", "terminal", "desktop", *BESIDE)
 """Their words are kept for the note of their death only."""
 
 
-def programs(shown: str, *, clones: bool, sound: bool = False) -> tuple[Program, ...]:
+def programs(shown: str, *, clones: bool, beside: Sequence[str] = ()) -> tuple[Program, ...]:
     """What runs on a machine whose desktop begins with `shown`, browser or terminal.
 
     A warm machine that may be cloned starts the program only with its claim, and its services wait; one that
@@ -22,12 +24,17 @@ def programs(shown: str, *, clones: bool, sound: bool = False) -> tuple[Program,
     """
     return (
         Program("display", vital=True),
-        *((Program("sound"),) if sound else ()),
+        *(Program(name) for name in beside),
         Program(shown, needed=True, late=clones),
         Program("desktop", needed=True),
         Program("webrtc", service=True, waits=clones),
         Program("signin", service=True, waits=True),
     )
+
+
+def beside(environment: Mapping[str, str]) -> list[str]:
+    """Which of BESIDE this machine has."""
+    return [name for name, (has, _) in BESIDE.items() if has(environment)]
 
 
 def command(
@@ -42,8 +49,8 @@ def command(
             return browser.command(url, *size, again=again, emulated=emulated)
         case "terminal":
             return terminal.command()
-        case "sound":
-            return sound.command(environment)
+        case "sound" | "density":
+            return BESIDE[name][1](environment)
         case _:
             return session.command()
 

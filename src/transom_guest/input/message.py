@@ -15,6 +15,7 @@ MAX_TEXT = 1000
 MAX_HELD = 64
 """Keys that one `h` may name: more than fingers, fewer than a flood."""
 MAX_NOTCHES = 10
+MIN_DENSITY, MAX_DENSITY = 100, 400
 MAX_SEQ = 2**53
 MAX_PING_ID = 64
 """Characters of a ping's id when it is text."""
@@ -101,6 +102,14 @@ class Resize:
 
 
 @dataclass(frozen=True, slots=True)
+class Density:
+    """The viewer's pixels are this dense, in per cent of an ordinary screen's."""
+
+    seq: int
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class KeyFrame:
     """The viewer needs a key frame."""
 
@@ -114,7 +123,7 @@ class Ping:
     id: int | float | str
 
 
-Message = Move | Button | Wheel | Key | Holding | ReleaseAll | Text | Resize | KeyFrame | Ping
+Message = Move | Button | Wheel | Key | Holding | ReleaseAll | Text | Resize | Density | KeyFrame | Ping
 
 
 def parse(text: str) -> Message:
@@ -197,6 +206,10 @@ def _resize(seq: object, width: object, height: object) -> Resize:
     return Resize(_seq(seq), *even(wide, high))
 
 
+def _density(seq: object, percent: object) -> Density:
+    return Density(_seq(seq), _whole(percent, MIN_DENSITY, MAX_DENSITY))
+
+
 def _ping(id: object) -> Ping:
     if isinstance(id, str) and len(id) <= MAX_PING_ID and id.isprintable():
         return Ping(id)
@@ -214,6 +227,7 @@ _READERS: dict[str, tuple[int, Callable[..., Message]]] = {
     "r": (2, lambda seq: ReleaseAll(_seq(seq))),
     "t": (3, _text),
     "s": (4, _resize),
+    "z": (3, _density),
     "i": (2, lambda seq: KeyFrame(_seq(seq))),
     "p": (2, _ping),
 }

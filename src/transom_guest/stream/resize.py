@@ -1,4 +1,4 @@
-"""Sizes that viewers wish for: one change at a time, the newest wish wins."""
+"""Sizes and densities that viewers wish for: one change at a time, the newest wish wins."""
 
 from __future__ import annotations
 
@@ -7,35 +7,51 @@ import logging
 from collections.abc import Awaitable, Callable
 
 SET_DEADLINE = 10.0
-"""Seconds a change of size may take."""
+"""Seconds a change may take."""
 log = logging.getLogger("transom.stream")
 
 SetSize = Callable[[int, int], Awaitable[object]]
+SetDensity = Callable[[int], Awaitable[object]]
 
 
 class Resizer:
-    """Applies wishes by `set_size`; a wish that comes while another is applied waits, alone."""
+    """Applies wishes; one that comes while another is applied waits, alone of its kind."""
 
-    def __init__(self, set_size: SetSize) -> None:
-        self._set_size = set_size
-        self._wish: tuple[int, int] | None = None
+    def __init__(self, set_size: SetSize, set_density: SetDensity | None = None) -> None:
+        self._set_size, self._set_density = set_size, set_density
+        self._size: tuple[int, int] | None = None
+        self._density: int | None = None
         self._task: asyncio.Task[None] | None = None
 
     def want(self, width: int, height: int) -> None:
         """Have the desktop this size soon."""
-        self._wish = (width, height)
+        self._size = (width, height)
+        self._begin()
+
+    def want_density(self, percent: int) -> None:
+        """Have programs draw for pixels this dense soon."""
+        self._density = percent
+        self._begin()
+
+    def _begin(self) -> None:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._apply(), name="resize")
 
     async def _apply(self) -> None:
-        while self._wish is not None:
-            width, height = self._wish
-            self._wish = None
-            try:
-                async with asyncio.timeout(SET_DEADLINE):
-                    await self._set_size(width, height)
-            except Exception as error:
-                log.warning("the desktop does not take the size %dx%d: %s", width, height, error)
+        while self._size is not None or self._density is not None:
+            size, density = self._size, self._density
+            self._size = self._density = None
+            if size is not None:
+                await self._try(f"size {size[0]}x{size[1]}", self._set_size(*size))
+            if density is not None and self._set_density is not None:
+                await self._try(f"density {density}", self._set_density(density))
+
+    async def _try(self, what: str, change: Awaitable[object]) -> None:
+        try:
+            async with asyncio.timeout(SET_DEADLINE):
+                await change
+        except Exception as error:
+            log.warning("the desktop does not take the %s: %s", what, error)
 
 
 async def set_desktop_size(width: int, height: int) -> None:
@@ -43,3 +59,10 @@ async def set_desktop_size(width: int, height: int) -> None:
     from transom_guest.desktop import display
 
     await display.set_size(width, height)
+
+
+async def set_desktop_density(percent: int) -> None:
+    """Set the density of the machine's desktop."""
+    from transom_guest.desktop import density
+
+    await density.set_density(percent)

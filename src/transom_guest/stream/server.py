@@ -13,7 +13,7 @@ from transom_guest.clipboard.frames import FrameError
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.environment import record_socket
 from transom_guest.input.actor import Actor
-from transom_guest.input.message import InputError, KeyFrame, Ping, Resize, parse
+from transom_guest.input.message import Density, InputError, KeyFrame, Ping, Resize, parse
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
 from transom_guest.stream.encode import AccessUnit, Encoder
@@ -194,6 +194,8 @@ class StreamServer:
                 self._dropped(peer)
             case Resize(_, width, height):
                 self._resizer.want(width, height)
+            case Density(_, percent):
+                self._resizer.want_density(percent)
             case _:
                 self._actor.take(peer.key, message)
                 self._recorder.felt(message, self._loop.time())

@@ -6,6 +6,9 @@ const LEAST = Object.freeze({ width: 640, height: 400 });
 const MOST = 7680;
 /** More pixels than this the guest scales down: each picture costs as much as it is large. */
 const MOST_AREA = 4096 * 2304;
+/** A dense desktop has no more pixels than this: twice 1280 x 800. */
+const DENSE_AREA = 2560 * 1600;
+const MOST_DENSE = 3;
 
 /**
  * Where a desktop lies in a box that shows it whole, in the box's pixels.
@@ -36,17 +39,30 @@ export function toDesktop(point, box, desktop) {
 }
 
 /**
- * The desktop size that fills a box of CSS pixels: its shape, even numbers, within what is useful and allowed.
+ * The desktop size that fills a box of CSS pixels, `density` per cent pixels each: its shape, even numbers, within
+ * what is useful and allowed.
  * @param {Size} box
  * @returns {Size | null} null for a box that is not laid out
  */
-export function wantedSize(box) {
+export function wantedSize(box, density = 100) {
   if (!(box.width > 0) || !(box.height > 0)) return null;
-  const enlarge = Math.max(1, LEAST.width / box.width, LEAST.height / box.height);
+  const enlarge = Math.max(density / 100, LEAST.width / box.width, LEAST.height / box.height);
   const width = Math.min(box.width * enlarge, MOST);
   const height = Math.min(box.height * enlarge, MOST);
   const shrink = Math.min(1, Math.sqrt(MOST_AREA / (width * height)));
   return { width: even(width * shrink), height: even(height * shrink) };
+}
+
+/**
+ * How dense a desktop in this box shall be on a screen of this `devicePixelRatio`, in per cent: in quarters, and no
+ * denser than what a machine without a graphics card draws and encodes with ease.
+ * @param {Size} box
+ * @param {number} ratio
+ */
+export function densityOf(box, ratio) {
+  if (!(box.width > 0) || !(box.height > 0) || !(ratio > 1)) return 100;
+  const most = Math.sqrt(DENSE_AREA / (box.width * box.height));
+  return Math.max(100, Math.floor(Math.min(ratio, MOST_DENSE, most) * 4) * 25);
 }
 
 /** @param {number} value @param {number} most */

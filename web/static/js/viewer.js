@@ -1,4 +1,5 @@
 import { request } from "./api.js";
+import { Following } from "./following.js";
 import { isOver } from "./format.js";
 import { Ladder } from "./ladder.js";
 import { Layers } from "./layers.js";
@@ -8,7 +9,6 @@ import { eventsSocket } from "./opening.js";
 import { ownersPlaces } from "./places.js";
 import { warmUp } from "./peer.js";
 import { Rungs, fetchVnc } from "./rungs.js";
-import { wantedSize } from "./scale.js";
 import { Seats } from "./seats.js";
 import { Signal } from "./signal.js";
 import { NO_STATS, Recent } from "./statistics.js";
@@ -20,7 +20,6 @@ import { WebRtc } from "./webrtc.js";
 
 const TICK_MS = 250;
 const HEARTBEAT_MS = 10_000;
-const RESIZE_MS = 250;
 /** noVNC is fetched this long after the first picture, to be there when the network is worse. */
 const FETCH_VNC_MS = 1000;
 
@@ -46,8 +45,7 @@ export class Viewer {
   #reachable = true;
   #drawn = false;
   #over = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #resizing;
+  #following;
   /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
   summary = () => null;
 
@@ -60,6 +58,12 @@ export class Viewer {
   constructor(id, stage, on, places = ownersPlaces(id)) {
     this.#on = on;
     this.#layers = new Layers(stage);
+    this.#following = new Following({
+      room: () => this.#layers.size(),
+      size: () => (this.#seats.drives ? (this.#shown?.size() ?? null) : null),
+      resize: (size) => this.#shown?.resize(size),
+      dense: (percent) => Boolean(this.send("z", percent)),
+    });
     this.#signal = new Signal({
       id,
       peer: this.#peerName,
@@ -70,7 +74,7 @@ export class Viewer {
     });
     this.#rungs = new Rungs(places, this.#layers, this.#signal, {
       happen: (happening) => this.#happen(happening),
-      open: () => this.#resizeSoon(),
+      open: () => this.#following.soon(),
       swapped: (rung) => this.#shown === rung && this.#show(rung),
       message: (rung, message) => this.#shown === rung && this.#listeners.tell("message", message),
     });
@@ -79,7 +83,7 @@ export class Viewer {
       wake: () => this.#wake(),
       leave: () => this.#leave(),
       back: () => this.#back(),
-      room: () => this.#resizeSoon(),
+      room: () => this.#following.soon(),
     });
   }
 
@@ -186,7 +190,7 @@ export class Viewer {
     this.#seats.viewers = viewers;
     this.#layers.watch(!this.#seats.drives);
     if (this.#seats.drives && !drove) this.focus();
-    this.#resizeSoon();
+    this.#following.soon();
     this.#listeners.tell("seats");
     this.#on.changed();
   }
@@ -212,7 +216,7 @@ export class Viewer {
   #wake() {
     this.#signal.nudge();
     this.#happen({ type: "network" });
-    this.#resizeSoon();
+    this.#following.soon();
   }
 
   /** @param {SignalEvent} event */
@@ -286,7 +290,7 @@ export class Viewer {
     this.#shown = rung;
     this.#recent = new Recent();
     if (this.#layers.show(rung.layer, rung.element)) rung.focus();
-    this.#resizeSoon();
+    this.#following.soon();
     if (other) this.#listeners.tell("rung", this.rung);
     if (rung instanceof WebRtc) for (const message of rung.takeEarly()) this.#listeners.tell("message", message);
     if (this.#drawn) return;
@@ -300,17 +304,6 @@ export class Viewer {
     if (!rung || this.#shown !== rung) return;
     this.#shown = null;
     this.#listeners.tell("rung", null);
-  }
-
-  /** Let the desktop follow the room there is, once that stands still. */
-  #resizeSoon() {
-    clearTimeout(this.#resizing);
-    this.#resizing = setTimeout(() => {
-      const size = wantedSize(this.#layers.size());
-      const now = this.#shown?.size();
-      if (!size || !now || document.hidden || !this.#seats.drives) return;
-      if (size.width !== now.width || size.height !== now.height) this.#shown?.resize(size);
-    }, RESIZE_MS);
   }
 
   async #heartbeat() {

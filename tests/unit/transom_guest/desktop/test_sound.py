@@ -26,7 +26,7 @@ def test_an_emulated_machine_and_one_without_pulseaudio_have_none(monkeypatch: p
     monkeypatch.setattr(sound.shutil, "which", lambda name: None)
     assert not sound.has_sound({})
     assert "sound" not in [each.name for each in programs.programs("browser", clones=False)]
-    assert "sound" in [each.name for each in programs.programs("browser", clones=False, sound=True)]
+    assert "sound" in [each.name for each in programs.programs("browser", clones=False, beside=["sound"])]
 
 
 def test_what_a_dead_one_left_does_not_keep_the_next_from_listening(tmp_path: Path) -> None:

@@ -62,3 +62,17 @@ async def test_a_change_that_hangs_is_given_up(monkeypatch):
     async with asyncio.timeout(5):
         while applied != [1, 2]:
             await asyncio.sleep(0.005)
+
+
+async def test_a_density_is_applied_beside_a_size_the_newest_of_each():
+    applied = []
+
+    async def change(*what):
+        applied.append(what)
+
+    resizer = Resizer(change, change)
+    resizer.want_density(150)
+    resizer.want(100, 100)
+    resizer.want_density(200)
+    await settle()
+    assert applied == [(100, 100), (200,)]
