@@ -24,6 +24,10 @@ class GoldenImage:
             raise LookupError(digest)
         return self.folder
 
+    def guest_code(self, digest: str, guest: Path) -> Path:
+        """As it is: a test's machine may compile it for itself."""
+        return guest
+
 
 def image_store() -> ImageStore:
     """The images that a server of this user would have."""
