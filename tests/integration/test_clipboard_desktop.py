@@ -8,12 +8,12 @@ import shutil
 import struct
 import subprocess
 import tempfile
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.support.desktop import picture
 from transom_guest.clipboard import reading, service
 from transom_guest.clipboard.frames import CHUNK
 from transom_guest.clipboard.item import PNG, TEXT, Item
@@ -26,15 +26,6 @@ LIMIT = 8 * 1024 * 1024
 BOTH = PeerTerms(clipboard="both", clipboard_bytes=LIMIT)
 LONG = "Grüße, мир, 世界 😀\n" * 200_000
 """Some six megabytes: every X client must pass it in pieces."""
-
-
-def picture(width: int = 300, height: int = 200) -> bytes:
-    """A PNG of noise, so that it stays large."""
-    rows = b"".join(b"\0" + bytes((x * y * 7 + x) % 256 for x in range(3 * width)) for y in range(height))
-    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    parts = [(b"IHDR", head), (b"IDAT", zlib.compress(rows, 1)), (b"IEND", b"")]
-    chunks = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts]
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 @pytest.fixture

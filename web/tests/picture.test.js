@@ -6,7 +6,6 @@ import { Road } from "../static/js/road.js";
 import { roomOfSession } from "../static/js/room.js";
 import { densityOf, fit, toDesktop, wantedSize } from "../static/js/scale.js";
 import { NO_STATS, Recent, between, readReport } from "../static/js/statistics.js";
-import { Wheel } from "../static/js/wheel.js";
 
 const HD = { width: 1280, height: 720 };
 
@@ -49,34 +48,6 @@ describe("scale", () => {
     assert.deepEqual(roomOfSession({ innerWidth: 1400, innerHeight: 900 }), { width: 1064, height: 844 });
     assert.deepEqual(roomOfSession({ innerWidth: 800, innerHeight: 900 }), { width: 800, height: 844 });
     assert.deepEqual(roomOfSession({ innerWidth: 9000, innerHeight: 9000 }), { width: 3840, height: 2160 });
-  });
-});
-
-describe("wheel", () => {
-  const pixels = (deltaX, deltaY) => ({ deltaX, deltaY, deltaMode: 0 });
-
-  test("one click is one notch, right and down positive", () => {
-    assert.deepEqual(new Wheel().add(pixels(0, 120), 700), { dx: 0, dy: 1 });
-    assert.deepEqual(new Wheel().add(pixels(-100, 0), 700), { dx: -1, dy: 0 });
-  });
-
-  test("a touchpad's small steps add up", () => {
-    const wheel = new Wheel();
-    const found = Array.from({ length: 10 }, () => wheel.add(pixels(0, 30), 700)).filter(Boolean);
-    assert.deepEqual(found, [{ dx: 0, dy: 1 }, { dx: 0, dy: 1 }, { dx: 0, dy: 1 }]);
-  });
-
-  test("turning back starts from nothing", () => {
-    const wheel = new Wheel();
-    wheel.add(pixels(0, 90), 700);
-    assert.equal(wheel.add(pixels(0, -90), 700), null);
-    assert.deepEqual(wheel.add(pixels(0, -20), 700), { dx: 0, dy: -1 });
-  });
-
-  test("lines and pages count too, and nothing exceeds ten", () => {
-    assert.deepEqual(new Wheel().add({ deltaX: 0, deltaY: 3, deltaMode: 1 }, 700), { dx: 0, dy: 1 });
-    assert.deepEqual(new Wheel().add({ deltaX: 0, deltaY: -1, deltaMode: 2 }, 700), { dx: 0, dy: -7 });
-    assert.deepEqual(new Wheel().add(pixels(0, 99_999), 700), { dx: 0, dy: 10 });
   });
 });
 

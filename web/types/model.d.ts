@@ -262,6 +262,8 @@ export interface Surface {
   readonly state: "waiting" | "connecting" | "live" | "lost" | "over";
   readonly rung: Rung | null;
   readonly epoch: number;
+  /** Lock the pointer to the desktop; a browser wants a click for it. */
+  lock(): Promise<void>;
   stats(): Promise<Stats>;
   use(rung: "vnc" | "webrtc"): void;
 }
@@ -397,3 +399,32 @@ export interface Places {
   vnc: string;
   screen: string | null;
 }
+/** One clipboard: UTF-8 text, or a PNG. */
+export interface ClipItem {
+  type: string;
+  data: Uint8Array;
+}
+
+/** What the guest takes (`up`) and gives (`down`), and the largest item in bytes. */
+export interface ClipTerms {
+  up: boolean;
+  down: boolean;
+  bytes: number;
+}
+
+export interface Touch {
+  type: "down" | "move" | "up" | "cancel";
+  id: number;
+  x: number;
+  y: number;
+  /** Milliseconds. */
+  at: number;
+}
+
+/** What fingers mean. */
+export type Gesture = { x: number; y: number } & (
+  | { do: "move" }
+  | { do: "press" | "release"; button: 1 | 3 }
+  | { do: "scroll"; dx: number; dy: number }
+  | { do: "zoom"; steps: number }
+);

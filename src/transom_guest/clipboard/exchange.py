@@ -128,6 +128,14 @@ class Exchange:
         self.counts.taken += 1
         return [Own(viewer, outcome.item, frames.got(outcome.id))]
 
+    def owned(self) -> list[Act]:
+        """A program of the desktop took the clipboard: who may send must know that theirs is older now."""
+        return [
+            Say(viewer, frames.COPIED)
+            for viewer, side in self._sides.items()
+            if side.open and side.inbox.limit
+        ]
+
     def copied(self, item: Item) -> list[Act]:
         """The desktop's clipboard holds `item` now."""
         acts: list[Act] = []

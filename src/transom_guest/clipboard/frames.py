@@ -78,6 +78,10 @@ def no(id: int, reason: str) -> str:
     return json.dumps(["no", id, reason])
 
 
+COPIED = '["copied"]'
+"""A program of the desktop has the clipboard now, whatever is in it."""
+
+
 def may(*, up: bool, down: bool, limit: int) -> str:
     """What the guest takes and gives, and how many bytes."""
     return json.dumps(["may", int(up), int(down), limit])

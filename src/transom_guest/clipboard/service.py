@@ -148,6 +148,7 @@ class Clipboard:
 
     def _begin(self) -> None:
         self._due = None
+        self._do(self._exchange.owned())
         limit = self._exchange.wanted()
         if not limit:
             return

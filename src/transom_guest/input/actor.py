@@ -10,6 +10,7 @@ from collections.abc import Callable
 from transom_guest.input.held import (
     Act,
     Hands,
+    MoveBy,
     MoveTo,
     PressButton,
     PressKey,
@@ -18,7 +19,7 @@ from transom_guest.input.held import (
     Scroll,
     TypeText,
 )
-from transom_guest.input.keyboard import Keyboard
+from transom_guest.input.keyboard import MAP_SETTLES, Keyboard
 from transom_guest.input.message import Message
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
@@ -75,13 +76,16 @@ class Actor:
     def _do(self, viewer: str, acts: list[Act]) -> None:
         if not acts:
             return
-        if self._typing or any(isinstance(act, TypeText) for act in acts):
+        if self._typing or any(self._takes_time(act) for act in acts):
             self._queue(viewer, acts)
         else:
             for act in acts:
                 self._act(act)
             self._finish()
         self._wake.set()
+
+    def _takes_time(self, act: Act) -> bool:
+        return isinstance(act, TypeText) or (isinstance(act, PressKey) and self._keyboard.lacks(act.keysym))
 
     def _queue(self, viewer: str, acts: list[Act]) -> None:
         self._typing = True
@@ -96,8 +100,10 @@ class Actor:
             _, act = self._waiting.popleft()
             if isinstance(act, TypeText):
                 await self._keyboard.type(act.text)
-            else:
-                self._act(act)
+                continue
+            if isinstance(act, PressKey) and self._keyboard.prepare(act.keysym):
+                await asyncio.sleep(MAP_SETTLES)
+            self._act(act)
         self._typing = False
         self._finish()
 
@@ -109,6 +115,8 @@ class Actor:
                 self._keyboard.release(keysym)
             case MoveTo(x, y):
                 self._fake.move(x, y)
+            case MoveBy(dx, dy):
+                self._fake.nudge(dx, dy)
             case PressButton(button):
                 self._fake.button(button, True)
             case ReleaseButton(button):

@@ -15,6 +15,7 @@ from transom_guest.input.message import (
     Key,
     Message,
     Move,
+    Nudge,
     ReleaseAll,
     Text,
     Wheel,
@@ -41,6 +42,12 @@ class MoveTo:
 
 
 @dataclass(frozen=True, slots=True)
+class MoveBy:
+    dx: int
+    dy: int
+
+
+@dataclass(frozen=True, slots=True)
 class PressButton:
     button: int
 
@@ -61,7 +68,7 @@ class TypeText:
     text: str
 
 
-Act = PressKey | ReleaseKey | MoveTo | PressButton | ReleaseButton | Scroll | TypeText
+Act = PressKey | ReleaseKey | MoveTo | MoveBy | PressButton | ReleaseButton | Scroll | TypeText
 
 
 @dataclass(slots=True)
@@ -70,6 +77,8 @@ class _Hand:
     """In the order they went down: modifiers are released last."""
     buttons: dict[int, None] = field(default_factory=dict)
     pointer_seq: int = -1
+    relative: bool = False
+    """Its pointer is locked: the places in `b` and `w` count for nothing until it names one by `m`."""
     heard: float = 0.0
 
 
@@ -95,7 +104,11 @@ class Hands:
             case Text(text=text):
                 return [TypeText(text)] if text else []
             case Move(seq, x, y):
+                hand.relative = hand.relative and seq < hand.pointer_seq
                 return self._point(hand, seq, x, y)
+            case Nudge(seq, dx, dy):
+                hand.relative, hand.pointer_seq = True, max(seq, hand.pointer_seq)
+                return [MoveBy(dx, dy)] if dx or dy else []
             case Wheel(seq, x, y, dx, dy):
                 return [*self._point(hand, seq, x, y), Scroll(dx, dy)] if dx or dy else []
             case Button(seq, x, y, button, down):
@@ -152,7 +165,7 @@ class Hands:
 
     def _point(self, hand: _Hand, seq: int, x: int, y: int) -> list[Act]:
         """Where the pointer goes; a place older than one already seen is stale."""
-        if seq < hand.pointer_seq:
+        if seq < hand.pointer_seq or hand.relative:
             return []
         hand.pointer_seq = seq
         return [MoveTo(x, y)]

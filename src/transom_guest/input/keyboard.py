@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
+from transom_guest.input.characters import common_pairs, keysyms_of
 from transom_guest.input.layout import (
     ISO_LEVEL3_SHIFT,
     LEVEL3,
@@ -18,7 +19,6 @@ from transom_guest.input.layout import (
     Layout,
     Stroke,
     is_modifier,
-    keysyms_of,
 )
 from transom_guest.x11.keymap import Keymap
 from transom_guest.x11.xlib import MAPPING_NOTIFY, Display, XEvent
@@ -26,8 +26,9 @@ from transom_guest.x11.xtest import FakeInput
 
 LOCK_MASK = 1 << 1
 """Caps Lock among the X modifiers."""
-MAP_SETTLES = 0.03
-"""Seconds for clients to read a changed keyboard map before a key of it is struck in committed text."""
+MAP_SETTLES = 0.12
+"""Seconds for programs to read a changed keyboard map before a key of it is pressed: Chromium on a busy machine
+drops keys for some 60 ms."""
 TEXT_CHUNK = 24
 """Characters typed between two breaths, so that other work goes on."""
 log = logging.getLogger("transom.input")
@@ -40,10 +41,23 @@ class Keyboard:
         self._display, self._fake = display, fake
         self._keymap = Keymap(display)
         self._layout = Layout(self._keymap.read())
+        # beforehand: a key that is pressed right after its map changed, some programs still read by the old one
+        self._keymap.bind(self._layout.stock(common_pairs()))
         self._down: dict[int, int] = {}
         """Keysym -> keycode, for all that is pressed now."""
         self._stale = False
         self._keymap.unlock(LOCK_MASK)
+
+    def prepare(self, keysym: int) -> bool:
+        """Bind a spare key where the layout lacks `keysym`; True: the map changed, wait MAP_SETTLES."""
+        return self.lacks(keysym) and self._bind_missing([keysym])
+
+    def lacks(self, keysym: int) -> bool:
+        """Whether no key makes `keysym` now."""
+        if keysym in LOCKS or is_modifier(keysym):
+            return False
+        self._follow()
+        return self._layout.find(keysym, 0) is None
 
     def press(self, keysym: int) -> None:
         """Press the key that makes `keysym`, faking Shift and AltGr as it needs; locks are ignored."""
@@ -94,24 +108,27 @@ class Keyboard:
             self._fake.key(stroke.keycode, False)
 
     def _stroke(self, keysym: int) -> Stroke | None:
-        if self._stale:
-            self._stale = False
-            self._layout.reread(self._keymap.read())
+        self._follow()
         stroke = self._layout.find(keysym, self._level_down())
         if stroke is None and not is_modifier(keysym) and self._bind_missing([keysym]):
             stroke = self._layout.find(keysym, 0)
         return stroke
 
+    def _follow(self) -> None:
+        if self._stale:
+            self._stale = False
+            self._layout.reread(self._keymap.read())
+
     def _bind_missing(self, keysyms: Iterable[int]) -> bool:
         """Bind spare keys for what the layout lacks; True when the map changed."""
-        changes: dict[int, int] = {}
+        changes: dict[int, tuple[int, int]] = {}
         for keysym in dict.fromkeys(keysyms):
             if self._layout.find(keysym, 0) is None:
                 keycode = self._layout.bind(keysym, {*self._down.values(), *changes})
                 if keycode is None:
                     log.warning("no spare key is left")
                     break
-                changes[keycode] = keysym
+                changes[keycode] = (keysym, keysym)
         if changes:
             self._keymap.bind(changes)
         return bool(changes)

@@ -6,17 +6,25 @@ turn, the longest unused first, because clients read the new map some time after
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+
+from transom_guest.input.characters import UNICODE_KEYSYM, canonical
 
 SHIFT, LEVEL3 = 1, 2
 """Bits of a level: index 0..3 of a key's four keysyms (plain, Shift, AltGr, both)."""
 SHIFT_L, SHIFT_R, ISO_LEVEL3_SHIFT = 0xFFE1, 0xFFE2, 0xFE03
 LOCKS = frozenset({0xFFE5, 0xFFE6, 0xFF7F})
 """Caps Lock, Shift Lock, Num Lock: a keysym says what the viewer's locks made of the key."""
+KEPT = 20
+"""Spare keys that are left for characters nobody thought of."""
+DEAF = frozenset(
+    {8, 121, 122, 123, 124, *range(136, 147), 150, 151, 158, 160, *range(166, 175), 180, 181, 189, 190}
+    | {213, 214, 218, 225, 231, 232, 233, 242}
+)
+"""Keycodes (Linux's plus 8) that programs know by themselves, whatever is bound to them: sound, power, copy, cut,
+paste, undo, find, back, forward, reload, new, close, print, search, save and their like."""
 LEVEL_KEYS = {SHIFT_L: SHIFT, SHIFT_R: SHIFT, ISO_LEVEL3_SHIFT: LEVEL3}
-UNICODE_KEYSYM = 0x01000000
-_NAMED_CONTROL = {"\n": 0xFF0D, "\r": 0xFF0D, "\t": 0xFF09, "\b": 0xFF08}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +33,6 @@ class Stroke:
 
     keycode: int
     level: int | None
-
-
-def keysym_of(char: str) -> int | None:
-    """The keysym that stands for `char`; None for a control character that no key makes."""
-    if char in _NAMED_CONTROL:
-        return _NAMED_CONTROL[char]
-    point = ord(char)
-    if 0x20 <= point <= 0x7E or 0xA0 <= point <= 0xFF:
-        return point
-    return UNICODE_KEYSYM + point if point > 0xFF else None
-
-
-def keysyms_of(text: str) -> list[int]:
-    """The keysyms that type `text`."""
-    joined = text.replace("\r\n", "\n")
-    return [keysym for char in joined if (keysym := keysym_of(char)) is not None]
 
 
 def is_modifier(keysym: int) -> bool:
@@ -64,7 +56,8 @@ class Layout:
     def reread(self, keys: Mapping[int, tuple[int, ...]]) -> None:
         """Take in a map that somebody changed; spares that are still as we bound them stay bound."""
         self._bound = {keysym: code for keysym, code in self._bound.items() if keysym in keys.get(code, ())}
-        self._spares = [code for code, symbols in keys.items() if not any(symbols) or _was_ours(symbols)]
+        spare = [code for code, symbols in keys.items() if not any(symbols) or _was_ours(symbols)]
+        self._spares = [code for code in spare if code not in DEAF]
         self._strokes: dict[int, list[tuple[int, int]]] = {}
         for keycode, symbols in keys.items():
             if keycode not in self._spares:
@@ -77,11 +70,12 @@ class Layout:
 
     def find(self, keysym: int, level: int) -> Stroke | None:
         """The stroke for `keysym`, preferring the `level` that is down now; None when no key has it."""
+        keysym = canonical(keysym)
         bound = self._bound.get(keysym)
         if bound is not None:
             self._bound[keysym] = self._bound.pop(keysym)
             return Stroke(bound, None)
-        found = self._strokes.get(keysym) or self._strokes.get(_twin(keysym))
+        found = self._strokes.get(keysym)
         if not found:
             return None
         keycode, best = min(found, key=lambda stroke: (stroke[1] != level, stroke[1]))
@@ -89,6 +83,7 @@ class Layout:
 
     def bind(self, keysym: int, busy: Container[int]) -> int | None:
         """Take a spare key for `keysym`, not one that is `busy`; the caller binds it on the server too."""
+        keysym = canonical(keysym)
         free = [code for code in self._spares if code not in self._bound.values() and code not in busy]
         if not free:
             idle = next((known for known, code in self._bound.items() if code not in busy), None)
@@ -98,6 +93,22 @@ class Layout:
         self._bound[keysym] = free[0]
         return free[0]
 
+    def stock(self, pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, int]]:
+        """Take spare keys for good, the last first, for pairs (plain, with Shift) of which the layout lacks one.
+
+        At least KEPT spares stay. The caller binds them on the server too.
+        """
+        taken: dict[int, tuple[int, int]] = {}
+        for plain, shifted in pairs:
+            if len(self._spares) <= KEPT:
+                break
+            if canonical(plain) in self._strokes and canonical(shifted) in self._strokes:
+                continue
+            keycode = self._spares.pop()
+            taken[keycode] = (plain, shifted)
+            self._add(keycode, (plain, shifted))
+        return taken
+
     def is_bound(self, keycode: int) -> bool:
         """True when `keycode` is a spare that has a character now."""
         return keycode in self._bound.values()
@@ -105,16 +116,10 @@ class Layout:
     def _add(self, keycode: int, symbols: tuple[int, ...]) -> None:
         for level, keysym in enumerate(symbols):
             if keysym:
-                self._strokes.setdefault(keysym, []).append((keycode, level))
+                self._strokes.setdefault(canonical(keysym), []).append((keycode, level))
 
 
 def _was_ours(symbols: tuple[int, ...]) -> bool:
     """A spare that an earlier run of this service bound: one character on every level."""
     first = symbols[0]
     return len(set(symbols)) == 1 and (first >= UNICODE_KEYSYM or 0x80 <= first < 0xFE00)
-
-
-def _twin(keysym: int) -> int:
-    """The same character's other keysym: by code point for a legacy one of Latin-1, and the reverse."""
-    point = keysym - UNICODE_KEYSYM
-    return point if 0x20 <= point <= 0xFF else 0

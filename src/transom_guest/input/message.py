@@ -16,6 +16,8 @@ MAX_HELD = 64
 """Keys that one `h` may name: more than fingers, fewer than a flood."""
 MAX_NOTCHES = 10
 MIN_DENSITY, MAX_DENSITY = 100, 400
+MAX_NUDGE = 4096
+"""Pixels of one relative move, each way: more than a hand does between two pictures."""
 MAX_SEQ = 2**53
 MAX_PING_ID = 64
 """Characters of a ping's id when it is text."""
@@ -36,6 +38,15 @@ class Move:
     seq: int
     x: int
     y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Nudge:
+    """The pointer moved by so many pixels, as a game wants it: where it is then only the desktop knows."""
+
+    seq: int
+    dx: int
+    dy: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +134,9 @@ class Ping:
     id: int | float | str
 
 
-Message = Move | Button | Wheel | Key | Holding | ReleaseAll | Text | Resize | Density | KeyFrame | Ping
+Message = (
+    Move | Nudge | Button | Wheel | Key | Holding | ReleaseAll | Text | Resize | Density | KeyFrame | Ping
+)
 
 
 def parse(text: str) -> Message:
@@ -161,6 +174,10 @@ def _seq(value: object) -> int:
 
 def _at(value: object) -> int:
     return _whole(value, 0, MAX_SIDE - 1)
+
+
+def _by(value: object) -> int:
+    return _whole(value, -MAX_NUDGE, MAX_NUDGE)
 
 
 def _flag(value: object) -> bool:
@@ -220,6 +237,7 @@ def _ping(id: object) -> Ping:
 
 _READERS: dict[str, tuple[int, Callable[..., Message]]] = {
     "m": (4, lambda seq, x, y: Move(_seq(seq), _at(x), _at(y))),
+    "d": (4, lambda seq, dx, dy: Nudge(_seq(seq), _by(dx), _by(dy))),
     "b": (6, _button),
     "w": (6, _wheel),
     "k": (4, lambda seq, keysym, down: Key(_seq(seq), _keysym(keysym), _flag(down))),

@@ -70,11 +70,15 @@ class Keymap:
         """Switch locks (Caps Lock and the like) off: keysyms carry their own case."""
         self._lib.XkbLockModifiers(self._display.pointer, _USE_CORE_KEYBOARD, mask, 0)
 
-    def bind(self, symbols: Mapping[int, int]) -> None:
-        """Give each keycode its one keysym on both levels, and wait until the server has done so."""
-        for keycode, keysym in symbols.items():
-            pair = (c.c_ulong * 2)(keysym, keysym)
-            self._lib.XChangeKeyboardMapping(self._display.pointer, keycode, 2, pair, 1)
+    def bind(self, symbols: Mapping[int, tuple[int, int]]) -> None:
+        """Give each keycode its keysyms, plain and with Shift, and wait until the server has done so.
+
+        Keys in a row are one request: each makes every program read the map anew.
+        """
+        for first, pairs in runs(symbols):
+            flat = [keysym for pair in pairs for keysym in pair]
+            array = (c.c_ulong * len(flat))(*flat)
+            self._lib.XChangeKeyboardMapping(self._display.pointer, first, 2, array, len(pairs))
         self._display.sync()
 
     def _lookup(self, keycode: int, mods: int) -> int:
@@ -88,3 +92,14 @@ class Keymap:
         state = _XkbState()
         self._lib.XkbGetState(self._display.pointer, _USE_CORE_KEYBOARD, c.byref(state))
         return state
+
+
+def runs(symbols: Mapping[int, tuple[int, int]]) -> list[tuple[int, list[tuple[int, int]]]]:
+    """First keycode of each unbroken row of keycodes, and what they are given."""
+    found: list[tuple[int, list[tuple[int, int]]]] = []
+    for keycode in sorted(symbols):
+        if found and found[-1][0] + len(found[-1][1]) == keycode:
+            found[-1][1].append(symbols[keycode])
+        else:
+            found.append((keycode, [symbols[keycode]]))
+    return found

@@ -17,6 +17,7 @@ def _xtst() -> c.CDLL:
             "XTestQueryExtension": (c.c_int, (c.c_void_p, *(c.c_void_p,) * 4)),
             "XTestFakeKeyEvent": (c.c_int, (c.c_void_p, c.c_uint, c.c_int, c.c_ulong)),
             "XTestFakeButtonEvent": (c.c_int, (c.c_void_p, c.c_uint, c.c_int, c.c_ulong)),
+            "XTestFakeRelativeMotionEvent": (c.c_int, (c.c_void_p, c.c_int, c.c_int, c.c_ulong)),
             "XTestFakeMotionEvent": (c.c_int, (c.c_void_p, c.c_int, c.c_int, c.c_int, c.c_ulong)),
         },
     )
@@ -45,6 +46,10 @@ class FakeInput:
     def move(self, x: int, y: int) -> None:
         """Put the pointer at (x, y) of the root window; the server clips."""
         self._lib.XTestFakeMotionEvent(self._display.pointer, self._display.screen, x, y, 0)
+
+    def nudge(self, dx: int, dy: int) -> None:
+        """Move the pointer by so many pixels, as a mouse does; the server clips."""
+        self._lib.XTestFakeRelativeMotionEvent(self._display.pointer, dx, dy, 0)
 
     def flush(self) -> None:
         """Send what was faked."""

@@ -26,6 +26,11 @@ export class Held {
     return this.keysyms().includes(keysym) ? null : keysym;
   }
 
+  /** @param {string} code */
+  has(code) {
+    return this.#keys.has(code);
+  }
+
   /** What is down now, each keysym once: the heartbeat's content. */
   keysyms() {
     return [...new Set(this.#keys.values())];

@@ -1,29 +1,30 @@
-import Keyboard from "/static/novnc/core/input/keyboard.js";
-import { Held } from "./held.js";
-import { isComposing, isKeysym, pieces, textOfKey } from "./keysyms.js";
-import { toDesktop } from "./scale.js";
-import { Wheel } from "./wheel.js";
+import { Gestures, HOLD_MS } from "./gestures.js";
+import { Keys } from "./keys.js";
+import { fit, toDesktop } from "./scale.js";
+import { Steps, Wheel } from "./wheel.js";
 
 /** @import { Peer } from "./peer.js" */
-/** @import { Size } from "../../types/model" */
+/** @import { Gesture, Size, Touch } from "../../types/model" */
 
-const HEARTBEAT_MS = 1000;
-
+const CONTROL = 0xffe3;
 /** DOM button number to the desktop's. */
 const BUTTONS = new Map([[0, 1], [1, 2], [2, 3], [3, 8], [4, 9]]);
+/** @type {Record<string, Touch["type"]>} */
+const TOUCHES = { pointerdown: "down", pointermove: "move", pointerup: "up", pointercancel: "cancel" };
 
-/** Pointer, wheel, keys and committed text of one layer, sent to one peer. */
+/** Pointer, wheel, fingers and keys of one layer, sent to one peer. */
 export class Input {
   #layer;
   #peer;
   #desktop;
   #box;
-  #text = document.createElement("textarea");
-  #held = new Held();
+  #keys;
   #wheel = new Wheel();
-  #keyboard;
+  #steps = new Steps();
+  #gestures = new Gestures();
   #stop = new AbortController();
-  #beat;
+  /** After the pointer was locked its place goes by the reliable channel once. */
+  #lost = false;
 
   /**
    * @param {HTMLElement} layer
@@ -35,46 +36,47 @@ export class Input {
     this.#peer = peer;
     this.#desktop = desktop;
     this.#box = box;
-    this.#makeText();
+    this.#keys = new Keys(layer, peer);
     this.#listenPointer();
-    this.#listenText();
-    this.#listenLeaving();
-    this.#keyboard = new Keyboard(layer);
-    this.#keyboard.onkeyevent = (keysym, code, down) => this.#key(keysym, code, down);
-    this.#keyboard.grab();
-    this.#beat = setInterval(() => this.#heartbeat(), HEARTBEAT_MS);
+    this.#listenTouch();
   }
 
   focus() {
-    this.#text.focus({ preventScroll: true });
+    this.#keys.focus();
   }
 
   /** Type a text as if it came from an input method. @param {string} text */
   type(text) {
-    for (const piece of pieces(text)) this.#peer.control("t", piece);
+    this.#keys.type(text);
   }
 
-  /** Let go of everything that is held. */
-  release() {
-    this.#held.clear();
-    this.#peer.control("r");
+  /** Press the desktop's paste key. */
+  paste() {
+    this.#keys.tap(0x76, true);
+  }
+
+  /** Raise a phone's keyboard, or let it go. */
+  screenKeyboard() {
+    return this.#keys.screenKeyboard();
+  }
+
+  /** Give the desktop the pointer's moves alone, until Escape. Only a click may ask for it. */
+  async lock() {
+    // some browsers know no raw moves, and say so by failing
+    await Promise.resolve(this.#layer.requestPointerLock({ unadjustedMovement: true })).catch(() =>
+      this.#layer.requestPointerLock(),
+    );
+    this.focus();
   }
 
   stop() {
     this.#stop.abort();
-    clearInterval(this.#beat);
-    this.#keyboard.ungrab();
-    this.#text.remove();
+    if (this.#locked) document.exitPointerLock();
+    this.#keys.stop();
   }
 
-  /** Input methods and screen keyboards need a field to write into. */
-  #makeText() {
-    const text = this.#text;
-    Object.assign(text, { className: "keys", tabIndex: 0, spellcheck: false, autocapitalize: "off" });
-    text.setAttribute("autocomplete", "off");
-    text.setAttribute("autocorrect", "off");
-    text.setAttribute("aria-label", "Remote desktop: keys go to it. Ctrl+Alt+Shift returns to the page.");
-    this.#layer.append(text);
+  get #locked() {
+    return document.pointerLockElement === this.#layer;
   }
 
   /** @param {string} type @param {(event: any) => void} listener @param {AddEventListenerOptions & { on?: EventTarget }} [options] */
@@ -84,110 +86,140 @@ export class Input {
 
   #listenPointer() {
     const moved = "onpointerrawupdate" in window ? "pointerrawupdate" : "pointermove";
-    this.#on(moved, (event) => this.#moved(event));
-    this.#on("pointerdown", (event) => this.#pressed(event));
-    this.#on("pointerup", (event) => this.#button(event, 0));
-    this.#on("pointercancel", () => this.release());
+    const mouse = (/** @type {(event: PointerEvent) => unknown} */ act) => (/** @type {PointerEvent} */ event) =>
+      event.pointerType === "touch" || act(event);
+    this.#on(moved, mouse((event) => this.#locked || this.#moved(event)));
+    this.#on("pointerdown", mouse((event) => this.#pressed(event)));
+    this.#on("pointerup", mouse((event) => this.#button(event, 0)));
+    this.#on("pointercancel", mouse(() => this.#keys.release()));
     // Further buttons of a mouse, while one is down, arrive as moves.
-    this.#on("pointermove", (event) => event.button >= 0 && this.#button(event, event.buttons & bit(event.button)));
+    this.#on("pointermove", mouse((event) => {
+      if (event.button >= 0) this.#button(event, event.buttons & bit(event.button));
+      if (this.#locked) this.#nudged(event);
+    }));
     this.#on("contextmenu", (event) => event.preventDefault());
     this.#on("wheel", (event) => this.#rolled(event), { passive: false });
-    this.#on("focusin", (event) => event.target !== this.#text && this.focus());
+    this.#on("focusin", (event) => event.target !== this.#keys.field && this.focus());
+    this.#on("pointerlockchange", () => this.#lockChanged(), { on: document });
   }
 
-  #listenText() {
-    for (const type of ["keydown", "keyup"]) {
-      this.#on(type, (event) => this.#filterKey(event), { capture: true });
+  #listenTouch() {
+    for (const [name, type] of Object.entries(TOUCHES)) {
+      this.#on(name, (event) => event.pointerType === "touch" && this.#touched(event, type));
     }
-    this.#on("compositionend", ({ data }) => this.#commit(data));
-    this.#on("input", ({ isComposing: unfinished }) => {
-      if (!unfinished) this.#commit(this.#text.value);
-    });
-    this.#on("paste", (event) => {
-      event.preventDefault();
-      this.#commit(event.clipboardData?.getData("text/plain") ?? "");
-    });
   }
 
-  #listenLeaving() {
-    this.#on("blur", () => this.release(), { on: window });
-    this.#on("pagehide", () => this.release(), { on: window });
-    this.#on("visibilitychange", () => document.hidden && this.release(), { on: document });
-    this.#on("focusout", ({ relatedTarget }) => this.#layer.contains(relatedTarget) || this.release());
+  #lockChanged() {
+    if (this.#locked) this.#keys.control("d", 0, 0);
+    else this.#lost = true;
   }
 
-  /** Keep from the keyboard what an input method works on. @param {KeyboardEvent} event */
-  #filterKey(event) {
-    const text = textOfKey(event.key);
-    if (!isComposing(event) && text === null) return;
-    event.stopImmediatePropagation();
-    if (text === null) return;
-    event.preventDefault();
-    if (event.type === "keydown") this.type(text);
-  }
-
-  /** @param {string | null} text */
-  #commit(text) {
-    this.#text.value = "";
-    if (text) this.type(text);
-  }
-
-  /** @param {number | null} keysym @param {string} code @param {boolean} down */
-  #key(keysym, code, down) {
-    if (down) {
-      if (isKeysym(keysym)) this.#peer.control("k", this.#held.down(code, keysym), 1);
-      return;
-    }
-    const released = this.#held.up(code);
-    if (released !== null) this.#peer.control("k", released, 0);
-  }
-
-  #heartbeat() {
-    const keysyms = this.#held.keysyms();
-    if (keysyms.length) this.#peer.control("h", keysyms);
-  }
-
-  /** @param {PointerEvent} event */
-  #place(event) {
+  /** @param {{ clientX: number, clientY: number }} event */
+  #place({ clientX, clientY }) {
     const box = this.#box();
-    return toDesktop({ x: event.clientX - box.left, y: event.clientY - box.top }, box, this.#desktop());
+    return toDesktop({ x: clientX - box.left, y: clientY - box.top }, box, this.#desktop());
+  }
+
+  /** Pixels of the screen in one of the desktop's. */
+  #scale() {
+    return fit(this.#box(), this.#desktop()).scale || 1;
   }
 
   /** @param {PointerEvent} event */
   #moved(event) {
     const place = this.#place(event);
-    if (place) this.#peer.move(place.x, place.y);
+    if (!place) return;
+    if (this.#lost) this.#keys.control("m", place.x, place.y);
+    else this.#peer.move(place.x, place.y);
+    this.#lost = false;
+  }
+
+  /** @param {PointerEvent} event */
+  #nudged({ movementX, movementY }) {
+    const { dx, dy } = this.#steps.add(movementX / this.#scale(), movementY / this.#scale());
+    if (dx || dy) this.#keys.control("d", dx, dy);
   }
 
   /** @param {PointerEvent} event */
   #pressed(event) {
     event.preventDefault();
     this.focus();
-    try {
-      this.#layer.setPointerCapture(event.pointerId);
-    } catch {
-      // The pointer may be gone already; then there is nothing to capture.
-    }
+    this.#capture(event.pointerId);
+    if (this.#lost) this.#moved(event);
     this.#button(event, 1);
+  }
+
+  /** @param {number} pointer */
+  #capture(pointer) {
+    try {
+      this.#layer.setPointerCapture(pointer);
+    } catch {
+      // The pointer may be gone already, or locked; then there is nothing to capture.
+    }
   }
 
   /** @param {PointerEvent} event @param {number} down */
   #button(event, down) {
     const place = this.#place(event);
     const button = BUTTONS.get(event.button);
-    if (place && button) this.#peer.control("b", place.x, place.y, button, down ? 1 : 0);
+    if (place && button) this.#keys.control("b", place.x, place.y, button, down ? 1 : 0);
   }
 
   /** @param {WheelEvent} event */
   #rolled(event) {
     event.preventDefault();
-    const place = this.#place(/** @type {any} */ (event));
-    const turned = this.#wheel.add(event, this.#box().height);
-    if (place && turned) this.#peer.control("w", place.x, place.y, turned.dx, turned.dy);
+    // a touchpad's pinch comes as a wheel with Control that nobody holds
+    const pinch = event.ctrlKey && !this.#keys.holds(CONTROL);
+    const turned = this.#wheel.add(event, this.#box().height, this.#scale());
+    if (turned) this.#turn(this.#place(event), turned, pinch);
+  }
+
+  /** @param {{ x: number, y: number } | null} place @param {{ dx: number, dy: number }} turned @param {boolean} zoom */
+  #turn(place, turned, zoom) {
+    if (!place) return;
+    if (zoom) this.#keys.control("k", CONTROL, 1);
+    this.#keys.control("w", place.x, place.y, turned.dx, turned.dy);
+    if (zoom) this.#keys.control("k", CONTROL, 0);
+  }
+
+  /** @param {PointerEvent} event @param {Touch["type"]} type */
+  #touched(event, type) {
+    event.preventDefault();
+    if (type === "down") {
+      this.focus();
+      this.#capture(event.pointerId);
+      setTimeout(() => this.#gestures.tick(performance.now()) && navigator.vibrate?.(15), HOLD_MS + 1);
+    }
+    const touch = { type, id: event.pointerId, x: event.clientX, y: event.clientY, at: performance.now() };
+    for (const gesture of this.#gestures.handle(touch)) this.#do(gesture);
+  }
+
+  /** @param {Gesture} gesture */
+  #do(gesture) {
+    const place = this.#place({ clientX: gesture.x, clientY: gesture.y });
+    if (!place) return;
+    switch (gesture.do) {
+      case "move":
+        return this.#peer.move(place.x, place.y);
+      case "press":
+      case "release":
+        return this.#keys.control("b", place.x, place.y, gesture.button, gesture.do === "press" ? 1 : 0);
+      case "zoom":
+        return this.#turn(place, { dx: 0, dy: clamp(-gesture.steps) }, true);
+      case "scroll": {
+        const turned = this.#wheel.scroll(gesture.dx / this.#scale(), gesture.dy / this.#scale());
+        if (turned) this.#turn(place, turned, false);
+      }
+    }
   }
 }
 
 /** The bit of `buttons` that belongs to a `button`. @param {number} button */
 function bit(button) {
   return [1, 4, 2, 8, 16][button] ?? 0;
+}
+
+/** @param {number} steps */
+function clamp(steps) {
+  return Math.min(Math.max(steps, -10), 10);
 }

@@ -42,9 +42,29 @@ export function isComposing(event) {
 }
 
 /**
- * The text of a key that is no single UTF-16 unit (an emoji key) and so has no keysym of its own.
+ * The text of a key that has no keysym of its own: an emoji, or a dead key and a letter that do not combine.
  * @param {string} key
  */
 export function textOfKey(key) {
-  return [...key].length === 1 && key.length > 1 ? key : null;
+  return key.length > 1 && /[^\x20-\x7e]/.test(key) ? key : null;
+}
+
+/**
+ * The keysym of a key while Control, Alt or Meta is down: of a layout without Latin letters the letter that is
+ * printed on the same key elsewhere, as programs know their shortcuts by those.
+ * @param {number} keysym
+ * @param {string} code
+ */
+export function latin(keysym, code) {
+  const letter = /^Key([A-Z])$/.exec(code)?.[1];
+  const foreign = (keysym > 0xff && keysym < 0xfe00) || keysym >= 0x0100_0100;
+  return letter && foreign ? letter.toLowerCase().charCodeAt(0) : keysym;
+}
+
+/** True for the keys by which people paste. @param {KeyboardEvent} event */
+export function isPaste({ code, key, ctrlKey, shiftKey, altKey, metaKey }) {
+  if (code === "Insert") return shiftKey && !ctrlKey && !altKey && !metaKey;
+  // by the letter where the layout has Latin ones, else by the place
+  const v = /^[a-z]$/i.test(key) ? key.toLowerCase() === "v" : code === "KeyV";
+  return v && ctrlKey && !altKey && !metaKey;
 }

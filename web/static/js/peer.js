@@ -1,3 +1,4 @@
+import { Clip } from "./clip.js";
 import { readReport } from "./statistics.js";
 
 const MESSAGE_LIMIT = 64 * 1024;
@@ -20,6 +21,7 @@ export class Peer {
   #control;
   #motion;
   #audio;
+  #clip;
   #on;
   #seq = 0;
   #closed = false;
@@ -30,6 +32,11 @@ export class Peer {
     this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
     this.#control = this.#connection.createDataChannel("control");
     this.#motion = this.#connection.createDataChannel("motion", { ordered: false, maxRetransmits: 0 });
+    const clip = this.#connection.createDataChannel("clipboard");
+    clip.binaryType = "arraybuffer";
+    this.#clip = new Clip(clip);
+    clip.addEventListener("message", ({ data }) => this.#clip.received(data));
+    clip.addEventListener("close", () => this.#clip.close());
     this.#listen();
     preferH264(this.#connection.addTransceiver("video", { direction: "recvonly" }));
     // Whether a microphone is taken, the answer says; a track is put in when the user opens it.
@@ -44,6 +51,11 @@ export class Peer {
   /** @param {MediaStreamTrack | null} track of a microphone */
   speak(track) {
     if (this.maySpeak) void this.#audio.sender.replaceTrack(track).catch(() => {});
+  }
+
+  /** The clipboard's channel. */
+  get clip() {
+    return this.#clip;
   }
 
   /** Make the offer and hand it over at once: the door needs no candidates of ours. */

@@ -20,6 +20,8 @@ const stage = byId("stage");
 const openButton = /** @type {HTMLButtonElement} */ (byId("open-webrtc"));
 const vncButton = /** @type {HTMLButtonElement} */ (byId("use-vnc"));
 const pasteButton = /** @type {HTMLButtonElement} */ (byId("paste"));
+const lockButton = /** @type {HTMLButtonElement} */ (byId("lock"));
+const keyboardButton = /** @type {HTMLButtonElement} */ (byId("keyboard"));
 const fullButton = /** @type {HTMLButtonElement} */ (byId("full-screen"));
 const endButton = /** @type {HTMLButtonElement} */ (byId("end"));
 
@@ -85,6 +87,7 @@ function showButtons(session) {
   pasteButton.disabled = !rung || !viewer.seats.drives;
   fullButton.disabled = !rung;
   /** @type {HTMLButtonElement} */ (byId("type-code")).disabled = !viewer.seats.drives;
+  lockButton.disabled = keyboardButton.disabled = !viewer.webrtc?.input || !viewer.seats.drives;
   endButton.disabled = !session || isOver(session) || session.state === "stopping";
   openButton.setAttribute("aria-pressed", String(rung === "webrtc" || rung === "webrtc-relay"));
   vncButton.setAttribute("aria-pressed", String(rung === "vnc"));
@@ -162,10 +165,8 @@ async function endSession() {
 }
 
 async function paste() {
-  // Without the permission, or on plain HTTP, the text is asked for instead.
-  const text = await Promise.resolve(navigator.clipboard?.readText()).catch(() => null);
-  viewer.type(text ?? window.prompt("Text to type on the desktop:") ?? "");
-  viewer.focus();
+  const clipboard = await import("./clipboard.js");
+  await clipboard.paste(viewer);
 }
 
 async function fullScreen() {
@@ -206,6 +207,8 @@ function onClick(verb, act) {
 openButton.addEventListener("click", () => viewer.use("webrtc"));
 vncButton.addEventListener("click", () => viewer.use(viewer.pinned ? "webrtc" : "vnc"));
 onClick("paste", paste);
+onClick("lock", async () => viewer.webrtc?.input.lock().catch(() => {}));
+onClick("keyboard", async () => byId("keyboard").setAttribute("aria-pressed", String(viewer.webrtc?.input.screenKeyboard() ?? false)));
 onClick("full-screen", fullScreen);
 onClick("end", endSession);
 onClick("copy-url", () => copyFrom(/** @type {any} */ (byId("copy-url")), viewer.session?.signin?.url ?? ""));
@@ -233,6 +236,9 @@ async function askTheRest() {
   void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage)).catch(() => {});
   if (!viewer.session || !isOver(viewer.session)) void watchQuality().catch(() => {});
   void import("./sound.js").then(({ SoundPanel }) => new SoundPanel(viewer)).catch(() => {});
+  void import("./clipboard.js")
+    .then(({ ClipboardPanel }) => new ClipboardPanel(viewer, byId("clipboard"), stage))
+    .catch(() => {});
   exitLine.refresh().catch(() => {});
   const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
   for (const provider of known) providers.set(provider.id, provider);

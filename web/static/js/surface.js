@@ -15,6 +15,8 @@ export function publish(viewer) {
     get epoch() {
       return viewer.epoch;
     },
+    /** Lock the pointer: only while a click is fresh. */
+    lock: async () => viewer.webrtc?.input.lock(),
     stats: () => viewer.stats(),
     /** @param {"vnc" | "webrtc"} rung */
     use(rung) {

@@ -151,7 +151,7 @@ export class Viewer {
 
   /** Say something to the guest. @param {string} tag @param {...unknown} rest @returns {boolean} false: nobody to say it to */
   send(tag, ...rest) {
-    return this.#shown instanceof WebRtc && this.#shown.send(tag, ...rest);
+    return this.webrtc?.send(tag, ...rest) ?? false;
   }
 
   /** Ask for the desktop, give it, take it. @param {SeatDeed} deed @param {string} [to] whom it is about */

@@ -127,6 +127,14 @@ export class WebRtc {
     this.#input.focus();
   }
 
+  get clip() {
+    return this.#peer.clip;
+  }
+
+  get input() {
+    return this.#input;
+  }
+
   /** @param {string} text */
   type(text) {
     this.#input.type(text);

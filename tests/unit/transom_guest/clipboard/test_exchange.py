@@ -66,6 +66,11 @@ def test_a_viewer_that_loses_the_desktop_loses_its_clipboard_with_it() -> None:
     assert exchange.copied(HELLO) == []
 
 
+def test_who_may_send_learns_that_the_desktops_is_newer() -> None:
+    exchange = with_viewers(a=BOTH, b=PeerTerms(clipboard="down", clipboard_bytes=9), c=PeerTerms())
+    assert exchange.owned() == [Say("a", '["copied"]')]
+
+
 def test_each_viewer_has_its_own_limit() -> None:
     small = PeerTerms(clipboard="both", clipboard_bytes=4)
     exchange = with_viewers(a=small, b=BOTH)

@@ -52,6 +52,9 @@ class Desk:
     def move(self, x: int, y: int) -> None:
         self.done.append(("move", x, y))
 
+    def nudge(self, dx: int, dy: int) -> None:
+        self.done.append(("nudge", dx, dy))
+
     # Keymap
     def read(self) -> dict[int, tuple[int, ...]]:
         return dict(self.map)
@@ -59,9 +62,10 @@ class Desk:
     def unlock(self, mask: int) -> None:
         self.unlocked |= mask
 
-    def bind(self, symbols: dict[int, int]) -> None:
-        self.done.append(("bind", dict(symbols)))
-        self.map |= {code: (keysym,) * 4 for code, keysym in symbols.items()}
+    def bind(self, symbols: dict[int, tuple[int, int]]) -> None:
+        if symbols:
+            self.done.append(("bind", dict(symbols)))
+        self.map |= {code: pair * 2 for code, pair in symbols.items()}
 
     def down(self) -> set[tuple[str, int]]:
         """Keys and buttons that are down after all that was done."""
@@ -78,7 +82,7 @@ class Desk:
         bits = {SHIFT_CODE: 1, LEVEL3_CODE: 2}
         for kind, *rest in self.done:
             if kind == "bind":
-                symbols |= {code: (keysym,) * 4 for code, keysym in rest[0].items()}
+                symbols |= {code: pair * 2 for code, pair in rest[0].items()}
             elif kind == "key" and rest[0] in bits:
                 level = level | bits[rest[0]] if rest[1] else level & ~bits[rest[0]]
             elif kind == "key" and rest[1]:

@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 from transom_guest.input.held import (
     SILENCE,
     Hands,
+    MoveBy,
     MoveTo,
     PressButton,
     PressKey,
@@ -19,6 +20,7 @@ from transom_guest.input.message import (
     Key,
     KeyFrame,
     Move,
+    Nudge,
     Ping,
     ReleaseAll,
     Text,
@@ -116,6 +118,18 @@ def test_a_move_after_a_later_key_still_counts():
     hands = Hands()
     hands.take("v", press(A, seq=9), 0)
     assert hands.take("v", Move(8, 1, 2), 0) == [MoveTo(1, 2)]
+
+
+def test_a_locked_pointer_moves_by_steps_and_clicks_where_it_is_until_a_place_is_named():
+    hands = Hands()
+    assert hands.take("v", Move(1, 5, 6), 0) == [MoveTo(5, 6)]
+    assert hands.take("v", Nudge(2, -3, 4), 0) == [MoveBy(-3, 4)]
+    assert hands.take("v", Nudge(3, 0, 0), 0) == []
+    assert hands.take("v", Button(4, 0, 0, 1, True), 0) == [PressButton(1)]
+    assert hands.take("v", Wheel(5, 0, 0, 0, 1), 0) == [Scroll(0, 1)]
+    assert hands.take("v", Move(1, 9, 9), 0) == []
+    assert hands.take("v", Move(6, 7, 8), 0) == [MoveTo(7, 8)]
+    assert hands.take("v", Button(7, 9, 9, 1, False), 0) == [MoveTo(9, 9), ReleaseButton(1)]
 
 
 def test_each_viewer_counts_its_own_sequence():

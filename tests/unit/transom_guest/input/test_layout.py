@@ -2,14 +2,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from transom_guest.input.characters import COMMON, canonical, common_pairs, keysym_of, keysyms_of
 from transom_guest.input.layout import (
+    DEAF,
+    KEPT,
     LEVEL3,
     SHIFT,
     Layout,
     Stroke,
     is_modifier,
-    keysym_of,
-    keysyms_of,
     makes_character,
 )
 
@@ -143,3 +144,41 @@ def test_a_bound_character_is_always_found_on_a_spare_of_its_own(keysyms):
     last = list(dict.fromkeys(reversed(keysyms)))[:3]
     found = [layout.find(keysym, 0) for keysym in last]
     assert len(set(found)) == len(last)
+
+
+def test_both_keysyms_of_a_character_are_one() -> None:
+    legacy = {
+        0x6D6: "ж",
+        0x6B3: "Ё",
+        0x6A6: "і",
+        0x1B1: "ą",
+        0x1A6: "Ś",
+        0x20AC: "€",
+        0x6B0: "№",
+        0xAD2: "“",
+        0x13BD: "œ",
+    }
+    for keysym, char in legacy.items():
+        assert canonical(keysym) == canonical(0x01000000 + ord(char)) == keysym_of(char)
+    for other in (0xFF0D, 0xFFE1, 0xFE03, 0x61, 0x6A0, 0x4B1, 0x1008FF13):
+        assert canonical(other) == other
+
+
+def test_common_characters_have_keys_beforehand_and_spares_are_left() -> None:
+    layout = Layout({**US, **dict.fromkeys(range(93, 250), (0, 0, 0, 0))})
+    taken = layout.stock(common_pairs())
+    assert not DEAF & taken.keys()
+    assert layout.spares >= KEPT
+    for char in COMMON[: 2 * len(taken)]:
+        stroke = layout.find(keysym_of(char) or 0, 0)
+        assert stroke and stroke.level in (0, 1)
+    # a service that starts anew finds them as they are
+    again = Layout({code: (*pair, 0, 0) for code, pair in taken.items()})
+    assert again.spares == 0
+    assert again.stock(common_pairs()) == {}
+    assert len(taken) > 62
+
+
+def test_a_full_keyboard_keeps_its_last_spares() -> None:
+    layout = Layout({**US, **dict.fromkeys(range(100, 100 + KEPT), (0, 0, 0, 0))})
+    assert layout.stock(common_pairs()) == {} or layout.spares >= KEPT

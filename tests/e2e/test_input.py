@@ -1,0 +1,311 @@
+"""What a person types, copies and touches, read back from the desktop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from scripts import viewer_browser
+
+from tests.support.browser import Browser, BrowserContext, Page, expect, signed_in, wait_rung
+from tests.support.desktop import Desktop, display_of, picture
+from tests.support.keyboards import CONTROL, SHIFT, Fingers, Hands
+from tests.support.server import Server
+
+pytestmark = [pytest.mark.machine, pytest.mark.browser]
+
+FIELD = "data:text/html,<title>field</title><textarea autofocus style='width:98%;height:95vh'></textarea>"
+PARAGRAPHS = {
+    "de": "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich; Preis: 5 € (max@post.de) {a[0]|b} ~\\",
+    "fr": "Voix ambigue ? Non : un coeur qui, au zéphyr, préfère les jattes de kiwis à 12 € {#@}",
+    "ru": "Съешь же ещё этих мягких французских булок, да выпей чаю! Широкая электрификация южных "
+    "губерний даст мощный толчок №1.",
+    "us": "Sphinx of black quartz, judge my vow: 1 < 2 && \"x\" != 'y' {[~`^]} \\ / | é á É",
+}
+
+
+@pytest.fixture(scope="module")
+def session(server: Server) -> Iterator[str]:
+    made: str = server.create(start_url=FIELD)["id"]
+    server.wait_for(made, "ready")
+    return made
+
+
+@pytest.fixture(scope="module")
+def desktop(server: Server, session: str) -> Iterator[Desktop]:
+    with display_of(server.machine(session)) as display:
+        yield Desktop(display)
+
+
+@pytest.fixture
+def no_session_is_left() -> None:
+    """This file's tests share one."""
+
+
+@pytest.fixture(scope="module")
+def context(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    with signed_in(browser, server) as made:
+        made.grant_permissions(["clipboard-read", "clipboard-write"])
+        yield made
+
+
+def opened(context: BrowserContext, server: Server, session: str) -> Page:
+    page = context.new_page()
+    page.goto(f"{server.url}/session/{session}")
+    wait_rung(page, "webrtc")
+    expect(page.locator("#clipboard")).to_be_visible()
+    return page
+
+
+@pytest.fixture(scope="module")
+def lasting(context: BrowserContext, server: Server, session: str) -> Page:
+    return opened(context, server, session)
+
+
+@pytest.fixture
+def page(lasting: Page, desktop: Desktop) -> Page:
+    """A page that several tests use one after the other, the desktop's field empty and with the focus."""
+    return in_field(lasting, desktop)
+
+
+@pytest.fixture
+def fresh(
+    context: BrowserContext, server: Server, session: str, desktop: Desktop, lasting: Page
+) -> Iterator[Page]:
+    """A page that the test may lose."""
+    page = opened(context, server, session)
+    yield in_field(page, desktop)
+    page.close()
+
+
+def in_field(page: Page, desktop: Desktop) -> Page:
+    page.bring_to_front()
+    page.locator("#screen").click(position={"x": 400, "y": 400})
+    page.wait_for_timeout(200)
+    desktop.clear_field()
+    return page
+
+
+def select_all(page: Page) -> None:
+    page.keyboard.press("Control+a")
+
+
+@pytest.mark.parametrize("layout", PARAGRAPHS)
+def test_a_paragraph_of_each_layout_is_typed_and_read_back(page: Page, desktop: Desktop, layout: str) -> None:
+    Hands(page, layout).type(PARAGRAPHS[layout])
+    page.wait_for_timeout(300)
+    select_all(page)
+    desktop.wait(PARAGRAPHS[layout].encode())
+
+
+def test_what_an_input_method_makes_is_committed(page: Page, desktop: Desktop) -> None:
+    hands = Hands(page)
+    hands.compose("k", "こ", "こn", "こん", "今", "今日")
+    hands.type("!")
+    hands.compose("は", "は良い天気ですね。東京は夜の七時、嘘みたいに輝く街")
+    hands.commit("😀👍🏽é")
+    hands.type(" ok\n")
+    wanted = "今日!は良い天気ですね。東京は夜の七時、嘘みたいに輝く街😀👍🏽é ok\n"
+    page.wait_for_timeout(300)
+    select_all(page)
+    desktop.wait(wanted.encode())
+
+
+def test_characters_that_no_key_has_are_typed_as_keys_too(page: Page, desktop: Desktop) -> None:
+    hands = Hands(page)
+    text = "αβγδεζηθ ñÑ łŁ → ≤∞ ħ"
+    for char in text:
+        hands.tap("KeyA", char)
+    page.wait_for_timeout(300)
+    select_all(page)
+    desktop.wait(text.encode())
+
+
+def test_fast_fingers_overlap_and_a_key_keeps_the_sign_it_was_pressed_with(
+    page: Page, desktop: Desktop
+) -> None:
+    hands = Hands(page)
+    hands.down("ShiftLeft", "Shift", SHIFT)
+    hands.down("KeyH", "H", SHIFT)
+    hands.up("ShiftLeft", "Shift")
+    hands.down("KeyA", "a")
+    hands.up("KeyH", "h")
+    hands.down("KeyN", "n")
+    hands.up("KeyA", "a")
+    hands.up("KeyN", "n")
+    # the layout changes while Shift and a key are down
+    hands.down("ShiftLeft", "Shift", SHIFT)
+    hands.down("KeyF", "А", SHIFT)
+    hands.up("KeyF", "F", SHIFT)
+    hands.tap("KeyF", "F", SHIFT)
+    hands.up("ShiftLeft", "Shift")
+    hands.type("s")
+    page.wait_for_timeout(300)
+    select_all(page)
+    desktop.wait("HanАFs".encode())
+
+
+def test_shortcuts_work_with_a_layout_that_has_no_latin_letters(page: Page, desktop: Desktop) -> None:
+    hands = Hands(page, "ru")
+    hands.type("текст")
+    hands.down("ControlLeft", "Control", CONTROL)
+    hands.tap("KeyA", "ф", CONTROL)
+    hands.tap("KeyX", "ч", CONTROL)
+    hands.up("ControlLeft", "Control")
+    desktop.wait("текст".encode(), "clipboard")
+
+
+@pytest.mark.parametrize("end", ["release", "blur", "close"])
+def test_a_held_key_repeats_and_stops(fresh: Page, desktop: Desktop, end: str) -> None:
+    hands = Hands(fresh)
+    hands.down("KeyX", "x")
+    fresh.wait_for_timeout(1000)
+    if end == "release":
+        hands.up("KeyX", "x")
+    elif end == "blur":
+        fresh.evaluate("window.dispatchEvent(new Event('blur'))")
+    else:
+        fresh.close()
+    time.sleep(0.5)
+    first = desktop.all_of_field()
+    assert 5 < len(first) < 100
+    assert set(first) == {"x"}
+    time.sleep(0.5)
+    assert desktop.all_of_field() == first
+
+
+def test_a_held_key_stops_soon_after_the_network_is_lost(fresh: Page, desktop: Desktop) -> None:
+    Hands(fresh).down("KeyX", "x")
+    fresh.wait_for_timeout(500)
+    fresh.evaluate("RTCDataChannel.prototype.send = () => {}")
+    time.sleep(4.5)
+    first = desktop.all_of_field()
+    time.sleep(0.5)
+    assert 5 < len(first) < 300
+    assert desktop.all_of_field() == first
+
+
+PICTURE = """async () => {
+    const canvas = document.createElement("canvas");
+    [canvas.width, canvas.height] = [300, 200];
+    const context = canvas.getContext("2d");
+    for (let x = 0; x < 300; x++) { context.fillStyle = `hsl(${x * 7} 80% 50%)`; context.fillRect(x, 0, 1, 200); }
+    const blob = await new Promise((made) => canvas.toBlob(made));
+    await navigator.clipboard.write([new ClipboardItem({ "image/png": blob })]);
+}"""
+LOCAL = """async () => {
+    const [item] = await navigator.clipboard.read();
+    const type = item.types.find((type) => type === "image/png");
+    return type ? [...new Uint8Array(await (await item.getType(type)).arrayBuffer())] : [];
+}"""
+
+
+def test_a_text_travels_both_ways_and_no_further(page: Page, desktop: Desktop) -> None:
+    page.evaluate("navigator.clipboard.writeText('Grüße aus der Ferne 😀')")
+    page.keyboard.type("<")
+    page.keyboard.press("Control+v")
+    page.keyboard.type(">")
+    page.wait_for_timeout(500)
+    desktop.wait("Grüße aus der Ferne 😀".encode(), "clipboard")
+    assert desktop.all_of_field() == "<Grüße aus der Ferne 😀>"
+    page.keyboard.press("Control+c")
+    page.wait_for_function(
+        "navigator.clipboard.readText().then((text) => text === '<Grüße aus der Ferne 😀>')"
+    )
+    # what came from the desktop is pasted as it is, and nothing was sent back and forth meanwhile
+    page.keyboard.press("End")
+    page.keyboard.press("Control+v")
+    page.wait_for_timeout(500)
+    assert desktop.all_of_field() == "<Grüße aus der Ferne 😀>" * 2
+    expect(page.locator("#clipboard pre")).to_have_text("<Grüße aus der Ferne 😀>")
+
+
+def test_a_picture_travels_both_ways(page: Page, desktop: Desktop) -> None:
+    page.evaluate(PICTURE)
+    page.keyboard.press("Control+v")
+    end = time.monotonic() + 10
+    while not desktop.selected("clipboard", "image/png").startswith(b"\x89PNG"):
+        assert time.monotonic() < end, "no picture came"
+        time.sleep(0.1)
+    page.evaluate("navigator.clipboard.writeText('in between')")
+    page.keyboard.press("End")
+    with desktop.copied(picture(), "image/png"):
+        expect(page.locator("#clipboard img")).to_be_visible()
+        page.wait_for_function(f"({LOCAL})().then((found) => found.length > 100)")
+    assert bytes(page.evaluate(LOCAL)).startswith(b"\x89PNG")
+
+
+def test_a_desktop_that_copies_unasked_does_not_touch_the_local_clipboard(
+    page: Page, desktop: Desktop
+) -> None:
+    fresh.evaluate("navigator.clipboard.writeText('mine')")
+    fresh.evaluate("const now = performance.now(); performance.now = () => now + 60_000")
+    with desktop.copied(b"rm -rf /"):
+        expect(fresh.locator("#clipboard pre")).to_have_text("rm -rf /")
+    assert fresh.evaluate("navigator.clipboard.readText()") == "mine"
+    fresh.locator("#clipboard").get_by_role("button", name="Copy").click()
+    fresh.wait_for_function("navigator.clipboard.readText().then((text) => text === 'rm -rf /')")
+
+
+def test_the_wheel_scrolls_zooms_by_a_pinch_and_a_locked_pointer_moves_by_steps(
+    page: Page, desktop: Desktop
+) -> None:
+    with desktop.watching() as felt:
+        box = page.locator("#screen").bounding_box()
+        assert box
+        x, y = box["x"] + 300, box["y"] + 300
+        page.mouse.move(x, y)
+        wheel = """([more, n]) => {
+            const layer = document.querySelector('.layer.seen');
+            for (let i = 0; i < n; i++) layer.dispatchEvent(new WheelEvent('wheel',
+                {bubbles: true, cancelable: true, clientX: 600, clientY: 400, ...more}));
+        }"""
+        page.evaluate(wheel, [{"deltaY": 4}, 14])
+        felt.wait("button 5")
+        page.evaluate(wheel, [{"deltaX": -4}, 14])
+        felt.wait("button 6")
+        page.evaluate(wheel, [{"deltaY": -4, "ctrlKey": True}, 3])
+        felt.wait("key 37", "button 4")
+        page.get_by_role("button", name="Lock pointer").click()
+        page.wait_for_function("document.pointerLockElement !== null")
+        page.evaluate(
+            "document.querySelector('.layer.seen').dispatchEvent(new PointerEvent('pointermove',"
+            " {button: -1, movementX: 7, movementY: -5, pointerType: 'mouse'}))"
+        )
+        felt.wait("motion")
+        page.evaluate("document.exitPointerLock()")
+        page.wait_for_function("document.pointerLockElement === null")
+
+
+def test_fingers_on_a_phone(browser: Browser, server: Server, session: str, desktop: Desktop) -> None:
+    size = {"width": 390, "height": 720}
+    options: dict[str, Any] = {"viewport": size, "has_touch": True, "is_mobile": True}
+    with server.client() as client, viewer_browser.signed_in(browser, client, **options) as phone:
+        page = opened(phone, server, session)
+        expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
+        box = page.locator("#screen").bounding_box()
+        assert box
+        x, y = box["x"] + 150, box["y"] + 200
+        fingers = Fingers(page)
+        with desktop.watching() as felt:
+            page.touchscreen.tap(x, y)
+            felt.wait("button 1")
+            fingers.down((x, y))
+            page.wait_for_timeout(700)
+            fingers.up()
+            felt.wait("button 3")
+            fingers.down((x, y))
+            fingers.move((x, y - 60))
+            fingers.move((x, y - 120))
+            fingers.up()
+            felt.wait("button 5")
+            fingers.down((x - 20, y), (x + 20, y))
+            fingers.move((x - 60, y), (x + 60, y))
+            fingers.move((x - 90, y), (x + 90, y))
+            fingers.up()
+            felt.wait("key 37", "button 4")
+        assert page.evaluate("document.activeElement.inputMode") == "none"
+        page.get_by_role("button", name="Keyboard").click()
+        assert page.evaluate("document.activeElement.inputMode") == "text"

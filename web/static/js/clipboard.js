@@ -1,0 +1,179 @@
+import { isSoundPng, textItem } from "./clip_item.js";
+import { make, setText } from "./elements.js";
+import { amount } from "./exit.js";
+
+/** @import { Viewer } from "./viewer.js" */
+/** @import { ClipItem, ClipTerms } from "../../types/model" */
+
+/** What the desktop copies goes to the local clipboard by itself only this soon after the user did something on it. */
+const OWN_DOING_MS = 10_000;
+const SHOWN_TEXT = 400;
+const SHARE = "transom.share";
+
+/**
+ * The panel of the clipboard: what the desktop copied last, and whether the local clipboard goes to it unasked.
+ * What it shows of the guest is text, or a picture that was looked at first.
+ */
+export class ClipboardPanel {
+  #viewer;
+  #place;
+  #word = make("p", { class: "muted small", role: "status" }, "What you copy on the desktop comes here, and Ctrl+V there pastes what you copied elsewhere.");
+  #text = make("pre", { class: "clip", hidden: true });
+  #picture = make("img", { class: "clip", alt: "The picture that the desktop copied", hidden: true });
+  #copy = make("button", { type: "button", hidden: true }, "Copy");
+  #share = make("input", { type: "checkbox", id: "share" });
+  /** @type {ClipItem | null} */
+  #last = null;
+  /** The last text that both sides know. */
+  #known = "";
+  #acted = -Infinity;
+
+  /** @param {Viewer} viewer @param {HTMLElement} place an empty section @param {HTMLElement} stage the desktop */
+  constructor(viewer, place, stage) {
+    this.#viewer = viewer;
+    this.#place = place;
+    this.#build();
+    for (const type of ["keydown", "pointerdown"]) {
+      stage.addEventListener(type, () => (this.#acted = performance.now()), { capture: true });
+    }
+    window.addEventListener("focus", () => void this.#shareMine());
+    viewer.on("rung", () => this.#attend());
+    this.#attend();
+  }
+
+  #build() {
+    this.#copy.addEventListener("click", () => void this.#copied());
+    this.#share.checked = localStorage.getItem(SHARE) === "yes";
+    this.#share.addEventListener("change", () => void this.#choose());
+    const label = make("label", { class: "small", for: "share" }, "Share mine when I come back to this page");
+    this.#place.setAttribute("aria-labelledby", "clipboard-title");
+    this.#place.append(
+      make("h2", { id: "clipboard-title" }, "Clipboard"),
+      this.#word,
+      this.#text,
+      this.#picture,
+      make("div", { class: "actions" }, this.#copy),
+      make("div", { class: "choice" }, this.#share, label),
+    );
+  }
+
+  #attend() {
+    const clip = this.#viewer.webrtc?.clip;
+    clip?.attend({ item: (item) => void this.#came(item), may: (may) => this.#allow(may) });
+  }
+
+  /** @param {ClipTerms} may */
+  #allow(may) {
+    this.#place.hidden = !may.up && !may.down;
+    const choice = /** @type {HTMLElement} */ (this.#share.parentElement);
+    choice.hidden = !may.up;
+  }
+
+  /** @param {ClipItem} item of a guest, who may send anything */
+  async #came(item) {
+    const png = item.type === "image/png";
+    if (png && !isSoundPng(item.data)) return;
+    this.#last = item;
+    if (!png) this.#known = textOf(item);
+    this.#show(item);
+    const theirs = document.hasFocus() && performance.now() - this.#acted < OWN_DOING_MS;
+    const done = theirs && (await write(item));
+    if (done && this.#viewer.webrtc) this.#viewer.webrtc.clip.newer = false;
+    const what = `${png ? "A picture" : "A text"} of ${amount(item.data.length)}`;
+    setText(this.#word, done ? `${what}, copied on the desktop: it is in your clipboard, too.` : `${what} was copied on the desktop. Copy brings it to your clipboard.`);
+  }
+
+  /** @param {ClipItem} item */
+  #show(item) {
+    const png = item.type === "image/png";
+    this.#copy.hidden = false;
+    this.#text.hidden = png;
+    this.#picture.hidden = !png;
+    URL.revokeObjectURL(this.#picture.src);
+    if (png) this.#picture.src = URL.createObjectURL(blobOf(item));
+    else setText(this.#text, shortened(textOf(item)));
+  }
+
+  async #copied() {
+    const done = this.#last && (await write(this.#last));
+    if (done && this.#viewer.webrtc) this.#viewer.webrtc.clip.newer = false;
+    setText(this.#word, done ? "It is in your clipboard now." : "This browser does not let the page write your clipboard.");
+    this.#viewer.focus();
+  }
+
+  /** The browser asks for its permission now, while a click is fresh. */
+  async #choose() {
+    if (this.#share.checked && (await readText()) === null) this.#share.checked = false;
+    localStorage.setItem(SHARE, this.#share.checked ? "yes" : "no");
+  }
+
+  async #shareMine() {
+    const clip = this.#viewer.webrtc?.clip;
+    if (!this.#share.checked || !clip?.may.up || !(await isGranted())) return;
+    const text = await readText();
+    if (!text || text === this.#known) return;
+    if ((await clip.push(textItem(text))) === "got") this.#known = text;
+  }
+}
+
+/** What the button "Paste" does: text is typed, so that it goes where nothing can be pasted; a picture is pasted. @param {Viewer} viewer */
+export async function paste(viewer) {
+  const picture = await readPicture();
+  if (picture) {
+    if ((await viewer.webrtc?.clip.push(picture)) === "got") viewer.webrtc?.input.paste();
+  } else {
+    // Without the permission, or on plain HTTP, the text is asked for instead.
+    const text = (await readText()) ?? window.prompt("Text to type on the desktop:") ?? "";
+    if (text && viewer.webrtc?.clip.may.up) void viewer.webrtc.clip.push(textItem(text));
+    viewer.type(text);
+  }
+  viewer.focus();
+}
+
+/** @returns {Promise<string | null>} null when the browser does not let us */
+async function readText() {
+  return Promise.resolve(navigator.clipboard?.readText()).then((text) => text ?? null, () => null);
+}
+
+/** @returns {Promise<ClipItem | null>} the picture of a clipboard without text */
+async function readPicture() {
+  try {
+    const items = await navigator.clipboard.read();
+    if (items.some(({ types }) => types.includes("text/plain"))) return null;
+    const blob = await items.find(({ types }) => types.includes("image/png"))?.getType("image/png");
+    return blob ? { type: "image/png", data: new Uint8Array(await blob.arrayBuffer()) } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {ClipItem} item @returns {Promise<boolean>} */
+async function write(item) {
+  try {
+    if (item.type === "image/png") await navigator.clipboard.write([new ClipboardItem({ "image/png": blobOf(item) })]);
+    else await navigator.clipboard.writeText(textOf(item));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function isGranted() {
+  const name = /** @type {PermissionName} */ ("clipboard-read");
+  return Promise.resolve(navigator.permissions?.query({ name })).then((found) => found?.state === "granted", () => false);
+}
+
+/** @param {ClipItem} item */
+function textOf(item) {
+  return new TextDecoder().decode(item.data);
+}
+
+/** @param {ClipItem} item */
+function blobOf(item) {
+  return new Blob([/** @type {BlobPart} */ (item.data)], { type: item.type });
+}
+
+/** @param {string} text */
+function shortened(text) {
+  return text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}…` : text;
+}

@@ -1,0 +1,85 @@
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import { CHUNK, Clip } from "../static/js/clip.js";
+import { isSoundPng, textItem } from "../static/js/clip_item.js";
+
+/** A channel that keeps what is sent, and a listener that keeps what came. */
+function bench(may = [1, 1, 100_000]) {
+  /** @type {any[]} */
+  const sent = [];
+  /** @type {any[]} */
+  const came = [];
+  const clip = new Clip({ readyState: "open", bufferedAmount: 0, send: (what) => sent.push(what) });
+  clip.attend({ item: (item) => came.push(item), may: () => {} });
+  clip.received(JSON.stringify(["may", ...may]));
+  return { clip, sent, came, say: (...fields) => clip.received(JSON.stringify(fields)) };
+}
+
+describe("the clipboard's channel", () => {
+  test("an item goes out in chunks and is settled by the guest's word", async () => {
+    const { clip, sent, say } = bench();
+    const pushed = clip.push({ type: "text/plain", data: new Uint8Array(CHUNK + 5) });
+    say("copied");
+    assert.ok(clip.newer);
+    say("got", 1);
+    assert.equal(await pushed, "got");
+    assert.ok(!clip.newer);
+    assert.equal(sent[0], JSON.stringify(["put", 1, "text/plain", CHUNK + 5]));
+    assert.deepEqual(sent.slice(1).map((chunk) => chunk.length), [CHUNK, 5]);
+  });
+
+  test("what the guest does not take is not sent", async () => {
+    for (const [may, why] of [[[0, 1, 1000], "policy"], [[1, 0, 3], "size"]]) {
+      const { clip, sent } = bench(/** @type {any} */ (may));
+      assert.equal(await clip.push(textItem("four")), why);
+      assert.deepEqual(sent, []);
+    }
+    const { clip, say } = bench();
+    const first = clip.push(textItem("first"));
+    const second = clip.push(textItem("second"));
+    assert.equal(await first, "replaced");
+    say("got", 1);
+    say("no", 2, "slow");
+    assert.equal(await second, "slow");
+    const third = clip.push(textItem("third"));
+    clip.close();
+    assert.equal(await third, "closed");
+    assert.equal(await clip.push(textItem("late")), "policy");
+  });
+
+  test("an item comes in chunks, and is answered", () => {
+    const { clip, sent, came, say } = bench();
+    say("put", 9, "text/plain", 5);
+    clip.received(new TextEncoder().encode("hel").buffer);
+    clip.received(new TextEncoder().encode("lo").buffer);
+    assert.equal(new TextDecoder().decode(came[0].data), "hello");
+    assert.deepEqual(sent, ['["got",9]']);
+  });
+
+  test("a guest that means ill gets nowhere", () => {
+    const { clip, sent, came, say } = bench();
+    for (const size of [0, -1, 1.5, 100_001, 2 ** 32, "5", null]) say("put", 1, "text/plain", size);
+    say("put", 1, "text/html", 5);
+    say("put", 2, "text/plain", 5);
+    clip.received(new ArrayBuffer(6));
+    clip.received(new ArrayBuffer(5));
+    for (const junk of ["", "{", "[]", "[1]", '["may"]', `["copied${" ".repeat(300)}"]`, new Blob([]), 7, null]) clip.received(junk);
+    assert.deepEqual(came, []);
+    assert.ok(sent.every((text) => JSON.parse(text)[0] === "no"));
+    assert.ok(!clip.may.up && !clip.may.down, "terms that say nothing allow nothing");
+  });
+});
+
+test("a picture that would unpack to gigabytes is not sound", () => {
+  const head = (width, height) => {
+    const data = new Uint8Array(64);
+    data.set([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 0x49, 0x48, 0x44, 0x52]);
+    new DataView(data.buffer).setUint32(16, width);
+    new DataView(data.buffer).setUint32(20, height);
+    return data;
+  };
+  assert.ok(isSoundPng(head(300, 200)));
+  for (const [width, height] of [[0, 5], [100_000, 100_000], [2 ** 31, 1]]) assert.ok(!isSoundPng(head(width, height)));
+  assert.ok(!isSoundPng(new Uint8Array(64)));
+  assert.ok(!isSoundPng(new Uint8Array(3)));
+});
