@@ -55,26 +55,39 @@ def opened(context: BrowserContext, server: Server, session: str) -> Page:
     page = context.new_page()
     page.goto(f"{server.url}/session/{session}")
     wait_rung(page, "webrtc")
-    expect(page.locator("#clipboard")).to_be_visible()
+    expect(page.locator("#clipboard")).to_be_visible(timeout=15_000)
     return page
 
 
+class Shared:
+    """The page that several tests use one after the other: one viewer at a time has the desktop."""
+
+    page: Page | None = None
+
+    def close(self) -> None:
+        if self.page is not None:
+            self.page.close()
+        self.page = None
+
+
 @pytest.fixture(scope="module")
-def lasting(context: BrowserContext, server: Server, session: str) -> Page:
-    return opened(context, server, session)
+def shared() -> Shared:
+    return Shared()
 
 
 @pytest.fixture
-def page(lasting: Page, desktop: Desktop) -> Page:
-    """A page that several tests use one after the other, the desktop's field empty and with the focus."""
-    return in_field(lasting, desktop)
+def page(context: BrowserContext, server: Server, session: str, desktop: Desktop, shared: Shared) -> Page:
+    """A page that other tests have used, the desktop's field empty and with the focus."""
+    shared.page = shared.page or opened(context, server, session)
+    return in_field(shared.page, desktop)
 
 
 @pytest.fixture
 def fresh(
-    context: BrowserContext, server: Server, session: str, desktop: Desktop, lasting: Page
+    context: BrowserContext, server: Server, session: str, desktop: Desktop, shared: Shared
 ) -> Iterator[Page]:
     """A page that the test may lose."""
+    shared.close()
     page = opened(context, server, session)
     yield in_field(page, desktop)
     page.close()
@@ -279,7 +292,10 @@ def test_the_wheel_scrolls_zooms_by_a_pinch_and_a_locked_pointer_moves_by_steps(
         page.wait_for_function("document.pointerLockElement === null")
 
 
-def test_fingers_on_a_phone(browser: Browser, server: Server, session: str, desktop: Desktop) -> None:
+def test_fingers_on_a_phone(
+    browser: Browser, server: Server, session: str, desktop: Desktop, shared: Shared
+) -> None:
+    shared.close()
     size = {"width": 390, "height": 720}
     options: dict[str, Any] = {"viewport": size, "has_touch": True, "is_mobile": True}
     with server.client() as client, viewer_browser.signed_in(browser, client, **options) as phone:
