@@ -58,6 +58,12 @@ bench-stream:
 	@[ -x build/bench/peers/bin/selkies ] || { $(bin)/python -m venv build/bench/peers && build/bench/peers/bin/pip install -q -r scripts/bench/requirements.txt; }
 	$(bin)/python scripts/bench_stream.py --keys $(N) $(BENCH_ARGS)
 
+# Hours in short: latency, descriptors, threads and memory of one session, and of 200 viewers that come and go.
+MINUTES ?= 60
+soak:
+	@scripts/setup test
+	$(bin)/python scripts/soak.py --minutes $(MINUTES)
+
 lock:
 	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 pyproject.toml -o requirements.lock
 	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 --extra dev -c requirements.lock pyproject.toml -o requirements-dev.lock

@@ -70,6 +70,15 @@ class Harness:
                 self._load(peer, seconds)
                 self._say(f"loads: {peer.name}")
 
+    @contextmanager
+    def watching(self, peer: Peer) -> Iterator[Page]:
+        """The peer's page with its picture, its keyboard on the desktop."""
+        with self._page(peer) as page:
+            self._first(page)
+            self._focus(page)
+            page.wait_for_timeout(SETTLE_MS)
+            yield page
+
     def _turn(self, peer: Peer, each: int) -> None:
         with self._page(peer) as page:
             first = self._first(page)
@@ -79,10 +88,10 @@ class Harness:
                 self._note(peer, "offer_to_picture_ms", first - max(at for at in offers if at < first))
             self._focus(page)
             page.wait_for_timeout(SETTLE_MS)
-            self._press(page)
+            self.press(page)
             for _ in range(each):
                 page.wait_for_timeout(random.uniform(*PAUSES_MS))
-                self._note(peer, "key_ms", self._press(page))
+                self._note(peer, "key_ms", self.press(page))
 
     def _load(self, peer: Peer, seconds: float) -> None:
         client = peer.client
@@ -94,7 +103,7 @@ class Harness:
             self._over(peer, page, "static", seconds, lambda: page.wait_for_timeout(1000 * seconds))
             client.tell("type")
             page.wait_for_timeout(SETTLE_MS)
-            self._over(peer, page, "typing", seconds, lambda: self._write(page, seconds))
+            self._over(peer, page, "typing", seconds, lambda: self.write(page, seconds))
             client.tell("scroll")
             page.wait_for_timeout(SETTLE_MS * 2)
             self._over(peer, page, "scroll", seconds, lambda: self._pictures(peer, page, seconds))
@@ -138,7 +147,8 @@ class Harness:
         seen = page.evaluate("ms => bench.pictures(ms)", 1000 * seconds)
         self._note(peer, "scroll_fps", 1000 * seen["seen"] / seen["ms"])
 
-    def _write(self, page: Page, seconds: float) -> None:
+    def write(self, page: Page, seconds: float) -> None:
+        """Type, as a person does."""
         last = time.monotonic() + seconds
         while time.monotonic() < last:
             page.keyboard.press("a")
@@ -153,7 +163,8 @@ class Harness:
             return 0.0
         return ssim(base64.b64decode(seen["luma"]), root, width, height)
 
-    def _press(self, page: Page) -> float | None:
+    def press(self, page: Page) -> float | None:
+        """Press a key; the milliseconds until the picture showed it, None when it never did."""
         page.evaluate("ms => { window.benchPending = bench.flipped(ms); }", 1000 * KEY_S)
         page.keyboard.press("a")
         took: float | None = page.evaluate("benchPending")

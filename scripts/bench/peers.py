@@ -151,7 +151,7 @@ class Ours(Peer):
     own_client = True
 
     def start(self, stack: ExitStack, folder: Path) -> None:
-        self._session = ""
+        self.session = ""
         self.about = f"transom, {commit()}, the namespace driver, the door"
         self.port = free_port()
         folder.chmod(0o711)
@@ -184,7 +184,7 @@ class Ours(Peer):
             timeout=30,
         )
         answer = self._http.post("/api/sessions", json={"start_url": self.start_url}).raise_for_status()
-        self._session = answer.json()["id"]
+        self.session = answer.json()["id"]
         until(lambda: self._state()["state"] == "ready", "the session", 60)
         self._machine = self._state()["machine"]
         server = next(one for one in self._own() if one.line.startswith(("Xvnc ", "/usr/bin/Xvnc ")))
@@ -196,7 +196,7 @@ class Ours(Peer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/session/{self._session}"
+        return f"http://127.0.0.1:{self.port}/session/{self.session}"
 
     def roots(self) -> list[int]:
         mark = self._machine
@@ -236,15 +236,15 @@ class Ours(Peer):
             self.client = Client(self._stack, self.display, self._pixels)
 
     def _state(self) -> dict[str, str]:
-        found: dict[str, str] = self._http.get(f"/api/sessions/{self._session}").raise_for_status().json()
+        found: dict[str, str] = self._http.get(f"/api/sessions/{self.session}").raise_for_status().json()
         return found
 
     def _own(self) -> list[Process]:
         return below(self.roots(), processes())
 
     def _end(self) -> None:
-        if self._session and self._server.poll() is None:
-            self._http.delete(f"/api/sessions/{self._session}")
+        if self.session and self._server.poll() is None:
+            self._http.delete(f"/api/sessions/{self.session}")
             until(lambda: self._state()["state"] in ("ended", "failed"), "the session's end")
         self._server.terminate()
         self._server.wait(20)
