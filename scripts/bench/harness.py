@@ -92,6 +92,16 @@ class Harness:
             for _ in range(each):
                 page.wait_for_timeout(random.uniform(*PAUSES_MS))
                 self._note(peer, "key_ms", self.press(page))
+            if isinstance(peer, Ours):
+                self._marks(peer, page)
+
+    def _marks(self, peer: Peer, page: Page) -> None:
+        """What our own page knows of the last input that was marked: where its milliseconds went."""
+        told = page.evaluate("async () => (await window.transom.stats())")
+        parts = {**(told.get("latency") or {}), "total_ms": told.get("latency_ms")}
+        for name, ms in parts.items():
+            if ms is not None:
+                self._note(peer, f"stage_{name}", ms)
 
     def _load(self, peer: Peer, seconds: float) -> None:
         client = peer.client

@@ -27,7 +27,8 @@ ROWS = (
     ("scroll_jitter_buffer_ms", "scroll, jitter buffer, ms", 1),
     ("scroll_decode_ms", "scroll, decode, ms", 1),
 )
-STAGES = ("act", "grab", "send", "network", "buffer", "decode", "draw", "total")
+STAGES = ("act", "grab", "send", "rest", "total")
+"""By the guest's marks: input to change, change to grab, grab to packet, and all after that."""
 COLOURS = ("#1a7f64", "#7fb8a4", "#6b6b6b", "#b4541a", "#d99a3d")
 WIDE, HIGH, LEFT, TOP, RIGHT = 860, 380, 60, 50, 200
 MOST_MS = 100

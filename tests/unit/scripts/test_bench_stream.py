@@ -57,6 +57,8 @@ def test_a_missed_goal_says_by_how_much() -> None:
 def test_the_report_has_the_table_the_conditions_and_a_plot(tmp_path: Path) -> None:
     from bench.report import write
 
+    marked = run(ours__stage_act_ms=[1], ours__stage_grab_ms=[2], ours__stage_total_ms=[20])
+    assert "| ours | 1.0 | 2.0 |  |  | 20.0 |" in write([marked], tmp_path)
     text = write([run(ours__key_ms=[float(n) for n in range(1, 101)], novnc__scroll_fps=[19])], tmp_path)
     assert "| key to picture, ms | 50.5 / 96.0 (100) |  |" in text
     assert "other processes used 0.25 of 2 cores" in text
