@@ -250,6 +250,19 @@ def test_a_picture_travels_both_ways(page: Page, desktop: Desktop) -> None:
     assert bytes(page.evaluate(LOCAL)).startswith(b"\x89PNG")
 
 
+def test_what_the_desktop_copies_while_the_page_has_no_focus_stays_in_its_panel(
+    page: Page, desktop: Desktop
+) -> None:
+    page.evaluate("navigator.clipboard.writeText('mine')")
+    page.evaluate("document.hasFocus = () => false")
+    with desktop.copied(b"rm -rf /"):
+        expect(page.locator("#clipboard pre")).to_have_text("rm -rf /")
+        assert page.evaluate("navigator.clipboard.readText()") == "mine"
+    page.evaluate("delete document.hasFocus")
+    page.locator("#clipboard").get_by_role("button", name="Copy").click()
+    page.wait_for_function("navigator.clipboard.readText().then((text) => text === 'rm -rf /')")
+
+
 def test_the_wheel_scrolls_zooms_by_a_pinch_and_a_locked_pointer_moves_by_steps(
     page: Page, desktop: Desktop
 ) -> None:
