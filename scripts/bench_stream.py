@@ -35,6 +35,7 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
     """One run of the peers that are wanted."""
     names = wanted.only.split(",") if wanted.only else [kind.name for kind in PEERS]
     peers = [kind() for kind in PEERS if kind.name in names]
+    tree = commit()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="transom-bench-")))
         folder.chmod(0o711)
@@ -55,7 +56,7 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
         took = time.monotonic() - began
         others = (busy() - all_busy - (seconds_of(roots) - own)) / took
         return {
-            "commit": commit(),
+            "commit": tree,
             "at": time.strftime("%Y-%m-%dT%H:%M:%S"),
             "seconds": round(took, 1),
             "cores": os.cpu_count(),
