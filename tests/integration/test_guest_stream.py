@@ -10,17 +10,19 @@ from contextlib import AsyncExitStack
 
 import pytest
 
+from tests.support import stream_text
 from tests.support.image import GoldenImage, golden_image
 from tests.support.stream_lab import StreamLab, stream_lab
-from tests.support.stream_viewer import Viewer, loopback_only
+from tests.support.stream_viewer import Viewer, loopback_only, luma
 from transom.stream.sdp import read_transport, viewer_ufrag
 from transom_wire.link import PeerChange, PeerClose, PeerOffer, PeerTerms
 
 __all__ = ["golden_image", "loopback_only"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
-A, SHIFT_L, RETURN, EACUTE, AT = 0x61, 0xFFE1, 0xFF0D, 0xE9, 0x40
+A, T, SHIFT_L, RETURN, EACUTE, AT = 0x61, 0x74, 0xFFE1, 0xFF0D, 0xE9, 0x40
 GRIN = 0x01000000 + ord("😀")
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 CONSENT = 60.0
 """Seconds; ICE gives a silent viewer up after 30 (RFC 7675). A goodbye is quicker, but may be lost."""
 
@@ -282,3 +284,42 @@ async def test_fifty_connects_in_a_row_leave_the_descriptors_flat(
         await lab.until(lambda epoch=epoch: lab.state("again", epoch) in ("closed", "failed"))
         counts.append(lab.descriptors())
     assert max(counts[40:]) <= max(counts[5:15]) + 3, counts
+
+
+async def test_a_mark_names_the_first_frame_that_shows_an_input(lab: StreamLab, viewer: Viewer) -> None:
+    await viewer.sees("black")
+    shown: list[int] = []
+    for colour, down in (("red", 1), ("black", 0)):
+        viewer.say("k", A, down)
+        await viewer.sees(colour)
+        shown.append(viewer.frame.pts)
+        await viewer.until(lambda: len(marks(viewer)) == len(shown))
+        await asyncio.sleep(0.6)  # two marks a second at most
+    (first, rtp, *steps), (second, later, *_) = marks(viewer)
+    assert (first, second) == (1, 2)
+    # aiortc counts from its first frame; of two frames that come together only the last may be looked at
+    assert abs((later - rtp) % 2**32 - (shown[1] - shown[0])) < 0.5 * 90_000
+    assert all(0 <= step < 5000 for step in steps)
+
+
+def marks(viewer: Viewer) -> list[list[float]]:
+    """The marks heard so far, without their tag."""
+    return [message[1:] for message in viewer.heard if message[0] == "mark"]
+
+
+async def test_text_that_stands_still_is_sharp(lab: StreamLab, viewer: Viewer) -> None:
+    page = stream_text.luma()
+
+    def sharp() -> bool:
+        now = luma(viewer.frame, stream_text.WIDTH, stream_text.HEIGHT)
+        return stream_text.likeness(page, now) >= 0.99
+
+    viewer.tap(T)
+    await viewer.until(sharp)
+
+
+async def test_the_answer_takes_the_playout_delay_that_was_offered(lab: StreamLab, viewer: Viewer) -> None:
+    assert PLAYOUT_DELAY not in lab.answers["first", 1]
+    extmap = f"a=extmap:9 {PLAYOUT_DELAY}\r\n"
+    offer = viewer.pc.localDescription.sdp.replace("a=rtcp-mux\r\n", extmap + "a=rtcp-mux\r\n", 1)
+    assert extmap.strip() in await lab.answer("other", 1, offer)

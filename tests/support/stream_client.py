@@ -1,12 +1,15 @@
-"""An X client for stream tests; runs in the machine. Red while a key is down, black while none is.
+"""An X client for stream tests; runs in the machine. Red while a key is down, black while none is;
+`t` draws a page of small strokes, which stays until another key.
 
 It says on standard output what it felt: `press KEYSYM`, `release KEYSYM` (hexadecimal), `button N`,
 `drop N`, `at X Y`, and `ready` at first.
 """
 
+from stream_text import strokes
 from Xlib import X, display
 
-RED, BLACK = 0xFF0000, 0x000000
+RED, BLACK, WHITE = 0xFF0000, 0x000000, 0xFFFFFF
+TEXT = 0x74
 held: dict[int, int] = {}
 
 
@@ -26,6 +29,14 @@ def main() -> None:
         feel(connection, window, connection.next_event())
 
 
+def draw_text(window):
+    ink = window.create_gc(foreground=WHITE)
+    window.fill_rectangle(ink, 0, 0, 400, 300)
+    ink.change(foreground=BLACK)
+    window.poly_fill_rectangle(ink, strokes())
+    ink.free()
+
+
 def feel(connection, window, event) -> None:
     if event.type in (X.KeyPress, X.KeyRelease):
         down = event.type == X.KeyPress
@@ -34,8 +45,11 @@ def feel(connection, window, event) -> None:
         # a release is of what was pressed, whatever the modifiers are by then
         keysym = held.setdefault(event.detail, keysym) if down else held.pop(event.detail, keysym)
         print("press" if down else "release", f"{keysym:x}", flush=True)
-        window.change_attributes(background_pixel=RED if down else BLACK)
-        window.clear_area(0, 0, 400, 300)
+        if keysym == TEXT:
+            draw_text(window)
+        else:
+            window.change_attributes(background_pixel=RED if down else BLACK)
+            window.clear_area(0, 0, 400, 300)
         connection.flush()
     elif event.type in (X.ButtonPress, X.ButtonRelease):
         print("button" if event.type == X.ButtonPress else "drop", event.detail, flush=True)

@@ -168,7 +168,8 @@ def _source() -> Path:
     for package in ("transom_guest", "transom_wire"):
         ignore = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "src" / package, folder / package, ignore=ignore)
-    shutil.copy(ROOT / "tests/support/stream_client.py", folder)
+    for name in ("stream_client.py", "stream_text.py"):
+        shutil.copy(ROOT / "tests/support" / name, folder)
     (folder / "link-token").write_text("not-a-secret-of-anything\n")
     return folder
 

@@ -128,6 +128,13 @@ def pixel(frame: Any, x: int, y: int) -> tuple[int, int, int]:
     return red, green, blue
 
 
+def luma(frame: Any, width: int, height: int) -> list[list[int]]:
+    """The luma of the upper left part of an av.VideoFrame, row by row."""
+    plane = frame.planes[0]
+    data, line = bytes(plane), plane.line_size
+    return [list(data[row * line : row * line + width]) for row in range(height)]
+
+
 def name_of(colour: tuple[int, int, int]) -> str:
     """The name of a primary colour as video shows it."""
     red, green, blue = colour

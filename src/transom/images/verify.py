@@ -26,7 +26,7 @@ ABSENT = (
 )
 """Ways in that nobody asked for, and what a builder may leave."""
 PLUGINS = (
-    *("appsrc", "videoconvert", "x264enc", "h264parse", "rtph264pay", "webrtcbin"),
+    *("appsrc", "x264enc", "h264parse", "webrtcbin"),
     *("nicesrc", "dtlssrtpenc", "srtpenc", "sctpenc"),
 )
 """GStreamer elements the stream is made of."""

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import Protocol
 
+from transom_guest.stream.encode import Frame, Pixels
 from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows
 from transom_guest.x11.damage import Damage
 from transom_guest.x11.fixes import Cursor, CursorImage
@@ -18,7 +19,8 @@ log = logging.getLogger("transom.stream")
 class Sink(Protocol):
     """Who takes the pictures."""
 
-    def encode(self, pixels: memoryview, width: int, height: int, *, key: bool) -> bool: ...
+    def encode(self, screen: Pixels, frame: Frame) -> bool: ...
+    def set_scale(self, percent: int) -> None: ...
 
 
 class CaptureEvents(Protocol):
@@ -28,12 +30,21 @@ class CaptureEvents(Protocol):
     def cursor_changed(self, image: CursorImage | None) -> None: ...
 
 
+class Watch(Protocol):
+    """Who is told, for marks, when something was drawn and when it was grabbed. Times are the loop's."""
+
+    def changed(self, now: float) -> None: ...
+    def grabbed(self, now: float) -> None: ...
+
+
 class Capture:
     """Grabs one display. All calls come from the event loop's thread."""
 
-    def __init__(self, display: Display, sink: Sink, events: CaptureEvents, fps: int = FPS) -> None:
+    def __init__(
+        self, display: Display, sink: Sink, events: CaptureEvents, watch: Watch, fps: int = FPS
+    ) -> None:
         """Raises XError when the server lacks what is needed."""
-        self._display, self._sink, self._events = display, sink, events
+        self._display, self._sink, self._events, self._watch = display, sink, events, watch
         self._loop = asyncio.get_running_loop()
         self._damage, self._cursor = Damage(display), Cursor(display)
         self._pacer = Pacer(fps)
@@ -76,6 +87,19 @@ class Capture:
         self._pacer.key_wanted()
         self._step()
 
+    def set_fps(self, fps: int) -> None:
+        """Another cap of the frame rate, live."""
+        self._fps = fps
+        self._pacer.set_fps(fps)
+        self._step()
+
+    def set_scale(self, percent: int) -> None:
+        """Pictures of this share of the desktop's sides, live; the desktop's own size stays."""
+        self._sink.set_scale(percent)
+        self._pacer.damaged()
+        self._pacer.key_wanted()
+        self._step()
+
     def frame_out(self) -> None:
         """The encoder has finished its frame."""
         self._pacer.frame_out()
@@ -103,6 +127,7 @@ class Capture:
             self._events.cursor_changed(self._cursor.image())
         if spans and self._rows.add(spans):
             self._pacer.damaged()
+            self._watch.changed(self._loop.time())
         self._step()
 
     def _step(self) -> None:
@@ -118,11 +143,13 @@ class Capture:
 
     def _grab(self, key: bool) -> None:
         screen, now = self._screen, self._loop.time()
-        if screen is None or not self._refresh(screen):
+        rows = self._rows.take()
+        if screen is None or not self._refresh(screen, rows):
             self._pacer.failed(now)
             self._fit()
-        elif self._sink.encode(screen.pixels, screen.width, screen.height, key=key):
+        elif self._sink.encode(screen, Frame(rows, key, now)):
             self.frames += 1
+            self._watch.grabbed(now)
             self._pacer.grabbed(now, key=key)
         else:
             self._pacer.failed(now)
@@ -133,12 +160,11 @@ class Capture:
         if self._display.queued():
             self._readable()
 
-    def _refresh(self, screen: Screen) -> bool:
-        span = self._rows.take()
-        if span is None:
+    def _refresh(self, screen: Screen, rows: tuple[int, int] | None) -> bool:
+        if rows is None:
             return True
         self._damage.forget()
-        return screen.refresh(*span)
+        return screen.refresh(*rows)
 
     def _fit(self) -> None:
         """Follow the desktop's size."""

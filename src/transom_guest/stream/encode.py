@@ -1,4 +1,4 @@
-"""One H.264 encoder for all viewers: BGRx pictures in, access units out.
+"""One H.264 encoder for all viewers: the screen's changed rows in, access units out.
 
 x264 ultrafast with capped constant quality won the measurements: still and typed-on screens cost next
 to nothing, motion is held under the cap, and an infinite GOP sends key frames only when asked.
@@ -10,16 +10,19 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
+from transom_guest.stream import yuv
+from transom_guest.stream.budget import BITRATE_CAP, FRAME_RATE, VBV_MS, Budget, Vbv
 from transom_guest.stream.gst import Gst, GstApp, GstError, GstVideo, make, unwatch_bus, watch_bus
-from transom_guest.stream.pacing import FPS
+from transom_guest.stream.picture import Picture
 
-BITRATE_CAP = 2000
-"""kbit/s that motion is held under; `set_bitrate` changes it live."""
 QUANTIZER = 24
-"""CRF: text stays sharp."""
-QP_MIN = 14
-VBV_MS = 500
+"""CRF: text stays sharp, SSIM 0.996, wherever the budget lets it."""
+QP_MIN = 20
+"""No sharper: SSIM is 0.998 by then, and a still picture that is sharp enough costs nothing more."""
+LEAST_SCALE = 25
+"""Percent of the desktop's sides that a picture has at least."""
 THREADS = 2
 log = logging.getLogger("transom.stream")
 
@@ -30,23 +33,52 @@ class AccessUnit:
 
     data: bytes
     key: bool
+    grabbed: float
+    """Monotonic seconds; the frame's time for every viewer."""
+
+
+class Pixels(Protocol):
+    """A screen in memory: BGRx rows of `stride` bytes from `address` on; both sides even."""
+
+    width: int
+    height: int
+    stride: int
+
+    @property
+    def address(self) -> int: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What to make of the screen: `rows` changed (all of them when the picture is new), None for the same again."""
+
+    rows: tuple[int, int] | None
+    key: bool
+    grabbed: float
 
 
 class Encoder:
-    """appsrc ! videoconvert ! x264enc ! appsink. `on_unit` is called in a GStreamer thread."""
+    """appsrc ! x264enc ! appsink. `on_unit` is called in a GStreamer thread. One frame at a time may be inside."""
 
     def __init__(self, on_unit: Callable[[AccessUnit], None], on_error: Callable[[str, str], None]) -> None:
         """Build and start; costs nothing until a picture comes. Raises GstError."""
+        try:
+            yuv.load()
+        except OSError as error:
+            raise GstError("the image lacks libyuv") from error
         self._on_unit = on_unit
-        self._size = (0, 0)
+        self._scale = 100
+        self._picture: Picture | None = None
+        self._shape = (0, 0, 0)
+        self._budget, self._vbv = Budget(), Vbv(0, 0)
+        self._grabbed = 0.0
         self._pipeline = Gst.Pipeline.new("encode")
         self._source = make("appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True, max_buffers=2)
         self._x264 = _x264()
         sink = make("appsink", emit_signals=True, sync=False, max_buffers=8)
         sink.set_property("caps", Gst.Caps.from_string("video/x-h264,stream-format=byte-stream,alignment=au"))
         profile = make("capsfilter", caps=Gst.Caps.from_string("video/x-h264,profile=constrained-baseline"))
-        planar = make("capsfilter", caps=Gst.Caps.from_string("video/x-raw,format=I420"))
-        chain = [self._source, make("videoconvert", n_threads=THREADS), planar, self._x264, profile, sink]
+        chain = [self._source, self._x264, profile, sink]
         for element in chain:
             self._pipeline.add(element)
         for left, right in pairwise(chain):
@@ -57,22 +89,35 @@ class Encoder:
         if self._pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
             raise GstError("the encoder does not start")
 
-    def encode(self, pixels: memoryview, width: int, height: int, *, key: bool) -> bool:
-        """Take one picture of `width * height` BGRx pixels, both even. False when GStreamer refuses it."""
-        if (width, height) != self._size:
-            self._size = (width, height)
-            self._source.set_property("caps", _picture_caps(width, height))
-        if key:
+    def encode(self, screen: Pixels, frame: Frame) -> bool:
+        """Encode the screen as it is. False when GStreamer refuses it."""
+        picture, rows = self._picture, frame.rows
+        shape = (screen.width, screen.height, self._scale)
+        if picture is None or shape != self._shape:
+            picture, rows = Picture(*shape), (0, screen.height)
+            self._picture, self._shape = picture, shape
+            self._source.set_property("caps", _picture_caps(picture.form))
+        if frame.key:
             event = GstVideo.video_event_new_upstream_force_key_unit(Gst.CLOCK_TIME_NONE, True, 0)
             self._x264.get_static_pad("src").send_event(event)
-        buffer = Gst.Buffer.new_allocate(None, len(pixels), None)
-        with buffer.map(Gst.MapFlags.WRITE) as info:
-            info.data[:] = pixels
+        self._spend(self._budget.next(frame.grabbed, still=rows is None))
+        self._grabbed = frame.grabbed
+        buffer = picture.update(screen.address, screen.stride, rows)
         return bool(GstApp.AppSrc.push_buffer(self._source, buffer) == Gst.FlowReturn.OK)
 
-    def set_bitrate(self, kbps: int) -> None:
-        """Move the cap, live."""
-        self._x264.set_property("bitrate", kbps)
+    def set_bitrate(self, kbps: int, vbv_ms: int = VBV_MS, sharpen: int | None = None) -> None:
+        """Hold motion under `kbps`, live; `vbv_ms` of it may go at once, and `sharpen` times it while nothing moves."""
+        self._budget.set(kbps, vbv_ms, sharpen)
+
+    def set_scale(self, percent: int) -> None:
+        """From the next frame on, which is a key frame, send pictures of this share of the desktop's sides."""
+        self._scale = min(max(percent, LEAST_SCALE), 100)
+
+    def _spend(self, vbv: Vbv) -> None:
+        if vbv != self._vbv:
+            self._vbv = vbv
+            self._x264.set_property("bitrate", vbv.bitrate)
+            self._x264.set_property("vbv-buf-capacity", vbv.capacity)
 
     def close(self) -> None:
         """Stop and free."""
@@ -85,7 +130,9 @@ class Encoder:
             return Gst.FlowReturn.EOS
         buffer = sample.get_buffer()
         delta = bool(buffer.get_flags() & Gst.BufferFlags.DELTA_UNIT)
-        self._on_unit(AccessUnit(buffer.extract_dup(0, buffer.get_size()), key=not delta))
+        self._on_unit(
+            AccessUnit(buffer.extract_dup(0, buffer.get_size()), key=not delta, grabbed=self._grabbed)
+        )
         return Gst.FlowReturn.OK
 
 
@@ -110,7 +157,8 @@ def _x264() -> Gst.Element:
     return element
 
 
-def _picture_caps(width: int, height: int) -> Gst.Caps:
+def _picture_caps(form: yuv.Layout) -> Gst.Caps:
     return Gst.Caps.from_string(
-        f"video/x-raw,format=BGRx,width={width},height={height},framerate={FPS}/1,pixel-aspect-ratio=1/1"
+        f"video/x-raw,format=I420,width={form.width},height={form.height},framerate={FRAME_RATE}/1,"
+        "pixel-aspect-ratio=1/1,colorimetry=bt601,chroma-site=mpeg2,interlace-mode=progressive"
     )

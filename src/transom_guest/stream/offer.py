@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 TWCC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 MAX_OFFER = 64 * 1024
 MAX_LINES = 2000
 CONSTRAINED_BASELINE = ("42e0", "42c0", "4200")
@@ -22,11 +23,15 @@ class OfferError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class H264:
-    """How the viewer wants its video: `twcc` is the id of the transport-wide sequence number, or None."""
+    """How the viewer wants its video.
+
+    `twcc` is the id of the transport-wide sequence number, `playout_delay` that of the delay a frame may wait: or None.
+    """
 
     payload_type: int
     profile_level_id: str
     twcc: int | None
+    playout_delay: int | None = None
 
 
 def read_offer(sdp: str) -> H264:
@@ -40,7 +45,7 @@ def read_offer(sdp: str) -> H264:
     if not any(line in ("a=recvonly", "a=sendrecv") for line in video):
         raise OfferError("the offer does not receive video")
     payload_type, profile = _choose(video)
-    return H264(payload_type, profile, _twcc(video))
+    return H264(payload_type, profile, _extension(video, TWCC), _extension(video, PLAYOUT_DELAY))
 
 
 def with_profile(answer: str, codec: H264) -> str:
@@ -96,10 +101,10 @@ def _parameters(text: str) -> dict[str, str]:
     return {name.lower(): value for name, equals, value in pairs if equals}
 
 
-def _twcc(video: list[str]) -> int | None:
+def _extension(video: list[str], uri: str) -> int | None:
     for line in video:
         match = _EXTMAP.fullmatch(line)
-        if match and match[2] == TWCC and 1 <= int(match[1]) <= 14:
+        if match and match[2] == uri and 1 <= int(match[1]) <= 14:
             return int(match[1])
     return None
 
@@ -123,4 +128,6 @@ def rtp_caps(codec: H264) -> str:
     )
     if codec.twcc is not None:
         caps += f",extmap-{codec.twcc}={TWCC},rtcp-fb-transport-cc=(boolean)true"
+    if codec.playout_delay is not None:
+        caps += f",extmap-{codec.playout_delay}={PLAYOUT_DELAY}"
     return caps

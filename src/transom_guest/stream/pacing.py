@@ -11,7 +11,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 FPS = 60
-"""Frames a second that are never exceeded."""
+"""Frames a second that are never exceeded for long."""
+SPARE = 1.0
+"""Frames that a still screen saves up: programs draw in steps, and the second follows the first at once."""
 REFINE_AFTER = 0.12
 """Seconds of stillness after a change before the picture is sent again to sharpen it."""
 REFINE_EVERY = 0.06
@@ -44,6 +46,7 @@ class Pacer:
 
     def __init__(self, fps: int = FPS) -> None:
         self._interval = 1 / fps
+        self._spare = SPARE
         self._dirty = True
         self._key = True
         self._busy = False
@@ -51,6 +54,10 @@ class Pacer:
         self._key_sent = float("-inf")
         self._changed = float("-inf")
         self._refined = 0
+
+    def set_fps(self, fps: int) -> None:
+        """Another cap of the frame rate."""
+        self._interval = 1 / fps
 
     def damaged(self) -> None:
         """The screen changed."""
@@ -68,13 +75,14 @@ class Pacer:
         """What to do at `now`; after Grab, call `grabbed` or `failed`."""
         if self._busy and now < self._grabbed + STUCK:
             return Wait(self._grabbed + STUCK)
-        due = max(self._due(), self._grabbed + self._interval)
+        due = max(self._due(), self._free_at())
         if now < due:
             return Wait(due)
         return Grab(key=self._key and now >= self._key_sent + KEY_EVERY)
 
     def grabbed(self, now: float, *, key: bool) -> None:
         """A frame went into the encoder at `now`."""
+        self._spare = min(self._spare + (now - self._grabbed) / self._interval, SPARE + 1) - 1
         if self._dirty:
             self._dirty, self._changed, self._refined = False, now, 0
         else:
@@ -85,7 +93,11 @@ class Pacer:
 
     def failed(self, now: float) -> None:
         """The screen could not be read at `now`; try again at the next interval."""
-        self._grabbed, self._dirty = now, True
+        self._grabbed, self._dirty, self._spare = now, True, 0.0
+
+    def _free_at(self) -> float:
+        """When a whole frame has been saved up."""
+        return self._grabbed + max(1 - self._spare, 0.0) * self._interval
 
     def _due(self) -> float:
         wanted = [self._still_due()]

@@ -1,4 +1,4 @@
-"""One viewer's peer connection: appsrc ! rtph264pay ! webrtcbin in a pipeline of its own.
+"""One viewer's peer connection: its video's RTP packets ! webrtcbin in a pipeline of its own.
 
 GStreamer calls back in its own threads; everything goes on to the event loop from there. PyGObject
 crashes when it drops what webrtcbin still uses, so promises, their replies, descriptions, channels
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
@@ -21,7 +20,6 @@ from transom_guest.stream.description import credentials, description
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import (
     Gst,
-    GstApp,
     GstError,
     GstVideo,
     GstWebRTC,
@@ -33,13 +31,11 @@ from transom_guest.stream.gst import (
 from transom_guest.stream.offer import H264, rtp_caps, with_credentials, with_fingerprint, with_profile
 from transom_guest.stream.peer_sound import PeerSound
 from transom_guest.stream.sound_offer import Opus
+from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
 
-MTU = 1200
 ANSWER_DEADLINE = 30.0 if "TRANSOM_EMULATED" in os.environ else 5.0
 """Seconds from the offer to an answer with its candidates: a tenth of a second, emulated some thirty times that."""
-MAX_QUEUED_UNITS = 30
-"""Frames, half a second: a peer that is further behind starts anew at a key frame."""
 MAX_QUEUED_MESSAGES = 500
 """Messages from one viewer that may wait for the event loop; more are dropped and counted."""
 MAX_BUFFERED = 1 << 20
@@ -81,8 +77,9 @@ class Peer:
         self._kept: list[Any] = []
         self._handlers: list[tuple[Any, int]] = []
         self._channels: dict[str, Any] = {}
-        self._sending = self._closed = False
-        self._pipeline = self._source = self._webrtc = self._probe = cast("Any", None)
+        self._closed = False
+        self._pipeline = self._webrtc = self._probe = cast("Any", None)
+        self.video = Video(codec)
         self._queued = 0
         self._gathered = asyncio.Event()
         self._codec, self._certificate, self._opus = codec, certificate.make(), opus
@@ -125,15 +122,7 @@ class Peer:
 
     def push(self, unit: AccessUnit) -> bool:
         """Send one frame, from any thread; False when the peer must wait for a key frame."""
-        source = self._source
-        if not self.watching or source is None:
-            return True
-        if source.get_property("current-level-buffers") > MAX_QUEUED_UNITS:
-            self._sending = False
-        self._sending = self._sending or unit.key
-        if self._sending:
-            GstApp.AppSrc.push_buffer(source, Gst.Buffer.new_wrapped(unit.data))
-        return self._sending
+        return self.video.push(unit) if self.watching else True
 
     def hold_to(self, terms: PeerTerms) -> None:
         """Take the terms that hold from now on."""
@@ -172,25 +161,15 @@ class Peer:
         self._kept.clear()
         self.sound = None
         self._channels.clear()
-        self._probe = self._source = self._webrtc = self._pipeline = None
+        self._probe = self._webrtc = self._pipeline = None
 
     def _build(self, codec: H264) -> None:
         self._pipeline = Gst.Pipeline.new(None)
         self._connect(self._pipeline, "deep-element-added", self._added)
-        self._source = make("appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True)
-        self._source.set_property(
-            "caps", Gst.Caps.from_string("video/x-h264,stream-format=byte-stream,alignment=au")
-        )
-        ssrc = secrets.randbelow(2**31) + 1
-        payloader = make("rtph264pay", mtu=MTU, pt=codec.payload_type, config_interval=-1, ssrc=ssrc)
-        Gst.util_set_object_arg(payloader, "aggregate-mode", "zero-latency")
-        # without the ssrc here webrtcbin invents another for its answer, and browsers show nothing
-        caps = Gst.Caps.from_string(f"{rtp_caps(codec)},ssrc=(uint){ssrc}")
-        form = make("capsfilter", caps=caps)
         self._webrtc = make("webrtcbin", bundle_policy=GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
-        for element in (self._source, payloader, form, self._webrtc):
+        for element in (self.video.source, self._webrtc):
             self._pipeline.add(element)
-        if not (self._source.link(payloader) and payloader.link(form) and form.link(self._webrtc)):
+        if not self.video.source.link(self._webrtc):
             raise GstError("the peer's elements do not fit together")
         self._prepare_transceiver(codec)
         if self._opus is not None:
@@ -206,7 +185,6 @@ class Peer:
         transceiver = self._webrtc.emit("get-transceiver", 0)
         transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
         transceiver.set_property("do-nack", True)
-        # no profile in it: the payloader would then refuse frames over that level's size
         transceiver.set_property("codec-preferences", Gst.Caps.from_string(rtp_caps(codec)))
         self._kept.append(transceiver)
 
@@ -230,7 +208,7 @@ class Peer:
         self._connect(self._webrtc, "notify::connection-state", self._connection_changed)
         self._connect(self._webrtc, "notify::ice-gathering-state", self._gathering_changed)
         self._connect(self._webrtc, "on-data-channel", self._channel_made)
-        pad = self._source.get_static_pad("src")
+        pad = self.video.source.get_static_pad("src")
         self._probe = (pad, pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, self._upstream))
         watch_bus(self._pipeline, self._broke)
 

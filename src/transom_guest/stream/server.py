@@ -18,6 +18,7 @@ from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
 from transom_guest.stream.encode import AccessUnit, Encoder
 from transom_guest.stream.gst import GstError
+from transom_guest.stream.marks import MARKED, Marks
 from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
 from transom_guest.stream.peer import Peer
@@ -61,11 +62,12 @@ class StreamServer:
         self._deadlines: dict[str, asyncio.TimerHandle] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursors = Cursors()
+        self._marks = Marks()
         self._input_display, self._display = Display(), Display()
         self._actor = Actor(self._input_display, self._loop.time)
         self._clipboard = Clipboard(Display(), self._loop.time)
         self._encoder = Encoder(self._encoded, self._encoder_failed)
-        self._capture = Capture(self._display, self._encoder, self)
+        self._capture = Capture(self._display, self._encoder, self, self._marks)
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
         self._sound = Sound(self._played)
@@ -197,6 +199,8 @@ class StreamServer:
             case Density(_, percent):
                 self._resizer.want_density(percent)
             case _:
+                if isinstance(message, MARKED):
+                    self._marks.felt(peer.key, message.seq, self._loop.time())
                 self._actor.take(peer.key, message)
                 self._recorder.felt(message, self._loop.time())
 
@@ -248,7 +252,7 @@ class StreamServer:
     def _encoded(self, unit: AccessUnit) -> None:
         """In the encoder's thread: straight on to the viewers, no event loop between."""
         waiting = [peer for peer in self._watchers if not peer.push(unit)]
-        self._loop.call_soon_threadsafe(self._frame_out, bool(waiting))
+        self._loop.call_soon_threadsafe(self._frame_out, bool(waiting), self._loop.time())
         if self._recorder.on:
             self._loop.call_soon_threadsafe(self._recorder.take, unit.data, unit.key, self._loop.time())
 
@@ -257,7 +261,11 @@ class StreamServer:
         for peer in self._watchers:
             peer.play(packet)
 
-    def _frame_out(self, key_wanted: bool) -> None:
+    def _frame_out(self, key_wanted: bool, now: float) -> None:
+        for mark in self._marks.sent(now):
+            for peer in self._watchers:
+                if peer.key == mark.viewer:
+                    peer.say(mark.message(peer.video.rtp_time(mark.grabbed)))
         self._capture.frame_out()
         if key_wanted:
             self._capture.key_wanted()
@@ -279,6 +287,7 @@ class StreamServer:
             log.warning("peer %s sent %d messages of input as a watcher", peer.key, peer.dropped)
         self._revoke(peer)
         self._actor.leave(peer.key)
+        self._marks.leave(peer.key)
         self._clipboard.leave(peer.key)
         self._say_state(peer, state, reason)
         self._watch()

@@ -91,6 +91,11 @@ class Screen:
         whole = c.c_ubyte * (self.stride * height)
         self.pixels = memoryview(whole.from_address(self._info.shmaddr)).cast("B")
 
+    @property
+    def address(self) -> int:
+        """Where the first row begins, until `close`."""
+        return int(self._info.shmaddr)
+
     def refresh(self, top: int, bottom: int) -> bool:
         """Copy rows `top` up to (not with) `bottom` from the server. False when they are not all on the screen."""
         if not 0 <= top < bottom <= self.height:

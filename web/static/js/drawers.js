@@ -2,11 +2,14 @@ import { firstLit } from "./pixels.js";
 
 /** @import { Size } from "../../types/model" */
 
+/** @typedef {{ metadata?: () => { rtpTimestamp?: number } }} Described newer than the compiler's VideoFrame */
+
 /**
  * What brings a stream to the screen. `frame` is called for each picture that was really drawn, `lit` being
- * true from the first one that counts on (`firstLit`); `costMs` is what painting took, where we paint.
+ * true from the first one that counts on (`firstLit`); `costMs` is what painting took, where we paint; `rtp` is the
+ * frame's RTP timestamp, where the browser tells.
  * @typedef {{ element: HTMLCanvasElement | HTMLVideoElement, size: () => Size, stop: () => void }} Drawer
- * @typedef {(costMs: number | null, lit: boolean) => void} OnFrame
+ * @typedef {(costMs: number | null, lit: boolean, rtp: number | undefined) => void} OnFrame
  */
 
 /** True where decoded frames can be had without `<video>`. */
@@ -21,9 +24,9 @@ export function drawByVideo(stream, frame) {
   const lit = firstLit();
   let handle = 0;
   const next = () => {
-    handle = video.requestVideoFrameCallback(() => {
+    handle = video.requestVideoFrameCallback((_now, { rtpTimestamp }) => {
       next();
-      frame(null, lit(video));
+      frame(null, lit(video), rtpTimestamp);
     });
   };
   next();
@@ -55,8 +58,9 @@ export function drawByCanvas(stream, frame) {
     if (canvas.height !== displayHeight) canvas.height = displayHeight;
     context?.drawImage(picture, 0, 0);
     const cost = performance.now() - began;
+    const { rtpTimestamp } = /** @type {Described} */ (/** @type {unknown} */ (picture)).metadata?.() ?? {};
     picture.close();
-    frame(cost, lit(canvas));
+    frame(cost, lit(canvas), rtpTimestamp);
   };
   const read = async () => {
     for (;;) {

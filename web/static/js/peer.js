@@ -13,6 +13,7 @@ const MOTION_QUEUE = 2048;
  * @property {(stream: MediaStream) => void} sound
  * @property {(message: unknown[]) => void} message from the guest
  * @property {() => void} open the control channel is open
+ * @property {(seq: number) => void} [sent] input with this number is on its way
  */
 
 /** One try at a peer connection to the guest's stream server: one epoch. */
@@ -75,7 +76,9 @@ export class Peer {
   /** Send a control message; `seq` is put in after the tag. @param {string} tag @param {...unknown} rest */
   control(tag, ...rest) {
     if (this.#control.readyState !== "open") return false;
-    this.#control.send(JSON.stringify([tag, this.#nextSeq(), ...rest]));
+    const seq = this.#nextSeq();
+    this.#on.sent?.(seq);
+    this.#control.send(JSON.stringify([tag, seq, ...rest]));
     return true;
   }
 

@@ -19,7 +19,7 @@ export class Picture {
   /**
    * @param {HTMLElement} layer takes the element
    * @param {MediaStream} stream
-   * @param {{ frame: (lit: boolean) => void, swapped: () => void }} on `swapped`: another element shows it now
+   * @param {{ frame: (lit: boolean, rtp?: number) => void, swapped: () => void }} on `swapped`: another element shows it now
    */
   constructor(layer, stream, on) {
     this.#layer = layer;
@@ -27,8 +27,8 @@ export class Picture {
     this.#frame = on.frame;
     const painted = canPaint() && remembered() !== "video";
     /** @type {OnFrame} */
-    const each = (costMs, lit) => {
-      this.#frame(lit);
+    const each = (costMs, lit, rtp) => {
+      this.#frame(lit, rtp);
       if (costMs !== null && this.#road.painted(costMs) === "video") this.#changeToVideo(on.swapped);
     };
     this.#drawer = painted ? drawByCanvas(stream, each) : drawByVideo(stream, each);
@@ -51,8 +51,8 @@ export class Picture {
   /** The canvas stays until the video has drawn. @param {() => void} swapped */
   #changeToVideo(swapped) {
     localStorage.setItem(REMEMBERED, "video");
-    const video = drawByVideo(this.#stream, (_cost, lit) => {
-      this.#frame(lit);
+    const video = drawByVideo(this.#stream, (_cost, lit, rtp) => {
+      this.#frame(lit, rtp);
       if (this.#drawer === video || !lit) return;
       this.#drawer.stop();
       this.#drawer.element.remove();

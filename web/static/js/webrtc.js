@@ -1,6 +1,7 @@
 import { Cursors } from "./cursor.js";
 import { Freezes } from "./freezes.js";
 import { Input } from "./input.js";
+import { Marks } from "./marks.js";
 import { Peer } from "./peer.js";
 import { Picture } from "./picture.js";
 import { readTarget } from "./statistics.js";
@@ -32,6 +33,7 @@ export class WebRtc {
   #peer;
   #input;
   #cursors = new Cursors();
+  #marks = new Marks();
   /** @type {Picture | null} */
   #picture = null;
   /** @type {Size | null} what the guest says */
@@ -56,6 +58,7 @@ export class WebRtc {
     this.#peer = new Peer(iceServers, {
       offer: on.offer,
       open: on.open,
+      sent: (seq) => this.#marks.sent(seq, performance.now()),
       connection: (state) => void this.#changed(state),
       stream: (stream) => this.#show(stream),
       sound: (stream) => (this.#sound = stream),
@@ -148,7 +151,7 @@ export class WebRtc {
     const at = performance.now();
     const freezes = this.#freezes?.look(at, arrived) ?? null;
     const target = this.#target ? { target: this.#target } : {};
-    return { at, frames: this.#frames, ...size, ...counted, freezes, ...target };
+    return { at, frames: this.#frames, ...size, ...counted, freezes, ...target, latency: this.#marks.latest() };
   }
 
   close() {
@@ -174,14 +177,15 @@ export class WebRtc {
   #show(stream) {
     this.#picture?.stop();
     this.#picture = new Picture(this.#layer, stream, {
-      frame: (lit) => this.#drawn(lit),
+      frame: (lit, rtp) => this.#drawn(lit, rtp),
       swapped: this.#on.swapped,
     });
     this.#picture.element.tabIndex = -1;
   }
 
-  /** @param {boolean} lit */
-  #drawn(lit) {
+  /** @param {boolean} lit @param {number} [rtp] */
+  #drawn(lit, rtp) {
+    if (rtp !== undefined) this.#marks.drawn(rtp, performance.now());
     this.#frames += 1;
     this.#freezes ??= new Freezes(performance.now());
     this.#freezes.drawn(performance.now());
@@ -199,6 +203,7 @@ export class WebRtc {
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
     if (tag === "rate") this.#target = readTarget(message) ?? this.#target;
+    if (tag === "mark") this.#marks.marked(message);
     if (tag === "mark") this.#freezes?.marked(performance.now());
     if (!this.#early) this.#on.message(message);
     else if (this.#early.has(tag) || this.#early.size < EARLY_KINDS) this.#early.set(tag, message);

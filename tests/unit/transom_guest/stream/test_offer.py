@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from transom_guest.stream.offer import (
     H264,
     MAX_OFFER,
+    PLAYOUT_DELAY,
     TWCC,
     OfferError,
     read_offer,
+    rtp_caps,
     with_credentials,
     with_fingerprint,
     with_profile,
@@ -65,6 +67,14 @@ def test_line_ends_and_upper_case_do_not_matter():
 def test_without_the_extension_there_is_no_feedback():
     assert read_offer(CHROMIUM.replace(TWCC, "urn:other")).twcc is None
     assert read_offer(CHROMIUM.replace("extmap:4/", "extmap:15/")).twcc is None
+
+
+def test_the_playout_delay_is_read_and_asked_for():
+    codec = read_offer(CHROMIUM)
+    assert codec.playout_delay is None or 1 <= codec.playout_delay <= 14
+    offered = read_offer(CHROMIUM.replace(TWCC, PLAYOUT_DELAY))
+    assert (offered.twcc, offered.playout_delay) == (None, 4)
+    assert f"extmap-4={PLAYOUT_DELAY}" in rtp_caps(offered)
 
 
 def test_a_sendrecv_offer_is_answered():
