@@ -40,6 +40,7 @@ def test_a_real_session_has_figures_while_it_lives_and_after(viewer: BrowserCont
     figures = rows[0]["figures"]
     assert rows[0]["rung"] == "webrtc"
     assert figures["fps_most"] > 0 and figures["kbps_most"] > 0 and figures["loss"] < 0.5
+    assert 0 < figures["latency_ms"] <= figures["latency_p95_ms"] < 5000, "keys were seen in the picture"
     assert rows[0]["words"]["remote"] == "host"
     page.close()
     with server.client() as client:

@@ -135,6 +135,12 @@ class FakeGuest:
 
         self.ask(send())
 
+    def rtp_time(self) -> int:
+        """The RTP timestamp of the picture that was sent last."""
+        (sender,) = next(iter(self._peers.values())).getSenders()[:1]
+        timestamp: int = sender._RTCRtpSender__rtp_timestamp
+        return timestamp
+
     def got(self, tag: str, where: Callable[[list[Any]], bool] = lambda _: True) -> list[list[Any]]:
         """Messages with this tag so far, on either channel."""
         return [message for message in [*self.control, *self.motion] if message[0] == tag and where(message)]

@@ -65,6 +65,30 @@ def test_the_panel_and_what_is_told_of_it(page: Page, controller: FakeController
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_an_inputs_way_to_the_picture_is_measured(page: Page, controller: FakeController) -> None:
+    guest = controller.guest
+    controller.ready()
+    open_session(page, controller)
+    wait_rung(page, "webrtc")
+    page.locator("#quality .verdict").wait_for(timeout=15_000)
+    page.locator("#screen").focus()
+    page.keyboard.press("g")
+    wait_until(lambda: guest.got("k"), "the key")
+    guest.say(["mark", guest.got("k")[0][1], guest.rtp_time() + 4500, 3.5, 1, 2])
+    wait_until(lambda: page.evaluate("window.transom.stats()")["latency_ms"], "a latency")
+    stats = page.evaluate("window.transom.stats()")
+    assert 6.5 <= stats["latency_ms"] < 5000
+    assert (stats["latency"]["act_ms"], stats["latency"]["grab_ms"], stats["latency"]["send_ms"]) == (
+        3.5,
+        1,
+        2,
+    )
+    page.locator("#quality summary").click()
+    page.locator("#quality").get_by_role("img", name="Input to picture").wait_for(timeout=10_000)
+    wait_until(lambda: any(one.latencies_ms for one in summaries(controller)), "it is told", 15)
+    assert sum(len(one.latencies_ms) for one in summaries(controller)) == 1, "each once"
+
+
 def test_a_picture_that_stands_still_though_frames_are_due(page: Page, controller: FakeController) -> None:
     controller.ready()
     open_session(page, controller)

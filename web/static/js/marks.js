@@ -23,6 +23,8 @@ export class Marks {
   #waiting = [];
   /** @type {Latest[]} */
   #found = [];
+  /** How many were measured. */
+  #count = 0;
 
   /** @param {number} seq @param {number} now */
   sent(seq, now) {
@@ -55,6 +57,16 @@ export class Marks {
     return sorted[(sorted.length - 1) >> 1] ?? null;
   }
 
+  /**
+   * Those measured after the first `count`, as far as they are remembered, and how many there were by now.
+   * @param {number} count
+   * @returns {{ count: number, measured: number[] }}
+   */
+  since(count) {
+    const fresh = Math.min(Math.max(this.#count - count, 0), this.#found.length);
+    return { count: this.#count, measured: this.#found.slice(this.#found.length - fresh).map(({ ms }) => ms) };
+  }
+
   #match() {
     this.#waiting = this.#waiting.filter(({ rtp, sent, parts }) => {
       // The first that shows it: a frame that was skipped is shown by the next.
@@ -64,6 +76,7 @@ export class Marks {
       const ms = frame.at - sent;
       const rest = Math.max(ms - act - grab - send, 0);
       this.#found.push({ ms: round(ms), act_ms: act, grab_ms: grab, send_ms: send, rest_ms: round(rest) });
+      this.#count += 1;
       if (this.#found.length > TOLD) this.#found.shift();
       return false;
     });

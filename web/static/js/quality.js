@@ -23,8 +23,8 @@ export class Quality {
   #seconds = new Seconds();
   /** @type {Second[]} */
   #history = [];
-  /** @type {number | null} the mark that was counted last */
-  #latency = null;
+  /** Latencies that were counted, of which peer. */
+  #counted = { epoch: 0, count: 0 };
 
   /**
    * @param {Viewer} viewer
@@ -46,16 +46,19 @@ export class Quality {
     if (rung) {
       const before = this.#seconds.add(performance.now(), rung, stats);
       if (before) this.#viewer.tellQuality(before);
-      this.#count(stats);
+      this.#count();
     }
     this.#tell(stats);
     this.#show();
   }
 
-  /** A latency stays in the figures until the next one: each is counted once. @param {Stats} stats */
-  #count({ latency_ms: ms }) {
-    if (ms !== null && ms !== this.#latency) this.#seconds.latency(ms);
-    this.#latency = ms;
+  /** Each latency counts once. Another peer begins anew. */
+  #count() {
+    const { epoch } = this.#viewer;
+    const known = epoch === this.#counted.epoch ? this.#counted.count : 0;
+    const found = this.#viewer.latencies(known);
+    this.#counted = { epoch, count: found?.count ?? known };
+    for (const ms of found?.measured ?? []) this.#seconds.latency(ms);
   }
 
   #show() {

@@ -179,6 +179,11 @@ export class Viewer {
     return this.#shown ? this.#recent.add(await this.#shown.sample()) : { ...NO_STATS };
   }
 
+  /** Latencies that the shown peer measured after its first `count`; null by noVNC. @param {number} count */
+  latencies(count) {
+    return this.#shown instanceof WebRtc ? this.#shown.latencies(count) : null;
+  }
+
   /** Say what the picture was like at once, as when the rung changes. @param {Summary} quality */
   tellQuality(quality) {
     this.#signal.heartbeat({ peer: this.#peerName, quality });

@@ -154,6 +154,11 @@ export class WebRtc {
     return { at, frames: this.#frames, ...size, ...counted, freezes, ...target, latency: this.#marks.latest() };
   }
 
+  /** Latencies measured after the first `count`. @param {number} count */
+  latencies(count) {
+    return this.#marks.since(count);
+  }
+
   close() {
     this.#leaving.abort();
     this.#input.stop();
