@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from transom_guest.stream.rate_estimate import LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
 
-FLOOR_KBPS = 100
+FLOOR_KBPS = 300
 START_KBPS = 1000
 """Before any feedback: a first key frame must not stand for seconds before a slow link."""
 QUEUE_HIGH_S = 0.05
@@ -25,8 +25,15 @@ QUEUE_LOW_S = 0.025
 CUT = 0.85
 """Of what arrived, after over-use."""
 DRAIN = 0.35
-"""Of what arrived, while a queue of DRAIN_FROM_S or more drains: the viewer lives on what stands in it."""
+"""Of what arrived, while a queue of DRAIN_FROM_S or more drains: the viewer lives on what stands in it..."""
 DRAIN_FROM_S = 0.1
+"""...or of any queue that a cut did not end. A drain that does not shorten it has shown that the way is longer."""
+PATIENCE = 1.5
+"""How many times longer than it should a drain may take."""
+UNMOVED = 0.8
+"""Of the queue: when as much is left, there was none, and the cut is taken back."""
+STAND_S = 3.0
+"""Seconds that little was sent, and packets came no sooner: the way is longer."""
 LOSS_HIGH = 0.15
 """Share of packets lost that is congestion without a queue; radio links lose up to ten percent by themselves."""
 RAISE = 1.25
@@ -41,8 +48,17 @@ JUDGE_S = 0.3
 """Seconds, beyond the round trip, until a step up is judged or a cut may be followed by another."""
 LIMITED = 0.7
 """Of the target: when less was sent the desktop, not the link, limits."""
+QUIET_RAISE = 1.08
+"""One step up while the desktop limits, after QUIET_S without a queue or a move..."""
+QUIET_S = 1.0
+QUIET_LOSS = 0.1
+"""...with no more loss than this..."""
+PROVEN = 1.5
+"""...and no further than this times what ever came through without a queue since the last over-use."""
 TRAIN_SHARE = 0.85
 """Of what a train came through at, that may become the target."""
+DEAF_S = 3.0
+"""Seconds in which a viewer that never gave any feedback should have: it will not, and the cap holds."""
 SILENCE_S = 1.0
 """Seconds without a word on what was sent: halve, and again after as long."""
 SMOOTH_VBV_MS, TIGHT_VBV_MS = 500, 150
@@ -61,24 +77,37 @@ class Decision:
     cause: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Drain:
+    """Less is sent until a queue is gone: how much, since when, and what stood in it."""
+
+    kbps: float
+    since: float
+    queue_s: float
+
+
 class RateControl:
     """One viewer's. Feed it `sent`, `feedback` and `tick`, then read `decision`."""
 
-    def __init__(self, now: float, cap_kbps: int) -> None:
+    def __init__(self, now: float, cap_kbps: int, *, told: bool = True) -> None:
+        """`told`: the viewer gives feedback. Without it there is nothing to control, and the cap holds."""
         self.link = LinkEstimate()
         self.limited = True
         """The desktop had too little to show to fill the link, when last asked."""
         self._cap = max(cap_kbps, FLOOR_KBPS)
-        self._target = float(min(START_KBPS, self._cap))
-        self._cause = "start"
+        self._target = float(min(START_KBPS, self._cap) if told else self._cap)
+        self._cause = "start" if told else "limit"
         self._ladder = Ladder()
         self._ceiling = math.inf
         self._ceiling_at = -math.inf
         self._moved = now
-        self._heard = now
+        self._proven = 0.0
+        self._low_at = now
+        self._before = self._target
+        self._cut = False
+        self._heard: float | None = None
         self._waiting: float | None = None
-        self._drain_kbps: float | None = None
-        self._drain_since = now
+        self._drain: _Drain | None = None
         self._decision = self._decide(now)
 
     @property
@@ -93,7 +122,7 @@ class RateControl:
 
     def sent(self, now: float) -> None:
         """A packet left: feedback on it is due."""
-        if self._waiting is None:
+        if self._waiting is None and (self._heard is None or now > self._heard):
             self._waiting = now
 
     def feedback(self, now: float, packets: Sequence[Packet]) -> Decision:
@@ -107,17 +136,23 @@ class RateControl:
 
     def tick(self, now: float) -> Decision:
         """Time passed; call it a few times a second."""
-        quiet_since = max(self._waiting or math.inf, self._heard, self._moved)
-        if now - quiet_since >= SILENCE_S + self.link.rtt_s:
+        waiting = math.inf if self._waiting is None else self._waiting
+        if self._heard is None:
+            if now - waiting >= DEAF_S:
+                self._move(now, self._cap, "limit")
+        elif now - max(waiting, self._moved) >= SILENCE_S + self.link.rtt_s:
             self._move(now, self._target / 2, "loss")
         self._decision = self._decide(now)
         return self._decision
 
     def _judge(self, now: float) -> None:
         link = self.link
-        if self._drain_kbps is not None and link.queue_s < QUEUE_LOW_S:
-            self._drain_kbps = None
-            self._moved = now
+        if link.queue_s < QUEUE_LOW_S:
+            self._low_at, self._cut = now, False
+            self._proven = max(self._proven, link.arrived_kbps)
+        if self._drain is not None:
+            self._draining(now, self._drain)
+            return
         if now - self._moved < JUDGE_S + link.rtt_s and not self._fresh_queue():
             return
         if link.queue_s > QUEUE_HIGH_S:
@@ -125,22 +160,44 @@ class RateControl:
         elif link.loss > LOSS_HIGH:
             self._ceiling, self._ceiling_at = self._target, now
             self._move(now, self._target * (1 - link.loss / 2), "loss")
-        elif link.queue_s < QUEUE_LOW_S and self._drain_kbps is None:
+        elif link.queue_s < QUEUE_LOW_S:
             self._raise(now)
+        elif self.limited and now - max(self._low_at, self._moved) > STAND_S:
+            link.lengthen()
+
+    def _draining(self, now: float, drain: _Drain) -> None:
+        queue, rtt = self.link.queue_s, self.link.rtt_s
+        if queue < QUEUE_LOW_S:
+            self._drain, self._moved = None, now
+        elif queue > drain.queue_s + DRAIN_FROM_S and now - drain.since > JUDGE_S + rtt:
+            self._over_used(now)
+        elif now - drain.since > drain.queue_s / (1 - DRAIN) * PATIENCE + JUDGE_S + rtt:
+            if queue < drain.queue_s / 2:
+                self._drain = _Drain(drain.kbps, now, queue)
+            else:
+                if queue > drain.queue_s * UNMOVED:
+                    self._move(now, max(self._before * CUT, self._target), "probe")
+                    self._ceiling = math.inf
+                self.link.lengthen()
+                self._drain, self._moved, self._cut = None, now, False
 
     def _fresh_queue(self) -> bool:
         """A queue that came up since the last move was a raise: no reason to wait."""
-        return self.link.queue_s > 2 * QUEUE_HIGH_S and self._drain_kbps is None and self._cause != "delay"
+        return self.link.queue_s > 2 * QUEUE_HIGH_S and self._cause != "delay"
 
     def _over_used(self, now: float) -> None:
+        if not self._cut:
+            self._before = self._target
         arrived = min(self.link.arrived_kbps, self._target)
         if self.link.sent_kbps < LIMITED * self._target and arrived < self._target / 2:
             # little was sent, and yet it queues: what arrived is no measure of the link
             arrived = max(arrived, self._target / 2)
         self._ceiling, self._ceiling_at = max(arrived, FLOOR_KBPS), now
+        self._proven = min(self._proven, self._ceiling)
         self._move(now, min(arrived * CUT, self._target), "delay")
-        if self.link.queue_s > DRAIN_FROM_S:
-            self._drain_kbps, self._drain_since = arrived * DRAIN, now
+        if self.link.queue_s > DRAIN_FROM_S or self._cut:
+            self._drain = _Drain(arrived * DRAIN, now, self.link.queue_s)
+        self._cut = True
 
     def _raise(self, now: float) -> None:
         if self._target >= self._cap:
@@ -154,6 +211,13 @@ class RateControl:
             self._move(now, min(train, 2 * self._target), "probe")
         elif not self.limited:
             self._move(now, wanted, "probe")
+        elif now - self._moved >= QUIET_S + self.link.rtt_s and self.link.loss < QUIET_LOSS:
+            known = START_KBPS if math.isinf(self._ceiling) else 0
+            quiet = min(
+                self._target * min(wanted / self._target, QUIET_RAISE), max(PROVEN * self._proven, known)
+            )
+            if quiet > self._target:
+                self._move(now, quiet, "probe")
 
     def _move(self, now: float, kbps: float, cause: str) -> None:
         self._target = min(max(kbps, FLOOR_KBPS), self._cap)
@@ -161,7 +225,7 @@ class RateControl:
         self._cause = "limit" if self._target >= self._cap else cause
 
     def _output(self) -> float:
-        return self._target if self._drain_kbps is None else max(self._drain_kbps, FLOOR_KBPS / 2)
+        return self._target if self._drain is None else max(self._drain.kbps, FLOOR_KBPS / 2)
 
     def _decide(self, now: float) -> Decision:
         step = self._ladder.take(now, int(self._target))

@@ -19,6 +19,8 @@ WINDOW_S = 1.0
 """Seconds of packets that loss and bitrate are taken from."""
 ARRIVED_S = 0.5
 """Seconds of arrivals that say what a full link carries."""
+LEAST_S = 0.5
+"""Seconds of feedback that the least delay is taken from when the way is longer than it was."""
 LOSS_PACKETS = 20
 """Packets that a loss ratio takes at least; fewer say nothing."""
 TRAIN_PACKETS = 6
@@ -48,6 +50,7 @@ class LinkEstimate:
         self._window: deque[Packet] = deque(maxlen=MOST_PACKETS)
         self._base = self._base_next = math.inf
         self._base_at = -math.inf
+        self._leasts: deque[tuple[float, float]] = deque(maxlen=MOST_PACKETS)
         self.queue_s = 0.0
         """Median seconds that the newest packets stood in queues."""
         self.rtt_s = 0.0
@@ -72,6 +75,12 @@ class LinkEstimate:
         while self._window and self._window[0].sent < newest - WINDOW_S:
             self._window.popleft()
         return True
+
+    def lengthen(self) -> None:
+        """The way became longer: what packets were late by lately was no queue."""
+        if self._leasts:
+            self._base = self._base_next = min(least for _, least in self._leasts)
+            self.queue_s = 0.0
 
     @property
     def loss(self) -> float:
@@ -113,6 +122,9 @@ class LinkEstimate:
     def _settle_base(self, now: float, least: float) -> None:
         if now >= self._base_at + BASE_S / 2:
             self._base, self._base_next, self._base_at = self._base_next, math.inf, now
+        self._leasts.append((now, least))
+        while self._leasts[0][0] < now - LEAST_S:
+            self._leasts.popleft()
         self._base_next = min(self._base_next, least)
         self._base = min(self._base, self._base_next)
 

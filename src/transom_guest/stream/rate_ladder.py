@@ -21,7 +21,7 @@ class Step:
     scale: int
 
 
-STEPS = (Step(700, 60, 100), Step(400, 30, 100), Step(200, 20, 75), Step(120, 15, 50), Step(0, 10, 50))
+STEPS = (Step(700, 60, 100), Step(400, 30, 100), Step(0, 20, 75))
 """The best first. A slow link has fewer frames, and sharp ones, before it has smaller ones."""
 
 

@@ -44,11 +44,17 @@ def run(
     rtt: float = 0.08,
     loss: Callable[[float], float] = lambda _: 0.0,
     wanted_kbps: Callable[[float], float] = lambda _: 99_999.0,
+    fills: float = 1.0,
+    longer: Callable[[float], float] = lambda _: 0.0,
     seconds: float = 30.0,
     queue_s: float = 0.4,
     seed: int = 1,
 ) -> Run:
-    """Time steps of a millisecond; `rate` is the link's kbit/s at a time."""
+    """Time steps of a millisecond; `rate` is the link's kbit/s at a time.
+
+    `fills` is the share of what it may send that the encoder sends; `longer` are seconds that the way to the viewer
+    is longer at a time.
+    """
     dice, control, seen = random.Random(seed), RateControl(0.0, CAP), Run()
     free_at = next_frame = pace_at = 0.0
     waiting: list[int] = []
@@ -58,7 +64,7 @@ def run(
     while now < seconds:
         decision = control.decision
         if now >= next_frame and not waiting:
-            kbps = min(decision.kbps, wanted_kbps(now))
+            kbps = min(decision.kbps * fills, wanted_kbps(now))
             size = int(max(kbps * 125 / decision.fps * dice.uniform(0.7, 1.3), 100))
             waiting = [MTU] * (size // MTU) + [max(size % MTU, 60)]
             next_frame = max(next_frame + 1 / decision.fps, now)
@@ -68,10 +74,10 @@ def run(
             control.sent(now)
             stands = max(free_at - now, 0.0)
             if stands > queue_s or dice.random() < loss(now):
-                told.append((now + stands + rtt / 2, Packet(now, None, size)))
+                told.append((now + stands + rtt / 2 + longer(now), Packet(now, None, size)))
                 continue
             free_at = max(free_at, now) + size * 8 / 1000 / rate(now)
-            at = free_at + rtt / 2
+            at = free_at + rtt / 2 + longer(now)
             told.append((at, Packet(now, at + 1000.0, size)))
             seen.queues.append((now, stands * 1000))
             seen.arrived[int(at)] = seen.arrived.get(int(at), 0) + size

@@ -35,6 +35,28 @@ def test_a_link_that_drops_is_followed_within_three_seconds_and_taken_again(rtt:
     assert seen.longest_freeze(since=3) < 1.0
 
 
+@pytest.mark.parametrize("more", [0.04, 0.12, 0.4])
+def test_a_way_that_became_longer_is_no_queue(more: float) -> None:
+    seen = run(lambda _: 2000, longer=lambda now: more if now >= 10 else 0.0)
+    assert seen.kbps(16, 30) >= 0.8 * 2000
+    assert all(target >= 300 for at, target in seen.targets if at > 14)
+
+
+@pytest.mark.parametrize("more", [0.04, 0.12])
+def test_a_link_that_becomes_slower_and_longer_is_used(more: float) -> None:
+    seen = run(lambda now: 1000 if now >= 10 else 5000, longer=lambda now: more if now >= 10 else 0.0)
+    assert seen.kbps(16, 30) >= 0.8 * 1000
+    late = sorted(queue for at, queue in seen.queues if at > 16)
+    assert late[int(len(late) * 0.95)] < 150
+
+
+@pytest.mark.parametrize("fills", [0.4, 0.6])
+def test_an_encoder_that_sends_less_than_it_may_comes_back_from_the_floor(fills: float) -> None:
+    seen = run(lambda now: 200 if 5 <= now < 10 else 3000, fills=fills, seconds=60)
+    assert min(target for at, target in seen.targets if 7 < at < 10) <= FLOOR_KBPS * 1.1
+    assert max(target for at, target in seen.targets if at > 40) >= START_KBPS
+
+
 def test_bursts_of_loss_are_survived() -> None:
     seen = run(lambda _: 2000, loss=lambda now: 0.5 if now % 5 < 0.15 else 0.01)
     assert seen.kbps(15, 30) >= 0.7 * 2000
@@ -72,6 +94,23 @@ def test_a_train_that_came_through_is_a_probe() -> None:
     assert control.decision.kbps == 2 * START_KBPS
 
 
+def test_silence_after_words_halves_and_again() -> None:
+    control = RateControl(0.0, CAP)
+    control.feedback(5.1, [Packet(5.0, 5.05, 500)])
+    control.sent(5.2)
+    assert control.tick(5.9).kbps == START_KBPS
+    assert control.tick(6.5).kbps == START_KBPS // 2
+    assert control.tick(7.7).kbps == FLOOR_KBPS
+
+
+def test_without_feedback_the_cap_holds() -> None:
+    assert RateControl(0.0, CAP, told=False).tick(99.0).kbps == CAP
+    deaf = RateControl(0.0, CAP)
+    deaf.sent(0.5)
+    assert deaf.tick(2.0).kbps == START_KBPS
+    assert deaf.tick(4.0).kbps == CAP
+
+
 NUMBER = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-100, 100)
 PACKET = st.builds(Packet, NUMBER, st.none() | NUMBER, st.integers(-(2**40), 2**40) | st.integers(0, 1500))
 
@@ -88,5 +127,6 @@ def test_whatever_a_viewer_says_decisions_stay_within_their_limits(
             assert FLOOR_KBPS / 2 <= decision.kbps <= CAP
             assert decision.fps in range(10, 61)
             assert decision.scale in range(50, 101)
+            assert FLOOR_KBPS <= control.target_kbps <= CAP
         assert math.isfinite(control.link.loss) and 0 <= control.link.loss <= 1
         assert 0 <= control.link.rtt_s < 61 and 0 <= control.link.queue_s <= 10
