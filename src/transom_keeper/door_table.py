@@ -19,8 +19,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from transom_keeper.stun import BindingRequest, StunError, is_binding_request, parse_binding_request
 from transom_wire.control import RegisterPeer
+from transom_wire.stun import BindingRequest, StunError, is_binding_request, parse_binding_request
 
 Source = tuple[Any, ...]
 """`(host, port)` of IPv4 or `(host, port, flow, scope)` of IPv6."""

@@ -20,8 +20,8 @@ from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
 from transom.stream.sdp import read_transport, strip_candidates, viewer_ufrag, with_candidate
 from transom_keeper.door import Door
-from transom_keeper.stun import build_binding_request
 from transom_wire.control import RegisterPeer
+from transom_wire.stun import build_binding_request
 
 AGENT = Path(__file__).resolve().parents[1] / "support" / "netns_agent.py"
 NOTHING_BUT_LOOPBACK = [

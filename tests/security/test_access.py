@@ -82,6 +82,7 @@ TABLE = [
     open_to_all("GET", "/watch", 200),
     open_to_all("GET", "/watch/{session}", 200),
     open_to_all("POST", "/api/watch", 404, WRONG),
+    Row("GET", "/session/{session}/connect", {303}, {200}, {200}, {200}),
     open_to_all("GET", "/healthz", 200),
     open_to_all("GET", "/metrics", 200),
     Row("POST", "/api/auth/sign-in", {401}, {401}, {401}, {401}, {"key": "wrong-key-wrong-key-wrong"}),
@@ -173,7 +174,7 @@ EXIT_NAMES = {
     "subject": "demo",
     "number": "7",
 }
-SOCKETS = [S + "/events", S + "/vnc"]
+SOCKETS = [S + "/events", S + "/vnc", S + "/echo"]
 GUEST_SOCKETS = [G + "/events", G + "/vnc"]
 MOUNTS = {"/static", "/static/novnc", "/static/v/{version}"}
 NOT_OURS = {("GET", "/openapi.json"), ("HEAD", "/openapi.json")}
@@ -311,6 +312,11 @@ async def test_who_may_open_a_socket(api: Api, people: People, path: str) -> Non
     async with api.socket(place, Authorization=bearer[OWNER]) as socket:
         if path.endswith("events"):
             assert "session" in str(await socket.recv())
+        elif path.endswith("echo"):
+            await socket.send("as it is")
+            assert await socket.recv() == "as it is"
+            await socket.send("x" * 1025)
+            assert (await close_of(socket))[0] == 4413
         else:
             assert (await close_of(socket))[0] == 4503
     await owner.aclose()
@@ -337,6 +343,9 @@ async def test_a_link_opens_the_sockets_of_its_own_session_from_our_own_pages_on
                 assert (await close_of(socket))[0] == code
             elif path.endswith("events"):
                 assert "session" in str(await socket.recv())
+            elif path.endswith("echo"):
+                await socket.send("as it is")
+                assert await socket.recv() == "as it is"
             else:
                 assert (await close_of(socket))[0] == 4503
     await owner.aclose()
@@ -354,7 +363,10 @@ async def test_a_cookie_opens_a_socket_from_our_own_pages_only(api: Api, people:
     async with api.socket(place, Cookie=cookie) as socket:
         assert (await close_of(socket))[0] == 4401
     async with api.socket(place, Cookie=cookie, Origin=api.url) as socket:
-        if opened:
+        if path.endswith("echo"):
+            await socket.send("as it is")
+            assert await socket.recv() == "as it is"
+        elif opened:
             assert (await close_of(socket))[0] in opened
         else:
             assert "session" in str(await socket.recv())

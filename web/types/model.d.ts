@@ -289,6 +289,10 @@ export type LadderEvent = { now: number } & (
   | { type: "picture"; epoch: number; relay: boolean }
   | { type: "frame"; epoch: number }
   | { type: "relay"; epoch: number; relay: boolean }
+  /** The guest said something: the answer to a ping, or that it sent a changed picture, or else. */
+  | { type: "heard"; epoch: number; pong: boolean; sent: boolean }
+  /** A look beside the relay ended: there is a direct way, or not. */
+  | { type: "probed"; direct: boolean }
   | { type: "vnc-picture"; vnc: number }
   | { type: "vnc-closed"; vnc: number }
   | { type: "visible"; visible: boolean }
@@ -303,7 +307,12 @@ export type Happening = LadderEvent extends infer E ? (E extends LadderEvent ? O
 
 /** What comes out of it. */
 export type LadderCommand =
-  | { do: "open-peer"; epoch: number }
+  | { do: "open-peer"; epoch: number; direct: boolean }
+  | { do: "ping"; epoch: number }
+  /** Ask for a key frame. */
+  | { do: "nudge"; epoch: number }
+  /** See whether there is a direct way, beside the relay; told by `probed`. */
+  | { do: "probe"; epoch: number }
   | { do: "close-peer"; epoch: number }
   | { do: "show-peer"; epoch: number }
   | { do: "open-vnc"; vnc: number }

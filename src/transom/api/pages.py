@@ -53,6 +53,16 @@ async def recording_page(session: str, request: Request, parts: P) -> Response:
     return html(request.app.state.assets.page("recording.html"))
 
 
+@router.get("/session/{session}/connect")
+async def connect_page(session: str, request: Request, parts: P) -> Response:
+    """Why did it not connect? The page looks from the viewer's own browser."""
+    if await principal_of(request) is None:
+        return RedirectResponse("/", 303)
+    if not is_id(session, "ses"):
+        raise NotFound("no such page")
+    return html(request.app.state.assets.page("connect.html"))
+
+
 @router.get("/watch")
 @router.get("/watch/{session}")
 async def watch_page(request: Request, session: str = "") -> Response:

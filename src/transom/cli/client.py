@@ -147,6 +147,16 @@ class Client:
         except httpx.HTTPError:
             raise self._away() from None
 
+    @property
+    def bearer(self) -> dict[str, str]:
+        """The header that signs in, for a WebSocket."""
+        return {"Authorization": f"Bearer {self._place.token}"}
+
+    def socket_url(self, *path: str) -> str:
+        """The WebSocket address of a path of the API."""
+        base = self._place.url.replace("http", "ws", 1)
+        return base + _address(path)
+
     def _call(self, method: str, path: tuple[str, ...], **how: Any) -> Any:
         import httpx
 

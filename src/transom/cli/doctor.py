@@ -19,8 +19,14 @@ GROUPS = ("server", "host", "namespace", "qemu", "firecracker")
 """In this order; those of the server are told at once, the rest waits for the slowest driver."""
 
 
-def doctor(state: State = None, as_json: AsJson = False) -> None:
+app = typer.Typer(help="What is missing or weak, and how to mend it.", invoke_without_command=True)
+
+
+@app.callback()
+def doctor(context: typer.Context, state: State = None, as_json: AsJson = False) -> None:
     """Say what is missing or weak here, and how to mend it; exit code 1 when sessions would not work."""
+    if context.invoked_subcommand is not None:
+        return
     from transom.cli.checks import run_checks
     from transom.model.finding import Standing
 
@@ -48,6 +54,27 @@ def doctor(state: State = None, as_json: AsJson = False) -> None:
         ]
         show_json({"healthy": healthy, "findings": rows})
     if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command()
+def connect(session: str, state: State = None, as_json: AsJson = False) -> None:
+    """Say why a session's picture does not come, looked at from this host; exit code 1 when it would not."""
+    from transom.cli.client import connect as connected
+    from transom.cli.connect import look, rows
+    from transom.stream.preflight import judge
+
+    found = look(connected(state), session)
+    verdict = judge(found)
+    if as_json:
+        show_json({"standing": verdict.standing, "verdict": verdict.text, "looks": rows(found)})
+    else:
+        print(f"{verdict.standing:<8} {verdict.text}")
+        for row in rows(found):
+            print(
+                f"{'ok' if row['works'] else 'problem':<8} {row['what']:<14}{printable(str(row['detail']))}"
+            )
+    if verdict.standing == "problem":
         raise typer.Exit(1)
 
 

@@ -8,6 +8,7 @@ import typer
 
 from transom.cli import (
     credentials,
+    doctor,
     echo,
     exits,
     files,
@@ -19,7 +20,6 @@ from transom.cli import (
     users,
     vault,
 )
-from transom.cli.doctor import doctor
 from transom.cli.failure import Commands
 from transom.cli.serve import serve
 
@@ -32,7 +32,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command()(serve)
-app.command()(doctor)
+app.add_typer(doctor.app, name="doctor")
 app.add_typer(sessions.app, name="session")
 app.add_typer(files.app, name="files")
 app.add_typer(recordings.app, name="recording")

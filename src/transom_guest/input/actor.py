@@ -38,6 +38,8 @@ class Actor:
         self._display, self._clock = display, clock
         self._fake = FakeInput(display)
         self._keyboard = Keyboard(display, self._fake)
+        if held := self._fake.release_all():
+            log.warning("%d keys and buttons were down before anybody came", held)
         self._hands = Hands()
         self._waiting: deque[tuple[str, Act]] = deque()
         self._wake = asyncio.Event()

@@ -132,6 +132,8 @@ def xlib() -> c.CDLL:
         "XFree": (c.c_int, (c.c_void_p,)),
         "XRefreshKeyboardMapping": (c.c_int, (c.POINTER(XEvent),)),
         "XGetGeometry": (c.c_int, (c.c_void_p, c.c_ulong, *(c.c_void_p,) * 7)),
+        "XQueryKeymap": (c.c_int, (c.c_void_p, c.c_char_p)),
+        "XQueryPointer": (c.c_int, (c.c_void_p, c.c_ulong, *(c.c_void_p,) * 7)),
         "XSetErrorHandler": (c.c_void_p, (_ErrorHandler,)),
         "XSetIOErrorHandler": (c.c_void_p, (_IOErrorHandler,)),
     }

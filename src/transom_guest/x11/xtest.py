@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes as c
 from functools import cache
 
-from transom_guest.x11.xlib import Display, XError, declare, library
+from transom_guest.x11.xlib import Display, XError, declare, library, xlib
 
 
 @cache
@@ -50,6 +50,22 @@ class FakeInput:
     def nudge(self, dx: int, dy: int) -> None:
         """Move the pointer by so many pixels, as a mouse does; the server clips."""
         self._lib.XTestFakeRelativeMotionEvent(self._display.pointer, dx, dy, 0)
+
+    def release_all(self) -> int:
+        """Let go of every key and button that is down; how many. A process that died left them so."""
+        keys = c.create_string_buffer(32)
+        xlib().XQueryKeymap(self._display.pointer, keys)
+        held = [code for code in range(8, 256) if keys.raw[code // 8] >> code % 8 & 1]
+        for code in held:
+            self.key(code, False)
+        windows, places, mask = [c.c_ulong(), c.c_ulong()], [c.c_int() for _ in range(4)], c.c_uint()
+        at = [c.byref(each) for each in (*windows, *places, mask)]
+        xlib().XQueryPointer(self._display.pointer, self._display.root, *at)
+        buttons = [number for number in range(1, 6) if mask.value >> (7 + number) & 1]
+        for number in buttons:
+            self.button(number, False)
+        self.flush()
+        return len(held) + len(buttons)
 
     def flush(self) -> None:
         """Send what was faked."""

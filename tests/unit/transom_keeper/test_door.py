@@ -11,8 +11,8 @@ import pytest
 
 from transom_keeper.door import BATCH, MAX_DATAGRAM, Door
 from transom_keeper.door_table import DoorLimits
-from transom_keeper.stun import build_binding_request
 from transom_wire.control import RegisterPeer
+from transom_wire.stun import build_binding_request
 
 PASSWORD = "p" * 24
 PATIENCE_S = 10.0

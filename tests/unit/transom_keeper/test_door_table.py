@@ -19,8 +19,8 @@ from transom_keeper.door_table import (
     Relay,
     Source,
 )
-from transom_keeper.stun import build_binding_request
 from transom_wire.control import RegisterPeer
+from transom_wire.stun import build_binding_request
 
 INNER_PORTS = (40001, 40002, 40003, 40004, 40005, 40006)
 ADA = RegisterPeer("ada", "guestA", "a" * 24, "viewA", 50001)

@@ -1,50 +1,52 @@
-import { backoff } from "./backoff.js";
+import { Attempt } from "./attempt.js";
+import { falls, prepares } from "./fall.js";
 import { LIMITS } from "./limits.js";
-import { SERVER_DIED } from "./signal.js";
+import { Probes } from "./probes.js";
+import { Awake } from "./pulse.js";
+import { Retry } from "./retry.js";
 
 /** @import { LadderCommand, LadderEvent, Rung } from "../../types/model" */
 
-/**
- * @typedef {{ epoch: number, since: number, picture: boolean, relay: boolean, frameAt: number,
- *   dead: boolean, counted: boolean }} Peer
- * @typedef {{ vnc: number, since: number, picture: boolean, dead: boolean }} Vnc
- */
+/** @typedef {{ vnc: number, since: number, picture: boolean, dead: boolean }} Vnc */
 
 /**
  * Which way the picture comes, decided without touching anything: events in, commands out.
  *
  * WebRTC first (a relay is WebRTC's own second choice); noVNC when it has no picture; back up when it works
- * again. The old picture stays until the new one has been drawn. `choose vnc` pins noVNC, `choose webrtc`
+ * again. The old picture stays until the new one has been drawn, and a better one must have run for a while first. `choose vnc` pins noVNC, `choose webrtc`
  * lets the ladder climb again. Everything follows from `#settle`, which compares what is with what should be.
  */
 export class Ladder {
   #phase = /** @type {"waiting" | "ready" | "away" | "over"} */ ("waiting");
   #pinned = false;
+  /** The user asked for WebRTC, and does not wait for it to prove itself. */
+  #chosen = false;
   #signal = true;
   #visible = true;
-  /** @type {Peer | null} on the screen */
+  /** @type {Attempt | null} on the screen */
   #peer = null;
-  /** @type {Peer | null} not on the screen yet */
+  /** @type {Attempt | null} not on the screen yet */
   #trying = null;
   /** @type {Vnc | null} on the screen; may be dead, its last picture stays */
   #shown = null;
   /** @type {Vnc | null} not on the screen yet */
   #spare = null;
   #downSince = 0;
-  #failures = 0;
-  #climbAt = 0;
-  #vncFailures = 0;
-  #vncAt = 0;
   #tickAt = 0;
+  #awake = new Awake();
+  #climb;
+  #vncRetry;
+  #probes;
   #epoch = 0;
   #vnc = 0;
-  #random;
   /** @type {LadderCommand[]} */
   #out = [];
 
   /** @param {() => number} [random] */
   constructor(random = Math.random) {
-    this.#random = random;
+    this.#climb = new Retry(LIMITS.climb, random);
+    this.#vncRetry = new Retry(LIMITS.vnc, random);
+    this.#probes = new Probes(random);
   }
 
   /** The newest try's number. */
@@ -65,7 +67,7 @@ export class Ladder {
 
   /** True when what is on the screen is known to be cut off. */
   get lost() {
-    if (this.#peer) return this.#peer.dead || this.#tickAt - this.#peer.frameAt >= LIMITS.staleMs;
+    if (this.#peer) return !this.#peer.fresh(this.#awake.now);
     return this.#shown ? this.#shown.dead : false;
   }
 
@@ -75,12 +77,19 @@ export class Ladder {
     return this.#trying ? "webrtc" : null;
   }
 
+  /** When the next tick is wanted, in milliseconds: sooner while a peer is in doubt. */
+  get tickMs() {
+    const doubt = [this.#peer, this.#trying].some((peer) => peer?.pulse.hurried(this.#awake.now));
+    return doubt && this.#visible ? LIMITS.hurriedTickMs : LIMITS.tickMs;
+  }
+
   /**
    * @param {LadderEvent} event
    * @returns {LadderCommand[]}
    */
   handle(event) {
     this.#out = [];
+    this.#awake.step(event.now);
     if (this.#take(event)) this.#settle(event.now);
     return this.#out;
   }
@@ -89,12 +98,11 @@ export class Ladder {
   #take(event) {
     const { now } = event;
     switch (event.type) {
-      case "frame":
-        return this.#frame(event.epoch, now);
       case "tick":
         if (this.#tickAt && now - this.#tickAt > LIMITS.jumpMs) this.#freshStart(now);
         if (!this.#visible) this.#forgive(now);
         this.#tickAt = now;
+        this.#ping();
         return true;
       case "ready":
         if (this.#phase !== "waiting") return false;
@@ -126,6 +134,10 @@ export class Ladder {
       case "network":
         this.#retryNow(now);
         return true;
+      case "probed":
+        this.#probes.ended(event.direct, now);
+        if (event.direct && this.#peer?.relay) this.#openPeer(now, true);
+        return true;
       default:
         return this.#fromRung(event);
     }
@@ -140,50 +152,32 @@ export class Ladder {
       else vnc.dead = true;
       return true;
     }
-    const peer = this.#find(event.epoch);
-    if (!peer) return false;
-    if (event.type === "picture") Object.assign(peer, { picture: true, relay: event.relay, frameAt: event.now });
-    else if (event.type === "relay") peer.relay = event.relay;
-    else if (event.type === "refused") this.#refused(peer, event.code);
-    else if (event.type === "connection") peer.dead ||= event.state === "failed" || event.state === "closed";
-    return true;
+    const peer = [this.#trying, this.#peer].find((one) => one?.epoch === event.epoch);
+    return peer?.take(event, this.#awake.now, peer === this.#peer) ?? false;
   }
 
-  /**
-   * A peer on the screen whose server died is no failed try, however young.
-   * @param {Peer} peer
-   * @param {string} [code]
-   */
-  #refused(peer, code) {
-    peer.dead = true;
-    if (code === SERVER_DIED && peer === this.#peer) peer.counted = true;
-  }
-
-  /** @param {number} epoch @param {number} now */
-  #frame(epoch, now) {
-    const peer = this.#find(epoch);
-    if (!peer) return false;
-    const was = now - peer.frameAt;
-    peer.frameAt = now;
-    return was >= LIMITS.staleMs;
-  }
-
-  /** @param {number} epoch */
-  #find(epoch) {
-    return [this.#trying, this.#peer].find((peer) => peer?.epoch === epoch) ?? null;
+  #ping() {
+    if (!this.#visible || this.#phase !== "ready") return;
+    for (const peer of [this.#peer, this.#trying]) {
+      if (!peer || peer.dead || peer.pictureAt === null) continue;
+      if (peer.pulse.beat(this.#awake.now)) this.#out.push({ do: "ping", epoch: peer.epoch });
+      if (peer.nudges(this.#awake.now)) this.#out.push({ do: "nudge", epoch: peer.epoch });
+    }
   }
 
   /** @param {"webrtc" | "vnc"} rung @param {number} now */
   #choose(rung, now) {
     this.#pinned = rung === "vnc";
+    this.#chosen = !this.#pinned;
     if (this.#pinned) this.#dropTrying();
     this.#retryNow(now);
   }
 
   /** @param {number} now */
   #retryNow(now) {
-    this.#failures = this.#vncFailures = 0;
-    this.#climbAt = this.#vncAt = now;
+    this.#climb.anew(now);
+    this.#vncRetry.anew(now);
+    this.#probes.soon(now);
   }
 
   /** Nothing that happened while nobody looked counts against a peer. @param {number} now */
@@ -195,11 +189,8 @@ export class Ladder {
   /** @param {number} now */
   #forgive(now) {
     this.#downSince = now;
-    for (const one of [this.#peer, this.#trying, this.#spare]) {
-      if (!one) continue;
-      one.since = now;
-      if ("frameAt" in one) one.frameAt = now;
-    }
+    if (this.#spare) this.#spare.since = now;
+    for (const peer of [this.#peer, this.#trying]) peer?.forgive(now, this.#awake.now);
   }
 
   /** @param {number} now */
@@ -212,51 +203,52 @@ export class Ladder {
 
   /** Give up what failed or took too long. @param {number} now */
   #buryDead(now) {
-    if (this.#peer?.dead && !this.#peer.counted) {
+    if (this.#peer?.cut(this.#awake.now) && !this.#peer.counted) {
       this.#peer.counted = true;
-      if (now - this.#peer.since < LIMITS.steadyMs) this.#countFailure(now);
+      if (now - this.#peer.since < LIMITS.steadyMs) this.#climb.fail(now);
     }
     const trying = this.#trying;
-    if (trying && !trying.picture && (trying.dead || now - trying.since >= LIMITS.tryMs)) {
+    const late = trying && trying.pictureAt === null && now - trying.since >= LIMITS.tryMs;
+    if (trying && (late || trying.cut(this.#awake.now))) {
       this.#dropTrying();
-      this.#countFailure(now);
+      this.#climb.fail(now);
     }
     const spare = this.#spare;
     if (spare && (spare.dead || (!spare.picture && now - spare.since >= LIMITS.vncTryMs))) {
       this.#dropSpare();
-      this.#vncFailures += 1;
-      this.#vncAt = now + backoff(this.#vncFailures, LIMITS.vnc, this.#random);
+      this.#vncRetry.fail(now);
     }
-  }
-
-  /** @param {number} now */
-  #countFailure(now) {
-    this.#failures += 1;
-    this.#climbAt = now + backoff(this.#failures, LIMITS.climb, this.#random);
   }
 
   /** Put on the screen what has drawn and is better. @param {number} now */
   #promote(now) {
-    if (this.#trying?.picture && !this.#pinned) this.#showPeer(this.#trying, now);
-    if (this.#peer && this.#fresh(now)) {
-      this.#downSince = this.#peer.frameAt;
-      if (now - this.#peer.since >= LIMITS.steadyMs) this.#failures = 0;
-      if (!this.#pinned) {
-        this.#dropTrying();
-        this.#dropSpare();
-      }
+    if (this.#trying && !this.#pinned && this.#better(this.#trying, now)) this.#showPeer(this.#trying, now);
+    if (this.#peer && this.#fresh()) {
+      this.#downSince = now - this.#peer.starved(this.#awake.now);
+      if (now - this.#peer.since >= LIMITS.steadyMs) this.#climb.failures = 0;
+      // A try goes on: the guest gave up the old peer when it was offered the new one.
+      if (!this.#pinned && !this.#peer.pulse.suspect(this.#awake.now)) this.#dropSpare();
     }
     if (this.#spare?.picture && this.#vncDue(now)) this.#showVnc(this.#spare, now);
   }
 
-  /** @param {Peer} peer @param {number} now */
+  /** What runs is given up only for what has proved itself; what is broken for any picture. @param {Attempt} peer @param {number} now */
+  #better(peer, now) {
+    if (peer.pictureAt === null) return false;
+    const runs = this.#shown !== null && !this.#shown.dead && !this.#chosen;
+    return !runs || peer.proved(now, this.#awake.now);
+  }
+
+  /** @param {Attempt} peer @param {number} now */
   #showPeer(peer, now) {
     this.#out.push({ do: "show-peer", epoch: peer.epoch });
     if (this.#peer) this.#out.push({ do: "close-peer", epoch: this.#peer.epoch });
     this.#dropShown();
     this.#peer = peer;
     this.#trying = null;
-    this.#climbAt = now;
+    this.#chosen = false;
+    this.#climb.hasten(now);
+    this.#probes.wait(now);
   }
 
   /** @param {Vnc} vnc @param {number} now */
@@ -266,37 +258,49 @@ export class Ladder {
     this.#dropShown();
     this.#peer = null;
     this.#shown = vnc;
+    this.#chosen &&= this.#trying !== null;
     this.#spare = null;
-    this.#vncFailures = 0;
-    this.#vncAt = now;
+    this.#vncRetry.anew(now);
   }
 
   /** @param {number} now */
   #openMissing(now) {
-    if (!this.#pinned && !this.#trying && !this.#fresh(now) && now >= this.#climbAt) {
-      this.#epoch += 1;
-      this.#trying = newPeer(this.#epoch, now);
-      this.#out.push({ do: "open-peer", epoch: this.#epoch });
+    const fresh = this.#fresh();
+    if (!this.#pinned && !this.#trying && !fresh && this.#climb.due(now)) this.#openPeer(now, false);
+    if (fresh && !this.#pinned) {
+      const relayed = this.#peer?.relay && !this.#trying;
+      if (relayed && this.#probes.begin(now)) this.#out.push({ do: "probe", epoch: this.#epoch });
+      if (!this.#peer?.pulse.suspect(this.#awake.now)) return;
     }
-    const wanted = this.#vncDue(now) || now - this.#downSince >= LIMITS.prepareMs;
     const have = this.#spare || (this.#shown && !this.#shown.dead);
-    if (wanted && !have && now >= this.#vncAt && !(this.#fresh(now) && !this.#pinned)) {
-      this.#vnc += 1;
-      this.#spare = { vnc: this.#vnc, since: now, picture: false, dead: false };
-      this.#out.push({ do: "open-vnc", vnc: this.#vnc });
-    }
+    if (have || !this.#vncRetry.due(now) || !(this.#vncDue(now) || prepares(this.#fall(now)))) return;
+    this.#vnc += 1;
+    this.#spare = { vnc: this.#vnc, since: now, picture: false, dead: false };
+    this.#out.push({ do: "open-vnc", vnc: this.#vnc });
   }
 
-  /** True while the peer on the screen brings pictures. @param {number} now */
-  #fresh(now) {
-    return this.#peer !== null && !this.#peer.dead && now - this.#peer.frameAt < LIMITS.staleMs;
+  /** @param {number} now @param {boolean} direct without a relay */
+  #openPeer(now, direct) {
+    if (this.#trying) return;
+    this.#epoch += 1;
+    this.#trying = new Attempt(this.#epoch, now, this.#awake.now, direct);
+    this.#out.push({ do: "open-peer", epoch: this.#epoch, direct });
+  }
+
+  /** True while the peer on the screen brings pictures. */
+  #fresh() {
+    return this.#peer?.fresh(this.#awake.now) ?? false;
   }
 
   /** True when noVNC should be on the screen. @param {number} now */
   #vncDue(now) {
     if (this.#pinned || this.#shown) return true;
-    if (this.#fresh(now)) return false;
-    return this.#failures > 0 || now - this.#downSince >= LIMITS.fallMs;
+    return !this.#fresh() && (this.#climb.failures > 0 || falls(this.#fall(now)));
+  }
+
+  /** @param {number} now */
+  #fall(now) {
+    return { peer: this.#peer, downSince: this.#downSince, now, awake: this.#awake.now };
   }
 
   #dropTrying() {
@@ -321,9 +325,4 @@ export class Ladder {
     if (this.#peer) this.#out.push({ do: "close-peer", epoch: this.#peer.epoch });
     this.#peer = null;
   }
-}
-
-/** @param {number} epoch @param {number} now @returns {Peer} */
-function newPeer(epoch, now) {
-  return { epoch, since: now, picture: false, relay: false, frameAt: now, dead: false, counted: false };
 }

@@ -6,6 +6,10 @@ export const LIMITS = Object.freeze({
   prepareMs: 4000,
   /** The guest repeats its picture every 2 s; without one for this long a new peer is tried beside the old. */
   staleMs: 3000,
+  /** A peer that answers pings: a key frame is asked for when a repeat is late by so much, and it is frozen after this. */
+  nudgeMs: 2500,
+  nudgeEachMs: 600,
+  frozenMs: 4500,
   /** A peer without a picture is given up after this; noVNC is on the screen by then. */
   tryMs: 15_000,
   /** A noVNC connection without a picture is given up after this. */
@@ -14,6 +18,37 @@ export const LIMITS = Object.freeze({
   steadyMs: 10_000,
   /** Pictures that stay black for this long count all the same: the desktop may be black. */
   blackMs: 3000,
+  /** How often the ladder looks, and while a peer is in doubt. */
+  tickMs: 200,
+  hurriedTickMs: 50,
+  /** Events further apart than this: the page's thread was busy, and what waits in its queue is not judged as silence. */
+  gapMs: 500,
+  /** Nothing heard for this long: a ping. A still picture costs two pings a second. */
+  pingMs: 400,
+  /** Unanswered for so long, over most round trips, pings follow this often: 10 % loss each way takes nine in a row once in 3 million. */
+  hurryMs: 650,
+  hurryEachMs: 50,
+  /** This long unanswered, and so many pings: noVNC is prepared. */
+  suspectMs: 900,
+  suspectPings: 5,
+  /** This long unanswered, and so many pings: the peer is cut off. Not under a bad mobile network's round trip. */
+  silentMs: 1200,
+  silentPings: 10,
+  /** A guest that answered none of so many pings knows none. */
+  pingsWasted: 25,
+  /** The guest says it sent a changed picture, and none came in this time: it is frozen. */
+  owedMs: 1500,
+  /** A promise may arrive this long after its picture. */
+  owedSlackMs: 500,
+  /** A peer that ended is replaced in a quarter of a second; noVNC is prepared, and shown, when it is not. */
+  deadPrepareMs: 300,
+  deadShowMs: 1000,
+  /** The picture from below stays until the better one has run for this long. */
+  proveMs: 1000,
+  /** The way without a relay is tried beside the relay. */
+  probe: Object.freeze({ firstMs: 20_000, mostMs: 600_000 }),
+  /** After a change of network sooner. */
+  probeSoonMs: 2000,
   /** Ticks further apart than this mean that the computer slept. */
   jumpMs: 6000,
   climb: Object.freeze({ firstMs: 2000, mostMs: 60_000 }),

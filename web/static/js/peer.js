@@ -14,6 +14,7 @@ const MOTION_QUEUE = 2048;
  * @property {(message: unknown[]) => void} message from the guest
  * @property {() => void} open the control channel is open
  * @property {(seq: number) => void} [sent] input with this number is on its way
+ * @property {() => void} typed a key press or a text was sent
  */
 
 /** One try at a peer connection to the guest's stream server: one epoch. */
@@ -79,6 +80,7 @@ export class Peer {
     const seq = this.#nextSeq();
     this.#on.sent?.(seq);
     this.#control.send(JSON.stringify([tag, seq, ...rest]));
+    if (tag === "t" || (tag === "k" && rest[1])) this.#on.typed();
     return true;
   }
 
@@ -86,6 +88,12 @@ export class Peer {
   move(x, y) {
     if (this.#motion.readyState !== "open" || this.#motion.bufferedAmount > MOTION_QUEUE) return;
     this.#motion.send(JSON.stringify(["m", this.#nextSeq(), x, y]));
+  }
+
+  /** Ask for a sign of life, by the channel that never waits for what was lost. @param {number} id */
+  ping(id) {
+    if (this.#motion.readyState !== "open" || this.#motion.bufferedAmount > MOTION_QUEUE) return;
+    this.#motion.send(JSON.stringify(["p", id]));
   }
 
   /** What the connection has counted so far. */
@@ -117,7 +125,9 @@ export class Peer {
       return this.#on.stream(new MediaStream([track]));
     });
     this.#control.addEventListener("open", () => this.#on.open());
-    this.#control.addEventListener("message", ({ data }) => this.#received(data));
+    for (const channel of [this.#control, this.#motion]) {
+      channel.addEventListener("message", ({ data }) => this.#received(data));
+    }
     // The guest's process ended or let go of us; the connection's own state tells so only much later.
     this.#control.addEventListener("close", () => !this.#closed && this.#on.connection("closed"));
   }
@@ -143,8 +153,8 @@ export async function warmUp() {
   connection.close();
 }
 
-/** @param {RTCRtpTransceiver} transceiver */
-function preferH264(transceiver) {
+/** Constrained baseline first: what the machine sends. @param {RTCRtpTransceiver} transceiver */
+export function preferH264(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
   const rank = (/** @type {RTCRtpCodec} */ codec) => {
     if (codec.mimeType !== "video/H264") return 2;

@@ -56,25 +56,34 @@ export class Rungs {
     return this.#vncs.get(vnc);
   }
 
-  /** @param {number} epoch */
-  async openPeer(epoch) {
+  /** @param {number} epoch @param {boolean} direct without a relay */
+  async openPeer(epoch, direct) {
     this.#opening = epoch;
     const servers = await this.#iceServers.current();
     if (this.#opening !== epoch) return;
     const { happen, open, swapped, message } = this.#on;
     /** @type {WebRtc} */
-    const peer = new WebRtc(this.#layers.add(), servers, {
+    const peer = new WebRtc(this.#layers.add(), direct ? withoutRelays(servers) : servers, {
       offer: (sdp) => this.#signal.offer(epoch, sdp),
       connection: (state) => happen({ type: "connection", epoch, state }),
       picture: (relay) => happen({ type: "picture", epoch, relay }),
       frame: () => happen({ type: "frame", epoch }),
       relay: (relay) => happen({ type: "relay", epoch, relay }),
+      heard: (pong, sent) => happen({ type: "heard", epoch, pong, sent }),
       swapped: () => swapped(peer),
       open: () => open(peer),
       message: (what) => message(peer, what),
     });
     this.#peers.set(epoch, peer);
     peer.open().catch(() => happen({ type: "refused", epoch }));
+  }
+
+  /** See whether there is a direct way, by a peer of another name: the one on the screen goes on. @param {string} name @param {number} epoch */
+  async probe(name, epoch) {
+    const { probe } = await import("./probe.js");
+    const servers = withoutRelays(await this.#iceServers.current());
+    const { connected } = await probe({ places: this.#places, name, epoch, servers, policy: "all" });
+    this.#on.happen({ type: "probed", direct: connected });
   }
 
   /** @param {number} epoch @param {string} sdp */
@@ -140,4 +149,9 @@ export class Rungs {
 /** Fetch noVNC's modules while the network is good. */
 export function fetchVnc() {
   void import("./vnc.js").catch(() => {});
+}
+
+/** @param {RTCIceServer[]} servers @returns {RTCIceServer[]} */
+function withoutRelays(servers) {
+  return servers.filter(({ urls }) => ![urls].flat().some((url) => /^turns?:/.test(url)));
 }

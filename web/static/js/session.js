@@ -14,6 +14,9 @@ const EXIT_MS = 10_000;
 /** Names and exits may wait this long for the picture: what is asked beside it, it pays for. */
 const REST_MS = 1000;
 const REST_LOOK_MS = 100;
+/** A machine that is ready, and no picture for this long: the page offers to look why. */
+const SLOW_MS = 6000;
+const UNHEARD_MS = 6000;
 
 const id = location.pathname.split("/").at(-1) ?? "";
 const stage = byId("stage");
@@ -30,6 +33,10 @@ const providers = new Map();
 let signedOut = false;
 let missing = false;
 let lookedBack = false;
+/** The picture is long in coming. */
+let slow = false;
+/** Until when the page says that typed keys may be lost, by performance.now(). */
+let unheardUntil = 0;
 
 const exitLine = new ExitLine((error) => {
   byId("toast").hidden = false;
@@ -37,6 +44,11 @@ const exitLine = new ExitLine((error) => {
 });
 const viewer = new Viewer(id, stage, { changed: show, refused, leaves: (own) => exitLine.show(own) });
 publish(viewer);
+viewer.on("unheard", () => {
+  unheardUntil = performance.now() + UNHEARD_MS;
+  setTimeout(show, UNHEARD_MS + 50);
+  showToast();
+});
 
 /** @type {Record<Rung, string>} */
 const RUNGS = { webrtc: "WebRTC", "webrtc-relay": "WebRTC by relay", vnc: "noVNC" };
@@ -101,6 +113,7 @@ function showCover(session) {
   byId("cover").hidden = viewer.rung !== null && !over;
   byId("cover-actions").hidden = !over;
   byId("stages").hidden = over;
+  byId("why").hidden = over || !slow;
   // While the cover shows the stages, the side need not repeat them.
   byId("progress").hidden = viewer.rung === null && !over;
   const [title, text] = coverWords(session);
@@ -130,6 +143,7 @@ function toastWords() {
   if (!viewer.rung) return "";
   if (signedOut) return "You have been signed out. The picture stays; open the dashboard to sign in again.";
   if (viewer.state === "lost") return "The picture stopped. Reconnecting…";
+  if (performance.now() < unheardUntil) return "The connection changed. What you typed in the last moment may not have arrived.";
   if (!viewer.reachable) return "The server is away for a moment. Your desktop goes on.";
   return "";
 }
@@ -245,6 +259,14 @@ async function askTheRest() {
   show();
 }
 
+byId("why-link").setAttribute("href", `/session/${id}/connect`);
+viewer.on("changed", () => {
+  if (viewer.state !== "connecting") return;
+  setTimeout(() => {
+    slow = viewer.state === "connecting";
+    show();
+  }, SLOW_MS);
+});
 show();
 viewer.start();
 const asking = setInterval(() => {

@@ -18,7 +18,6 @@ import { WebRtc } from "./webrtc.js";
 /** @import { Vnc } from "./vnc.js" */
 /** @import { Happening, LadderCommand, LadderEvent, OwnExit, Places, Seat, SeatDeed, Session, SignalEvent, Stats, Summary } from "../../types/model" */
 
-const TICK_MS = 250;
 const HEARTBEAT_MS = 10_000;
 /** noVNC is fetched this long after the first picture, to be there when the network is worse. */
 const FETCH_VNC_MS = 1000;
@@ -81,8 +80,8 @@ export class Viewer {
     watchSurroundings(stage, {
       visible: (visible) => this.#happen({ type: "visible", visible }),
       wake: () => this.#wake(),
-      leave: () => this.#leave(),
-      back: () => this.#back(),
+      leave: () => void (this.#happen({ type: "leave" }), this.#signal.seat("leave")),
+      back: () => void (this.#signal.seat("here"), this.#happen({ type: "return" })),
       room: () => this.#following.soon(),
     });
   }
@@ -133,16 +132,17 @@ export class Viewer {
     this.#signal.start();
     this.#rungs.prepare();
     void warmUp();
-    setInterval(() => this.#happen({ type: "tick" }), TICK_MS);
+    this.#tick();
     setInterval(() => void this.#heartbeat(), HEARTBEAT_MS);
   }
 
   /**
    * Hear of something; answers what ends it.
    * `message` a message of the guest whose peer is on the screen: what it said before it was shown comes first;
+   * `unheard` so many key presses and texts may have been lost with the peer that was replaced;
    * `changed` anything a person could see is different; `rung` another rung is on the screen, or none (null);
    * `seats` who watches or drives is different; `link-over` why the link this page came by lets nobody in any more.
-   * @param {"message" | "changed" | "rung" | "seats" | "link-over"} kind
+   * @param {"message" | "changed" | "rung" | "unheard" | "seats" | "link-over"} kind
    * @param {(what: any) => void} listener
    */
   on(kind, listener) {
@@ -157,6 +157,11 @@ export class Viewer {
   /** Ask for the desktop, give it, take it. @param {SeatDeed} deed @param {string} [to] whom it is about */
   seat(deed, to) {
     this.#signal.seat(deed, to);
+  }
+
+  #tick() {
+    this.#happen({ type: "tick" });
+    if (this.state !== "over") setTimeout(() => this.#tick(), this.#ladder.tickMs);
   }
 
   /** What the buttons do. @param {"vnc" | "webrtc"} rung */
@@ -206,16 +211,6 @@ export class Viewer {
     this.#happen({ type: "over" });
     this.#listeners.tell("link-over", why);
     this.#changed();
-  }
-
-  #leave() {
-    this.#happen({ type: "leave" });
-    this.#signal.seat("leave");
-  }
-
-  #back() {
-    this.#signal.seat("here");
-    this.#happen({ type: "return" });
   }
 
   #wake() {
@@ -274,7 +269,13 @@ export class Viewer {
   #obey(command) {
     switch (command.do) {
       case "open-peer":
-        return void this.#rungs.openPeer(command.epoch);
+        return void this.#rungs.openPeer(command.epoch, command.direct);
+      case "ping":
+        return this.#rungs.peer(command.epoch)?.ping();
+      case "nudge":
+        return void this.#rungs.peer(command.epoch)?.send("i");
+      case "probe":
+        return void this.#rungs.probe(`${this.#peerName}-look`, command.epoch);
       case "close-peer":
         return this.#gone(this.#rungs.closePeer(command.epoch));
       case "show-peer":
@@ -292,11 +293,13 @@ export class Viewer {
   #show(rung) {
     if (!rung?.element) return;
     const other = rung !== this.#shown;
+    const { unheard } = this.#shown instanceof WebRtc && other ? this.#shown : { unheard: 0 };
     this.#shown = rung;
     this.#recent = new Recent();
     if (this.#layers.show(rung.layer, rung.element)) rung.focus();
     this.#following.soon();
     if (other) this.#listeners.tell("rung", this.rung);
+    if (unheard > 0) this.#listeners.tell("unheard", unheard);
     if (rung instanceof WebRtc) for (const message of rung.takeEarly()) this.#listeners.tell("message", message);
     if (this.#drawn) return;
     this.#drawn = true;

@@ -23,6 +23,8 @@ const EARLY_KINDS = 32;
  * @property {(relay: boolean) => void} relay known once connected
  * @property {() => void} swapped another element shows the picture
  * @property {() => void} open input may be sent
+ * @property {(pong: boolean, sent: boolean) => void} heard the guest said something: the answer to a ping, that it sent a
+ *   changed picture, or else
  * @property {(message: unknown[]) => void} message from the guest, once `takeEarly` was called
  */
 
@@ -48,6 +50,8 @@ export class WebRtc {
   /** @type {Target | undefined} what the guest aims at */
   #target;
   #leaving = new AbortController();
+  #pings = 0;
+  #unheard = 0;
   /** @type {Map<unknown, unknown[]> | null} the newest message of each kind, until somebody listens */
   #early = new Map();
 
@@ -63,6 +67,7 @@ export class WebRtc {
       stream: (stream) => this.#show(stream),
       sound: (stream) => (this.#sound = stream),
       message: (message) => this.#received(message),
+      typed: () => (this.#unheard += 1),
     });
     this.#input = new Input(layer, this.#peer, {
       desktop: () => this.size(),
@@ -112,6 +117,16 @@ export class WebRtc {
   /** @param {Size} size */
   resize({ width, height }) {
     this.#peer.control("s", width, height);
+  }
+
+  /** Ask for a sign of life. */
+  ping() {
+    this.#peer.ping(++this.#pings);
+  }
+
+  /** Key presses and texts since the last sign of life: they may be lost when this peer is given up. */
+  get unheard() {
+    return this.#unheard;
   }
 
   /** Say something to the guest. @param {string} tag @param {...unknown} rest */
@@ -191,6 +206,7 @@ export class WebRtc {
   /** @param {boolean} lit @param {number} [rtp] */
   #drawn(lit, rtp) {
     if (rtp !== undefined) this.#marks.drawn(rtp, performance.now());
+    this.#unheard = 0;
     this.#frames += 1;
     this.#freezes ??= new Freezes(performance.now());
     this.#freezes.drawn(performance.now());
@@ -205,6 +221,8 @@ export class WebRtc {
   /** @param {unknown[]} message from the guest, who may say anything */
   #received(message) {
     const [tag, width, height] = message;
+    this.#unheard = 0;
+    this.#on.heard(tag === "p", tag === "mark");
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
     if (tag === "rate") this.#target = readTarget(message) ?? this.#target;

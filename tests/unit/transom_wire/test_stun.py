@@ -8,7 +8,7 @@ from aioice import stun as aioice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_keeper.stun import (
+from transom_wire.stun import (
     MAX_ATTRIBUTES,
     MAX_BYTES,
     StunError,

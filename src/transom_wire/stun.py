@@ -111,6 +111,11 @@ def build_binding_request(
     return message + _pack(_FINGERPRINT, _fingerprint(message))
 
 
+def answers(datagram: bytes, transaction: bytes) -> bool:
+    """True when `datagram` is the success response to the check with this transaction."""
+    return len(datagram) >= HEADER_BYTES and datagram[:2] == b"\x01\x01" and datagram[8:20] == transaction
+
+
 def _attributes(datagram: bytes) -> list[tuple[int, int, bytes]]:
     """(offset, type, value) of each attribute up to MESSAGE-INTEGRITY."""
     found: list[tuple[int, int, bytes]] = []

@@ -1,0 +1,124 @@
+"""Whether a viewer at this host would get a picture: the looks, and a verdict in plain words. Looks block, shortly."""
+
+from __future__ import annotations
+
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from transom_wire.stun import answers, build_binding_request
+
+CHECK_S = 0.5
+"""For an answer to one STUN check; a path that takes longer shows no desktop worth having."""
+CHECKS = 6
+FINGERPRINT = "sha-256 " + ":".join(["00"] * 32)
+"""Nobody holds a certificate for it: the peer of a look never gets past its checks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one look found; `detail` names the pair of addresses, or what went wrong."""
+
+    what: str
+    works: bool
+    detail: str
+    refused: bool = False
+    """The other side answered, and said no to the credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`ok`, `weak` or `problem`, and why."""
+
+    standing: str
+    text: str
+
+
+UDP, WEBSOCKET, CODEC = "udp", "websocket", "h264"
+
+
+def judge(looks: Sequence[Look]) -> Verdict:
+    """The first thing that matters."""
+    works = {look.what: look.works for look in looks}
+    relays = [look for look in looks if look.what.startswith("turn")]
+    if CODEC in works and not works[CODEC]:
+        return Verdict("problem", "the machine gives no H.264 answer: the session may be starting, or over")
+    if works.get(UDP):
+        if works.get(WEBSOCKET):
+            return Verdict("ok", "all well: the picture comes directly, by UDP")
+        return Verdict(
+            "weak", "UDP works; WebSockets are cut on the way, so there is no noVNC to fall back to"
+        )
+    if any(look.works for look in relays):
+        return Verdict("weak", "UDP to the machine is blocked; a relay works")
+    why = "no TURN relay is set up" if not relays else "no relay is reached"
+    if any(look.refused for look in relays):
+        why = "the relay refuses the credentials: the TURN secret differs between the two"
+    if works.get(WEBSOCKET):
+        return Verdict("weak", f"UDP to the machine is blocked; noVNC works; {why}")
+    return Verdict("problem", f"nothing gets through: no UDP, no WebSocket; {why}")
+
+
+def offer(ufrag: str, password: str) -> str:
+    """A viewer's offer that asks for constrained baseline H.264 and nothing else."""
+    return "\r\n".join(
+        (
+            "v=0",
+            "o=- 1 2 IN IP4 127.0.0.1",
+            "s=-",
+            "t=0 0",
+            "a=group:BUNDLE 0",
+            "m=video 9 UDP/TLS/RTP/SAVPF 96",
+            "c=IN IP4 0.0.0.0",
+            "a=mid:0",
+            f"a=ice-ufrag:{ufrag}",
+            f"a=ice-pwd:{password}",
+            f"a=fingerprint:{FINGERPRINT}",
+            "a=setup:actpass",
+            "a=recvonly",
+            "a=rtcp-mux",
+            "a=rtpmap:96 H264/90000",
+            "a=fmtp:96 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f",
+            "",
+        )
+    )
+
+
+def credentials() -> tuple[str, str]:
+    """An ICE ufrag and password."""
+    return secrets.token_hex(4), secrets.token_hex(16)
+
+
+def check(door: tuple[str, int], *, guest: str, viewer: str, password: str) -> Look:
+    """Send STUN checks to the door as the viewer of a registered peer would, until one is answered."""
+    family = socket.AF_INET6 if ":" in door[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sending:
+        sending.settimeout(CHECK_S)
+        try:
+            sending.connect(door)
+            pair = f"{sending.getsockname()[0]}:{sending.getsockname()[1]} -> {door[0]}:{door[1]}"
+            for _ in range(CHECKS):
+                took = _answered(sending, guest, viewer, password)
+                if took is not None:
+                    return Look(UDP, True, f"{pair}, answered in {took:.0f} ms")
+        except OSError as error:
+            return Look(UDP, False, f"{door[0]}:{door[1]}: {error.strerror or error}")
+    return Look(UDP, False, f"{pair}: no answer")
+
+
+def _answered(sending: socket.socket, guest: str, viewer: str, password: str) -> float | None:
+    """Milliseconds to the answer of one check; None when none came in time."""
+    transaction, since = secrets.token_bytes(12), time.monotonic()
+    request = build_binding_request(
+        guest_ufrag=guest, viewer_ufrag=viewer, password=password, transaction=transaction
+    )
+    try:
+        sending.send(request)
+        while time.monotonic() - since < CHECK_S:
+            if answers(sending.recv(2048), transaction):
+                return (time.monotonic() - since) * 1000
+    except (TimeoutError, ConnectionRefusedError):
+        time.sleep(0.05)
+    return None

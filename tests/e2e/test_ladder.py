@@ -1,0 +1,177 @@
+"""Up and down the ladder on one live session: what breaks, how long the picture stands, and which keys stay down."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.browser import BrowserContext, Page, picture_colour, wait_rung
+from tests.support.cut import udp_cut
+from tests.support.processes import descendants, keeper_of
+from tests.support.server import Server
+
+pytestmark = [pytest.mark.machine, pytest.mark.browser]
+
+MOST_MS = 2000
+"""Without a picture: what the page promises."""
+SLACK_MS = 1500
+"""For a host that runs other tests as well; the pure ladder's own tests hold the waits themselves."""
+LOOSE, HELD = (30, 160, 60), (200, 30, 30)
+
+DESKTOP = (
+    "data:text/html,<title>ladder</title><body style='margin:0;background:rgb(30,160,60)' "
+    "onkeydown=\"document.body.style.background='rgb(200,30,30)'\" "
+    "onkeyup=\"document.body.style.background='rgb(30,160,60)'\"><div id=d style='height:40vh'></div>"
+    "<script>setInterval(()=>d.style.background=`hsl(0 0%25 ${Math.random()*100}%25)`,100)</script>"
+)
+"""Green, and red while a key is down, below a field that changes ten times a second."""
+
+WATCH = """() => {
+    const small = document.createElement('canvas');
+    small.width = small.height = 8;
+    const context = small.getContext('2d', { willReadFrequently: true });
+    window.seen = { longest: 0, last: performance.now(), what: '' };
+    setInterval(() => {
+        const shown = document.getElementById('screen'), now = performance.now();
+        const [w, h] = shown.videoWidth ? [shown.videoWidth, shown.videoHeight] : [shown.width, shown.height];
+        context.drawImage(shown, w / 2 - 40, h * 0.25, 80, 40, 0, 0, 8, 8);
+        const what = context.getImageData(0, 0, 8, 8).data.join();
+        const longest = Math.max(seen.longest, now - seen.last);
+        if (what !== seen.what) Object.assign(seen, { longest, last: now, what });
+    }, 40);
+}"""
+"""Keeps the longest time in which the picture's changing field stood still."""
+
+
+@pytest.fixture(scope="module")
+def session(server: Server) -> str:
+    made: str = server.create(start_url=DESKTOP)["id"]
+    server.wait_for(made, "ready")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def no_session_is_left() -> Iterator[None]:
+    """One machine for the whole file: the end of the server takes it away."""
+    yield
+
+
+@pytest.fixture
+def page(viewer: BrowserContext, server: Server, session: str) -> Iterator[Page]:
+    opened = viewer.new_page()
+    opened.goto(f"{server.url}/session/{session}")
+    wait_rung(opened, "webrtc")
+    opened.evaluate(WATCH)
+    opened.locator("#screen").click(position={"x": 300, "y": 500})
+    opened.wait_for_timeout(1500)
+    opened.evaluate("seen.longest = 0")
+    yield opened
+    opened.close()
+
+
+def door_port(server: Server, session: str) -> int:
+    """The UDP port of the door that the newest viewer was told."""
+    with server.client() as client:
+        offer = client.get(f"/api/webrtc/session/{session}/offer").raise_for_status().json()
+        query = {"peer": offer["peer"], "epoch": offer["epoch"]}
+        told = client.get(f"/api/webrtc/session/{session}/candidate", params=query).raise_for_status().json()
+    return int(told["candidates"][0]["candidate"].split()[5])
+
+
+def stream_server(machine: str) -> int:
+    """The process id of the machine's stream server, seen from this host."""
+    for process in descendants(keeper_of(machine)):
+        if b"transom_guest.stream" in Path(f"/proc/{process}/cmdline").read_bytes():
+            return process
+    raise AssertionError("no stream server")
+
+
+def see(page: Page, wanted: tuple[int, int, int], seconds: float = 6) -> None:
+    """Wait until the desktop's page has this colour."""
+    end = time.monotonic() + seconds
+    while any(abs(a - b) > 40 for a, b in zip(picture_colour(page, 0.5, 0.85), wanted, strict=True)):
+        assert time.monotonic() < end, f"saw {picture_colour(page, 0.5, 0.85)}, wanted {wanted}"
+        page.wait_for_timeout(50)
+
+
+def stood(page: Page) -> float:
+    """The longest time the picture stood still, in milliseconds, the present one as well."""
+    page.wait_for_timeout(500)
+    longest: float = page.evaluate("Math.max(seen.longest, performance.now() - seen.last)")
+    return longest
+
+
+def climbs_back(page: Page) -> None:
+    wait_rung(page, "webrtc", seconds=40)
+    assert page.evaluate("window.seen !== undefined"), "the page was not reloaded"
+
+
+def test_udp_is_cut_and_comes_back(page: Page, server: Server, session: str) -> None:
+    size = "[document.getElementById('screen').width, document.getElementById('screen').height]"
+    before = page.evaluate(size)
+    page.keyboard.down("Shift")
+    see(page, HELD)
+    with udp_cut(door_port(server, session)):
+        wait_rung(page, "vnc")
+        assert stood(page) < MOST_MS + SLACK_MS
+        page.keyboard.up("Shift")
+        see(page, LOOSE)
+        assert page.evaluate(size) == before, "the desktop keeps its size"
+    climbs_back(page)
+    see(page, LOOSE)
+
+
+def test_the_stream_server_is_killed(page: Page, server: Server, session: str) -> None:
+    page.keyboard.down("Shift")
+    see(page, HELD)
+    os.kill(stream_server(server.machine(session)), signal.SIGKILL)
+    page.wait_for_function("() => window.transom.state === 'lost'", timeout=10_000, polling=20)
+    wait_rung(page, "webrtc", "vnc")
+    assert stood(page) < MOST_MS + SLACK_MS
+    page.keyboard.up("Shift")
+    see(page, LOOSE)
+    climbs_back(page)
+
+
+def test_the_controller_stands_still(page: Page, server: Server, session: str) -> None:
+    assert server.process
+    epoch = page.evaluate("window.transom.epoch")
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        page.wait_for_timeout(4000)
+        page.keyboard.down("Shift")
+        see(page, HELD)
+        page.keyboard.up("Shift")
+        see(page, LOOSE)
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    assert stood(page) < MOST_MS
+    assert page.evaluate("window.transom.epoch") == epoch
+    climbs_back(page)
+
+
+def test_the_viewers_computer_sleeps(page: Page, server: Server, session: str) -> None:
+    page.keyboard.down("Shift")
+    see(page, HELD)
+    own = [
+        process
+        for process in descendants(os.getpid())
+        if b"--type=" in Path(f"/proc/{process}/cmdline").read_bytes()
+    ]
+    for process in own:
+        os.kill(process, signal.SIGSTOP)
+    try:
+        time.sleep(7)
+    finally:
+        for process in own:
+            os.kill(process, signal.SIGCONT)
+    page.evaluate("Object.assign(seen, { longest: 0, last: performance.now() })")
+    assert stood(page) < MOST_MS + SLACK_MS
+    page.keyboard.up("Shift")
+    climbs_back(page)
+    see(page, LOOSE)

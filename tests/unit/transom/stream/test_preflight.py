@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pytest
+
+from transom.stream.preflight import CODEC, UDP, WEBSOCKET, Look, judge, offer
+from transom.stream.sdp import strip_candidates, viewer_ufrag
+
+
+def looks(**works: bool) -> list[Look]:
+    return [Look(name.replace("_", "-"), well, "") for name, well in works.items()]
+
+
+@pytest.mark.parametrize(
+    ("found", "standing", "words"),
+    [
+        (looks(h264=True, udp=True, websocket=True), "ok", "all well"),
+        (looks(h264=True, udp=True, websocket=False), "weak", "no noVNC"),
+        (looks(h264=True, udp=False, turn_tcp=True, websocket=True), "weak", "a relay works"),
+        (looks(h264=True, udp=False, websocket=True), "weak", "no TURN relay is set up"),
+        (looks(h264=True, udp=False, turn_tcp=False, websocket=False), "problem", "no relay is reached"),
+        (looks(h264=False, websocket=True), "problem", "no H.264 answer"),
+    ],
+)
+def test_the_verdict_names_what_matters_first(found: list[Look], standing: str, words: str) -> None:
+    verdict = judge(found)
+    assert verdict.standing == standing
+    assert words in verdict.text
+
+
+def test_a_wrong_secret_is_named() -> None:
+    found = [*looks(h264=True, udp=False, websocket=True), Look("turn-tcp", False, "401", refused=True)]
+    assert "secret differs" in judge(found).text
+    assert {CODEC, UDP, WEBSOCKET} == {each.what for each in found} - {"turn-tcp"}
+
+
+def test_its_offer_is_one_that_the_broker_takes() -> None:
+    assert viewer_ufrag(strip_candidates(offer("abcd1234", "p" * 32))) == "abcd1234"

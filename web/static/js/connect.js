@@ -1,0 +1,110 @@
+import { get, goSignIn, socketUrl } from "./api.js";
+import { byId, make, setText } from "./elements.js";
+import { randomName } from "./names.js";
+import { ownersPlaces } from "./places.js";
+import { probe } from "./probe.js";
+import { judge, relaysOf } from "./reach.js";
+
+/** @import { ApiError } from "./api.js" */
+/** @import { Found } from "./probe.js" */
+
+const ECHO_MS = 5000;
+const id = location.pathname.split("/").at(-2) ?? "";
+const again = /** @type {HTMLButtonElement} */ (byId("again"));
+const WORDS = { waiting: "looking", good: "works", weak: "weak", bad: "does not work" };
+
+/** A row that says what is being looked at, and later what was found. @param {string} what */
+function row(what) {
+  const standing = make("span", { class: "standing" }, WORDS.waiting);
+  const detail = make("div", { class: "small" });
+  const item = make("li", {}, make("div", { class: "head" }, make("strong", {}, what), standing), detail);
+  byId("checks").append(item);
+  return (/** @type {boolean} */ works, /** @type {string} */ text, /** @type {string[]} */ lines = []) => {
+    item.dataset["standing"] = works ? "good" : "bad";
+    setText(standing, works ? WORDS.good : WORDS.bad);
+    detail.replaceChildren(make("span", {}, text), ...lines.map((line) => make("code", {}, line)));
+  };
+}
+
+function lookAtCodec() {
+  const done = row("H.264, constrained baseline");
+  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
+  const has = codecs.some((one) => one.mimeType === "video/H264" && /profile-level-id=42e0/i.test(one.sdpFmtpLine ?? ""));
+  done(has, has ? "This browser decodes it." : "This browser does not offer it.");
+  return has;
+}
+
+/** @returns {Promise<boolean>} */
+function lookAtSocket() {
+  const done = row("WebSocket");
+  return new Promise((resolve) => {
+    const socket = new WebSocket(socketUrl(`/api/sessions/${id}/echo`));
+    const since = performance.now();
+    const end = (/** @type {boolean} */ works, /** @type {string} */ text) => {
+      clearTimeout(timer);
+      socket.onclose = socket.onmessage = null;
+      socket.close();
+      done(works, text);
+      resolve(works);
+    };
+    const timer = setTimeout(() => end(false, `No answer in ${ECHO_MS / 1000} s.`), ECHO_MS);
+    socket.onopen = () => socket.send("transom");
+    socket.onmessage = ({ data }) => end(data === "transom", `Answered in ${Math.round(performance.now() - since)} ms.`);
+    socket.onclose = ({ code, reason }) => end(false, reason || (code === 1006 ? "It is cut on the way." : `Closed with ${code}.`));
+  });
+}
+
+/** @param {string} what @param {RTCIceServer[]} servers @param {RTCIceTransportPolicy} policy @param {string} name */
+async function lookAtPeer(what, servers, policy, name) {
+  const done = row(what);
+  const found = await probe({ places: ownersPlaces(id), name, epoch: 1, servers, policy });
+  done(found.connected, wordsOf(found), [...found.pairs.map(lineOf), ...found.errors.slice(0, 4)]);
+  return found;
+}
+
+/** @param {Found} found */
+function wordsOf({ connected, ms, codec, why, pairs }) {
+  if (connected) return `Connected in ${ms} ms${codec ? `, ${codec}` : ""}.`;
+  if (why) return why;
+  return pairs.length ? "No candidate pair answered." : "No candidate was found on this side.";
+}
+
+/** @param {{ local: string, remote: string, state: string, selected: boolean }} pair */
+function lineOf({ local, remote, state, selected }) {
+  return `${local} → ${remote}: ${selected ? "in use" : state}`;
+}
+
+async function look() {
+  again.disabled = true;
+  byId("checks").replaceChildren();
+  byId("verdict-box").dataset["standing"] = "waiting";
+  setText(byId("verdict"), "Looking…");
+  setText(byId("advice"), "");
+  const name = `${randomName()}-look`;
+  const codec = lookAtCodec();
+  const socket = await lookAtSocket();
+  /** @type {RTCIceServer[]} */
+  const servers = (await get("/api/webrtc/ice-servers").catch(refused))?.ice_servers ?? [];
+  const relays = relaysOf(servers);
+  const stun = servers.filter((one) => ![one.urls].flat().some((url) => /^turns?:/.test(url)));
+  const direct = await lookAtPeer("UDP to the machine", stun, "all", `${name}0`);
+  const found = [];
+  for (const [index, { name: transport, server }] of relays.entries()) {
+    found.push({ name: transport, found: await lookAtPeer(transport, [server], "relay", `${name}${index + 1}`) });
+  }
+  const { standing, verdict, advice } = judge({ codec, socket, direct, relays: found });
+  byId("verdict-box").dataset["standing"] = standing;
+  setText(byId("verdict"), verdict);
+  setText(byId("advice"), advice);
+  again.disabled = false;
+}
+
+/** @param {ApiError} error */
+function refused(error) {
+  if (error.status === 401) goSignIn();
+  return null;
+}
+
+byId("back").setAttribute("href", `/session/${id}`);
+again.addEventListener("click", () => void look());
+void look();

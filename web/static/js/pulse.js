@@ -1,0 +1,83 @@
+import { LIMITS } from "./limits.js";
+
+/**
+ * Whether a peer still answers: anything heard is a sign of life, and a ping asks for one where nothing comes by itself.
+ * Times are milliseconds that the page was awake, so that a thread that was busy accuses nobody.
+ */
+export class Pulse {
+  /** The last sign of life. */
+  heardAt;
+  #pingAt = -Infinity;
+  /** Pings since the last sign of life. */
+  #asked = 0;
+  /** Pings ever, until the first answer: a guest that knows none is not asked for ever. */
+  #wasted = 0;
+  #answers = false;
+
+  /** @param {number} awake */
+  constructor(awake) {
+    this.heardAt = awake;
+  }
+
+  /** @param {number} awake @param {boolean} pong */
+  heard(awake, pong) {
+    this.heardAt = awake;
+    this.#asked = 0;
+    this.#answers ||= pong;
+  }
+
+  /** True when it answered a ping once, and so can be told to be silent. */
+  get answers() {
+    return this.#answers;
+  }
+
+  /** Begin anew: nothing before this moment counts. @param {number} awake */
+  forgive(awake) {
+    this.heardAt = awake;
+    this.#asked = 0;
+  }
+
+  /** True, and taken as done, when a ping should go out now: slowly at first, then in a hurry. @param {number} awake */
+  beat(awake) {
+    const every = this.hurried(awake) ? LIMITS.hurryEachMs : LIMITS.pingMs;
+    if (awake - this.heardAt < LIMITS.pingMs || awake - this.#pingAt < every) return false;
+    if (!this.#answers && this.#wasted >= LIMITS.pingsWasted) return false;
+    this.#pingAt = awake;
+    this.#asked += 1;
+    this.#wasted += this.#answers ? 0 : 1;
+    return true;
+  }
+
+  /** True while pings go out fast: one of them is bound to get through a network that merely loses some. @param {number} awake */
+  hurried(awake) {
+    return this.#answers && this.#asked > 0 && awake - this.heardAt >= LIMITS.hurryMs;
+  }
+
+  /** Probably cut off: time to prepare. @param {number} awake */
+  suspect(awake) {
+    return this.#unanswered(awake, LIMITS.suspectMs, LIMITS.suspectPings);
+  }
+
+  /** Cut off: too long and too often unanswered for bad luck. @param {number} awake */
+  silent(awake) {
+    return this.#unanswered(awake, LIMITS.silentMs, LIMITS.silentPings);
+  }
+
+  /** @param {number} awake @param {number} ms @param {number} pings */
+  #unanswered(awake, ms, pings) {
+    return this.#answers && this.#asked >= pings && awake - this.heardAt >= ms;
+  }
+}
+
+/** Milliseconds that the page was awake: a gap between two events counts for so much at most. */
+export class Awake {
+  now = 0;
+  #last = -1;
+
+  /** @param {number} now any steady clock */
+  step(now) {
+    if (this.#last >= 0) this.now += Math.min(Math.max(now - this.#last, 0), LIMITS.gapMs);
+    this.#last = now;
+    return this.now;
+  }
+}

@@ -1,0 +1,53 @@
+/** @import { Found } from "./probe.js" */
+
+/**
+ * What each look found. `relays` has one for each transport the server offers, by name; null: not looked.
+ * @typedef {{ codec: boolean, socket: boolean, direct: Found | null, relays: { name: string, found: Found }[] }} Looks
+ * @typedef {{ standing: "good" | "weak" | "bad", verdict: string, advice: string }} Verdict
+ */
+
+/** In plain words, the first thing that matters. @param {Looks} looks @returns {Verdict} */
+export function judge({ codec, socket, direct, relays }) {
+  const relay = relays.find(({ found }) => found.connected);
+  if (!codec) return weak("This browser does not decode H.264.", `The desktop comes by noVNC${socket ? "" : ", for which WebSockets must get through"}. Another browser shows the better picture.`);
+  if (direct?.connected) {
+    const also = socket ? "" : " WebSockets are cut on the way, so there is no noVNC to fall back to: a proxy in between should let them pass.";
+    return { standing: socket ? "good" : "weak", verdict: "All well: the picture comes directly, by UDP.", advice: `If a desktop did not connect, it was a passing fault. Try it again.${also}` };
+  }
+  if (direct?.why) return bad("The machine gave no answer.", `${direct.why} It is not your network: the session may be starting, or over.`);
+  if (relay) return weak(`UDP to the machine is blocked; the relay works (${relay.name}).`, "The picture comes, with some delay. A network that lets UDP pass to the door's ports makes it faster.");
+  const refused = relays.some(({ found }) => found.errors.some((one) => / 401\b/.test(one)));
+  const why = relayWords(relays, refused);
+  if (socket) return weak("UDP to the machine is blocked; noVNC works.", why);
+  return bad("Nothing gets through: no UDP, no relay, no WebSocket.", `${why} A firewall or proxy stands between this browser and the server.`);
+}
+
+/** @param {Looks["relays"]} relays @param {boolean} refused */
+function relayWords(relays, refused) {
+  if (!relays.length) return "The server has no TURN relay. Its operator can set one up; or let UDP pass to the door's ports.";
+  if (refused) return "The relay refuses the server's credentials: the TURN secret differs between the two. Tell the operator.";
+  return "The relay is not reached by any way either. Tell the operator which network you are on.";
+}
+
+/** @param {string} verdict @param {string} advice @returns {Verdict} */
+const weak = (verdict, advice) => ({ standing: "weak", verdict, advice });
+/** @param {string} verdict @param {string} advice @returns {Verdict} */
+const bad = (verdict, advice) => ({ standing: "bad", verdict, advice });
+
+/**
+ * One ICE server for each TURN URL, named by its transport.
+ * @param {RTCIceServer[]} servers
+ * @returns {{ name: string, server: RTCIceServer }[]}
+ */
+export function relaysOf(servers) {
+  return servers.flatMap((server) =>
+    [server.urls].flat().filter((url) => /^turns?:/.test(url)).map((urls) => ({ name: transportOf(urls), server: { ...server, urls } })),
+  );
+}
+
+/** @param {string} url */
+function transportOf(url) {
+  const tcp = /transport=tcp/.test(url);
+  if (url.startsWith("turns:")) return tcp ? "TURN over TLS" : "TURN over DTLS";
+  return tcp ? "TURN over TCP" : "TURN over UDP";
+}

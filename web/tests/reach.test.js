@@ -1,0 +1,37 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { judge, relaysOf } from "../static/js/reach.js";
+
+const found = (connected, rest = {}) => ({ connected, ms: 10, codec: "", pairs: [], errors: [], why: "", ...rest });
+const turn = (connected, rest) => [{ name: "TURN over TCP", found: found(connected, rest) }];
+
+test("all well", () => {
+  const { standing, verdict } = judge({ codec: true, socket: true, direct: found(true), relays: [] });
+  assert.equal(standing, "good");
+  assert.match(verdict, /All well/);
+});
+
+test("UDP cut: the relay, then noVNC, is what is left", () => {
+  assert.match(judge({ codec: true, socket: true, direct: found(false), relays: turn(true) }).verdict, /blocked; the relay works \(TURN over TCP\)/);
+  const left = judge({ codec: true, socket: true, direct: found(false), relays: [] });
+  assert.match(left.verdict, /blocked; noVNC works/);
+  assert.match(left.advice, /no TURN relay/);
+});
+
+test("a wrong TURN secret is named", () => {
+  const relays = turn(false, { errors: ["turn:host 401 Unauthorized"] });
+  assert.match(judge({ codec: true, socket: true, direct: found(false), relays }).advice, /secret differs/);
+});
+
+test("nothing at all, no answer, no codec, no WebSocket", () => {
+  assert.equal(judge({ codec: true, socket: false, direct: found(false), relays: [] }).standing, "bad");
+  assert.match(judge({ codec: true, socket: true, direct: found(false, { why: "The machine did not answer." }), relays: [] }).verdict, /no answer/);
+  assert.match(judge({ codec: false, socket: true, direct: null, relays: [] }).verdict, /H\.264/);
+  assert.match(judge({ codec: true, socket: false, direct: found(true), relays: [] }).advice, /WebSockets are cut/);
+});
+
+test("each TURN URL is a look of its own", () => {
+  const relays = relaysOf([{ urls: "stun:a" }, { urls: ["turn:a?transport=udp", "turn:a?transport=tcp", "turns:a?transport=tcp"], username: "u", credential: "c" }]);
+  assert.deepEqual(relays.map(({ name }) => name), ["TURN over UDP", "TURN over TCP", "TURN over TLS"]);
+  assert.deepEqual(relays[1]?.server, { urls: "turn:a?transport=tcp", username: "u", credential: "c" });
+});
