@@ -40,7 +40,9 @@ export class Pulse {
   /** True, and taken as done, when a ping should go out now: slowly at first, then in a hurry. @param {number} awake */
   beat(awake) {
     const every = this.hurried(awake) ? LIMITS.hurryEachMs : LIMITS.pingMs;
-    if (awake - this.heardAt < LIMITS.pingMs || awake - this.#pingAt < every) return false;
+    // Until the first answer also while pictures flow: only who answered once can be told to be silent.
+    const needless = this.#answers && awake - this.heardAt < LIMITS.pingMs;
+    if (needless || awake - this.#pingAt < every) return false;
     if (!this.#answers && this.#wasted >= LIMITS.pingsWasted) return false;
     this.#pingAt = awake;
     this.#asked += 1;
