@@ -16,8 +16,8 @@ from pathlib import Path
 from transom.drivers.sweep import sweep_snapshots
 from transom_keeper.vm.snapshot import SnapshotError, read_note
 
-IMAGE = "image"
-"""The file that says of which image a snapshot is."""
+MADE_OF = "made-of"
+"""The file that says of which image and guest code a snapshot is."""
 KEPT = 2
 """Of the newest, so that going back to the image before costs no second save. Each is as large as the memory
 that its machine had in use."""
@@ -41,10 +41,10 @@ class Snapshots:
         except SnapshotError:
             return None
 
-    def adopt(self, made: Path, key: str, image: str) -> None:
+    def adopt(self, made: Path, key: str, made_of: str) -> None:
         """Take the folder `made` in as `key`, ours alone; older ones go. Raises OSError, SnapshotError."""
         read_note(made)
-        (made / IMAGE).write_text(f"{image}\n")
+        (made / MADE_OF).write_text(f"{made_of}\n")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.geteuid() == 0:
             for path in (made, *made.iterdir()):
@@ -55,9 +55,10 @@ class Snapshots:
         os.utime(target)
         self._prune()
 
-    def sweep(self, images: Collection[str]) -> None:
-        """Remove those of images that are gone. A clone that was made of one has its files open, and keeps them."""
-        sweep_snapshots(self._folder, images, IMAGE)
+    def sweep(self, wanted: Collection[str]) -> None:
+        """Remove those that are made of something else than is `wanted`. A clone of one has its files open, and
+        keeps them."""
+        sweep_snapshots(self._folder, wanted, MADE_OF)
 
     def _prune(self) -> None:
         """A clone that was made of one that goes has its files open, and keeps them."""

@@ -14,6 +14,7 @@ from pathlib import Path
 STAGED = re.compile(r"(?P<code>[0-9a-f]{32})(?:-(?P<image>[0-9a-f]{16}))?")
 """A folder of guest code: as staged, or compiled for an image."""
 ARCHIVE = re.compile(r"(?P<code>[0-9a-f]{32})(?:-[0-9a-f]{16})?-sha256-(?P<image>[0-9a-f]{64})\.initramfs")
+NOTE_BYTES = 4096
 UNFINISHED = ".new-"
 UNFINISHED_S = 3600.0
 """Seconds after which what was begun there is nobody's."""
@@ -30,15 +31,16 @@ def sweep_guest(folder: Path, code: str, images: Collection[str]) -> list[str]:
     return gone
 
 
-def sweep_snapshots(folder: Path, images: Collection[str], image_of: str) -> list[str]:
-    """Remove snapshots of images that are gone; the file `image_of` in each says of which it is."""
+def sweep_snapshots(folder: Path, wanted: Collection[str], note: str) -> list[str]:
+    """Remove snapshots whose file `note` says that they are made of something that is not among `wanted`; one that
+    says nothing readable is none of ours."""
     gone = []
     for path in _entries(folder):
         try:
-            image = (path / image_of).read_text().strip()
+            made_of = (path / note).read_bytes()[:NOTE_BYTES].decode(errors="replace").strip()
         except OSError:
             continue
-        if image not in images:
+        if made_of not in wanted:
             with contextlib.suppress(OSError):
                 shutil.rmtree(path)
                 gone.append(path.name)

@@ -105,7 +105,7 @@ class VirtualDriver(KeptDriver):
             try:
                 await self.create(spec)
                 await self._saved(spec.machine)
-                await asyncio.to_thread(self._snapshots.adopt, made, key, image)
+                await asyncio.to_thread(self._snapshots.adopt, made, key, self._made_of(image))
             except (OSError, SnapshotError) as error:
                 raise DriverError(f"the snapshot cannot be kept: {error}") from error
             finally:
@@ -115,7 +115,7 @@ class VirtualDriver(KeptDriver):
     async def sweep(self, images: Collection[str]) -> None:
         """And snapshots of images that are gone."""
         await super().sweep(images)
-        await asyncio.to_thread(self._snapshots.sweep, images)
+        await asyncio.to_thread(self._snapshots.sweep, {self._made_of(image) for image in images})
 
     async def observe(self) -> Mapping[str, MachineState]:
         """Every machine that anything is left of, but the one `prepare` is about to save."""
@@ -176,11 +176,16 @@ class VirtualDriver(KeptDriver):
             return config
         return replace(config, vm=replace(vm, snapshot=str(found[0])), boot_token=found[1])
 
+    def _made_of(self, image: str) -> str:
+        """What a snapshot is kept for: an image, and this guest code."""
+        return f"{image} {self._host.guest_source.name}"
+
     def _key(self, spec: MachineSpec) -> str:
         """What the snapshot for `spec` is called. Blocking. Raises DriverError."""
         facts = {
             "image": spec.image,
             "guest": self._host.guest_source.name,
+            "program": spec.program,
             "memory": spec.limits.memory_bytes,
             "disk": spec.limits.disk_bytes,
             "cpus": self._options.cpus,

@@ -38,9 +38,11 @@ class Choice:
         """Digests that were rolled back from and not chosen again since."""
         return self._digests("rolled-back")
 
-    def use(self, digest: str) -> None:
-        """Let new sessions use `digest`. Raises ImageError when somebody else is choosing."""
+    def use(self, digest: str, usable: Callable[[str], bool] = lambda _: True) -> None:
+        """Let new sessions use `digest`, if it is `usable` still. Raises ImageError when somebody else is choosing."""
         with self._alone():
+            if not usable(digest):
+                raise ImageError(f"image {digest[:19]} is gone", mend="transom image list")
             before = self.current()
             if before is not None and before != digest:
                 self._put("history", [*self.history(), before])
@@ -61,6 +63,10 @@ class Choice:
             self._put("current", [chosen])
             self._put("history", earlier)
             return chosen
+
+    def unchanged(self) -> AbstractContextManager[None]:
+        """Nobody chooses while the block runs. Raises ImageError when somebody is choosing."""
+        return self._alone()
 
     def _alone(self) -> AbstractContextManager[None]:
         busy = "another command is choosing an image"

@@ -6,6 +6,7 @@ Under emulation compiling takes seconds of every boot. The byte code is not look
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import tempfile
@@ -50,7 +51,16 @@ def compiled(source: Path, root: Path, image: str) -> Path:
 def _compile(root: Path, code: Path) -> list[str]:
     user = [] if os.geteuid() == 0 else ["--unshare-user", "--uid", "0", "--gid", "0"]
     return [
-        *("bwrap", *user, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent"),
+        *(
+            "bwrap",
+            *user,
+            "--unshare-pid",
+            "--unshare-net",
+            "--unshare-ipc",
+            "--die-with-parent",
+            "--new-session",
+        ),
+        *(("--cap-drop", "ALL", "--cap-add", "CAP_DAC_OVERRIDE") if os.geteuid() == 0 else ()),
         *("--ro-bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"),  # noqa: S108
         *("--bind", str(code), CODE, "--clearenv", "--setenv", "PATH", "/usr/bin:/bin", "--chdir", "/"),
         *("python3", "-I", "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", CODE),
@@ -62,4 +72,7 @@ def _open_to_all(folder: Path) -> None:
     for place, _, names in os.walk(folder):
         os.chmod(place, 0o755)  # noqa: S103 - it holds nothing secret
         for name in names:
-            os.chmod(Path(place, name), 0o644)
+            path = Path(place, name)
+            if path.is_symlink() or not path.is_file():
+                raise OSError(errno.EINVAL, "the image's Python left something else than files", str(path))
+            os.chmod(path, 0o644)

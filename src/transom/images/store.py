@@ -60,11 +60,12 @@ class ImageStore:
     def use(self, digest: str) -> None:
         """Let new sessions use `digest`. Raises ImageError when it is not whole, by its digests."""
         self.check(digest)
-        self._choice.use(digest)
+        self._choice.use(digest, self._usable)
 
     def rollback(self) -> str:
-        """Let new sessions use the image that was current before; return its digest. Raises ImageError."""
-        return self._choice.rollback(self._usable)
+        """Let new sessions use the image that was current before; return its digest. Reads it whole, as `use` does.
+        Raises ImageError."""
+        return self._choice.rollback(self._whole)
 
     def root(self, digest: str) -> Path:
         """The root file system of a whole image. Raises ImageError."""
@@ -132,7 +133,8 @@ class ImageStore:
         return digest
 
     def add(self, built: Path, found: Manifest) -> str:
-        """Make the finished folder `built` visible as `found`, in one step; return its digest."""
+        """Make the finished folder `built` visible as `found`, in one step; return its digest. Raises ImageError when
+        a broken one of that name is in use."""
         (built / "manifest.json").write_text(manifest.dump(found))
         (built / "manifest.json").chmod(0o644)
         built.chmod(0o755)
@@ -141,7 +143,9 @@ class ImageStore:
             tree.remove(built)
         else:
             if target.exists():
-                tree.remove(self._aside(target))
+                with self._alone_with(found.digest):
+                    aside = self._aside(target)
+                tree.remove(aside)
             os.sync()  # the name must not reach the disk before the content
             built.rename(target)
         files.write(self.folder / "recipes" / found.recipe, f"{found.digest}\n".encode())
@@ -159,9 +163,9 @@ class ImageStore:
         """Remove an image that is neither current nor held by a machine. Raises ImageError."""
         if not DIGEST.fullmatch(digest) or not (self.folder / digest).is_dir():
             raise ImageError("there is no such image", mend="transom image list")
-        if digest == self.current():
-            raise ImageError("that image is current", mend="transom image use ANOTHER")
-        with self._alone_with(digest):
+        with self._choice.unchanged(), self._alone_with(digest):
+            if digest == self.current():
+                raise ImageError("that image is current", mend="transom image use ANOTHER")
             aside = self._aside(self.folder / digest)
         tree.remove(aside)
 
@@ -184,6 +188,13 @@ class ImageStore:
                 tree.remove(leftover)
             work.mkdir(mode=0o755)
             yield work
+
+    def _whole(self, digest: str) -> bool:
+        try:
+            self.check(digest)
+        except (ImageError, OSError):
+            return False
+        return True
 
     def _usable(self, digest: str) -> bool:
         try:

@@ -60,10 +60,12 @@ def test_no_folder_is_nothing_to_do(tmp_path: Path) -> None:
     assert sweep_snapshots(tmp_path / "none", {IMAGE}, "image") == []
 
 
-def test_snapshots_go_with_their_image(tmp_path: Path) -> None:
+def test_snapshots_go_with_what_they_are_made_of(tmp_path: Path) -> None:
     for name, image in (("one", IMAGE), ("two", GONE)):
         (tmp_path / name).mkdir()
         (tmp_path / name / "image").write_text(f"{image}\n")
     (tmp_path / "unsaid").mkdir()
-    assert sweep_snapshots(tmp_path, {IMAGE}, "image") == ["two"]
+    (tmp_path / "garbage").mkdir()
+    (tmp_path / "garbage/image").write_bytes(b"\xff\xfe" * 9000)
+    assert sweep_snapshots(tmp_path, {IMAGE}, "image") == ["garbage", "two"]
     assert sorted(os.listdir(tmp_path)) == ["one", "unsaid"]

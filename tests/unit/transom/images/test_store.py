@@ -170,6 +170,31 @@ def test_what_a_machine_holds_is_not_removed(store: ImageStore) -> None:
     assert list(store.list()) == []
 
 
+def test_a_broken_image_that_a_machine_holds_is_not_replaced_under_it(store: ImageStore) -> None:
+    folder = add(store, ONE)
+    (folder / "vmlinux").write_text("short")
+    keeper = os.open(folder, os.O_RDONLY)
+    fcntl.flock(keeper, fcntl.LOCK_SH)
+    try:
+        with pytest.raises(ImageError, match="machines use"):
+            add(store, ONE)
+        assert (folder / "vmlinux").read_text() == "short"
+    finally:
+        os.close(keeper)
+    add(store, ONE)
+    assert store.root(ONE.digest)
+
+
+def test_what_was_removed_while_it_was_checked_is_not_chosen(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(store, ONE)
+    monkeypatch.setattr(store, "check", lambda digest: store.remove(digest))
+    with pytest.raises(ImageError, match="gone"):
+        store.use(ONE.digest)
+    assert store.current() is None
+
+
 def test_a_rollback_goes_back_step_by_step(store: ImageStore) -> None:
     for found in (ONE, TWO, THREE):
         add(store, found)
@@ -189,7 +214,7 @@ def test_a_rollback_skips_what_is_no_longer_whole(store: ImageStore) -> None:
     for found in (ONE, TWO, THREE):
         add(store, found)
         store.use(found.digest)
-    (store.folder / TWO.digest / "vmlinux").unlink()
+    (store.folder / TWO.digest / "vmlinux").write_text("?" * len(KERNELS[2]))
     assert store.rollback() == ONE.digest
 
 

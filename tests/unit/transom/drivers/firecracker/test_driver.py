@@ -132,7 +132,7 @@ def save(driver: Driver, wanted: MachineSpec) -> Path:
     folder = driver._folder.parent / "saved"
     new = NewSnapshot(folder)
     new.finish(TOKEN)
-    driver._snapshots.adopt(folder, driver._key(wanted), wanted.image)
+    driver._snapshots.adopt(folder, driver._key(wanted), driver._made_of(wanted.image))
     return folder
 
 
@@ -195,6 +195,20 @@ async def test_a_snapshot_of_other_hardware_is_none(
     options.program.write_text("#!/bin/sh\necho Firecracker v1.17.0\n")
     await a_driver(tmp_path, options).create(replace(warm, machine=new_id("mch")))
     assert all(each.vm is not None and each.vm.snapshot is None for each in driver.told)
+
+
+def test_a_snapshot_is_of_one_program_and_of_one_guest_code(driver: Driver) -> None:
+    browser, terminal = spec(session=None), spec(session=None, program="terminal")
+    assert driver._key(browser) != driver._key(terminal)
+
+
+async def test_snapshots_of_other_images_and_other_guest_code_are_swept(driver: Driver) -> None:
+    wanted = spec(session=None)
+    save(driver, wanted)
+    await driver.sweep({wanted.image})
+    assert driver._snapshots.find(driver._key(wanted)) is not None
+    await driver.sweep({"sha256-another"})
+    assert driver._snapshots.find(driver._key(wanted)) is None
 
 
 async def test_what_the_helper_still_has_is_seen_and_removed(driver: Driver, helper: FakeHelper) -> None:
