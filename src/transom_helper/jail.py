@@ -38,6 +38,8 @@ class Plan:
     """A jail that may be made: everything in it was looked at."""
 
     id: str
+    program: Path
+    """Firecracker as it is now, no link: the jail's folder is in one of its name, which releases change."""
     request: StartJail
     namespace: int
     console: int
@@ -94,12 +96,14 @@ class Jails:
         given.network(descriptors[0])
         console = descriptors[[what for what, _, _ in places].index("console")]
         given.pipe_end(console, "console")
-        return Plan(jail_id(request.tag, request.machine), request, descriptors[0], console, tuple(files))
+        assert self._firecracker is not None
+        id, program = jail_id(request.tag, request.machine), self._firecracker.resolve()
+        return Plan(id, program, request, descriptors[0], console, tuple(files))
 
     def start(self, plan: Plan, groups: Groups) -> tuple[int, int]:
         """Start it: its pidfd, and a connection to its API. Raises Refusal, OSError; what was made of it then is
         `remove`'s."""
-        root = self._folder(plan.id) / _ROOT
+        root = self._base / plan.program.name / plan.id / _ROOT
         root.mkdir(mode=0o700, parents=True)
         for place, descriptor, writable in plan.files:
             os.close(os.open(root / place[1:], os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -107,7 +111,7 @@ class Jails:
                 os.fchown(descriptor, plan.request.owner, plan.request.owner)
         with _copies(plan) as copies:
             namespaces.apart(lambda: self._run(plan, root, copies, groups))
-        pidfd = self._process(root)
+        pidfd = _process(root, plan.program.name)
         try:
             api = _connect(root, pidfd)
             with contextlib.ExitStack() as undo:
@@ -122,13 +126,13 @@ class Jails:
     def _run(self, plan: Plan, root: Path, copies: dict[str, int], groups: Groups) -> None:
         """The jailer, from a mount namespace of its own in which the files are in place, until it has ended and
         Firecracker runs. In a thread of its own."""
-        assert self._firecracker is not None and self._jailer is not None
+        assert self._jailer is not None
         namespaces.unshare(namespaces.CLONE_NEWNS)
         mounts.make_private()
         for place, _, writable in plan.files:
             mounts.attach(copies[place], root / place[1:], writable=writable)
         network = f"/proc/{os.getpid()}/fd/{plan.namespace}"
-        told = arguments(self._jailer, self._firecracker, self._base, plan.id, plan.request, network)
+        told = arguments(self._jailer, plan.program, self._base, plan.id, plan.request, network)
         started = subprocess.Popen(
             gated(told),
             stdin=subprocess.PIPE,
@@ -153,28 +157,24 @@ class Jails:
         if code != 0:
             raise Refusal(f"the jailer failed with {code}", "see the machine's console log")
 
-    def _process(self, root: Path) -> int:
-        """The pidfd of the jailed process, whose number the jailer has left. Raises Refusal."""
-        assert self._firecracker is not None
-        try:
-            name = f"{self._firecracker.resolve().name}.pid"
-            descriptor = os.open(root / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-            with os.fdopen(descriptor) as file:
-                return os.pidfd_open(int(file.read(16)))
-        except (OSError, ValueError) as error:
-            raise Refusal("firecracker ended as it started", "see the machine's console log") from error
+    def remove(self, id: str, program: str = "") -> None:
+        """End what runs in a jail made for `program` (empty: for any), and remove it. Idempotent. Raises Refusal,
+        OSError."""
+        folders = [self._base / program / id] if program else self._base.glob(f"*/{id}")
+        for folder in folders:
+            _end_all_in(folder / _ROOT)
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(folder)
 
-    def remove(self, id: str) -> None:
-        """End what runs in a jail, and remove it. Idempotent. Raises Refusal, OSError."""
-        folder = self._folder(id)
-        _end_all_in(folder / _ROOT)
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(folder)
 
-    def _folder(self, id: str) -> Path:
-        """Where the jailer makes it."""
-        name = self._firecracker.resolve().name if self._firecracker is not None else "firecracker"
-        return self._base / name / id
+def _process(root: Path, program: str) -> int:
+    """The pidfd of the jailed process, whose number the jailer has left. Raises Refusal."""
+    try:
+        descriptor = os.open(root / f"{program}.pid", os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor) as file:
+            return os.pidfd_open(int(file.read(16)))
+    except (OSError, ValueError) as error:
+        raise Refusal("firecracker ended as it started", "see the machine's console log") from error
 
 
 @contextlib.contextmanager

@@ -49,6 +49,8 @@ class Entry:
     """Folders of control groups."""
     jail: str = ""
     """The jail's id; empty: none."""
+    program: str = ""
+    """The name of the program it was made for, which its folder is in; empty: an entry of an earlier release."""
 
 
 class Ledger:
@@ -127,8 +129,9 @@ class Ledger:
     def _read(self, path: Path) -> Entry | None:
         try:
             found = json.loads(path.read_text()[:_ENTRY_BYTES])
-            return Entry(int(found["uid"]), tuple(map(str, found["groups"])), str(found["jail"]))
+            groups, program = tuple(map(str, found["groups"])), str(found.get("program", ""))
+            return Entry(int(found["uid"]), groups, str(found["jail"]), program)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Refusal(f"the helper's entry {path.name} cannot be read", f"rm {path}") from error

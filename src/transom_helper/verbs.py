@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from transom_helper import descriptors as given
 from transom_helper import groups, network
 from transom_helper.admission import Admission
 from transom_helper.jail import Jails
-from transom_helper.ledger import Entry, Key, Ledger
+from transom_helper.ledger import Key, Ledger
 from transom_helper.living import Living
 from transom_helper.refusal import Refusal
 from transom_helper.server import Answer
@@ -101,7 +101,7 @@ class Verbs:
         made = self._groups(uid, request)
         try:
             entry = self.ledger.open(key, uid, self.machines)
-            self.ledger.put(key, Entry(entry.uid, entry.groups, plan.id))
+            self.ledger.put(key, replace(entry, jail=plan.id, program=plan.program.name))
             pidfd, api = self.jails.start(plan, made)
         except BaseException:
             self._remove(uid, key)
@@ -115,7 +115,7 @@ class Verbs:
         if entry is not None:
             groups.end(entry.groups)
             if entry.jail:
-                self.jails.remove(entry.jail)
+                self.jails.remove(entry.jail, entry.program)
             self.ledger.forget(key)
         return Answer(Removed())
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import shutil
 import socket
 import threading
 import time
@@ -224,6 +225,33 @@ def test_a_later_helper_removes_what_an_earlier_one_made(lab: HelperLab, parts: 
     assert ended(jail.pidfd)
     jail.close()
     assert left_of(lab) == []
+
+
+def test_an_upgrade_s_helper_and_one_without_firecracker_remove_what_was_made(
+    lab: HelperLab, parts: Parts, tmp_path: Path
+) -> None:
+    """Releases name their program after their version, and a link says which is meant."""
+    link, jailer = install(tmp_path, 2_000_000)
+    releases = [tmp_path / f"firecracker-v1.{number}.1-x86_64" for number in (16, 17)]
+    for each in releases:
+        shutil.copy(link, each)
+    link.unlink()
+    link.symlink_to(releases[0])
+    with helper("--firecracker", str(link), "--jailer", str(jailer)) as other:
+        for upgrade in (True, False):
+            jail = other.client().start_jail(request("mch_older"), parts.descriptors)
+            assert list(other.base.glob("firecracker-v1.1?.1-x86_64/*"))
+            other.kill()
+            if upgrade:
+                link.unlink()
+                link.symlink_to(releases[1])
+            else:
+                other.arguments = ()
+            other.start()
+            other.client().remove("mch_older", TAG)
+            assert ended(jail.pidfd)
+            jail.close()
+            assert left_of(other) == []
 
 
 def test_killed_at_any_moment_it_leaves_what_the_next_one_removes(lab: HelperLab, tmp_path: Path) -> None:

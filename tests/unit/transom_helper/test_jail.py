@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -47,7 +48,9 @@ def files(tmp_path: Path) -> Iterator[dict[str, int]]:
             os.close(each)
 
 
-def test_a_plan_names_each_file_and_whether_it_may_be_written(jails: Jails, files: dict[str, int]) -> None:
+def test_a_plan_names_each_file_and_whether_it_may_be_written(
+    jails: Jails, files: dict[str, int], tmp_path: Path
+) -> None:
     plan = jails.plan(CALLER, REQUEST, list(files_in_order(files)[:-2]))
     written = {place: writable for place, _, writable in plan.files}
     assert written == {
@@ -58,6 +61,7 @@ def test_a_plan_names_each_file_and_whether_it_may_be_written(jails: Jails, file
         "/overlay": True,
     }
     assert (plan.namespace, plan.console) == (files["network"], files["console"])
+    assert plan.program == tmp_path / "firecracker"
     plan = jails.plan(CALLER, replace(REQUEST, restore=True), files_in_order(files))
     assert {place: writable for place, _, writable in plan.files}["/memory"] is False
 
@@ -116,9 +120,8 @@ def test_all_that_has_its_root_in_the_jail_ends(tmp_path: Path) -> None:
     jails = Jails(tmp_path, None, None)
     root = tmp_path / "firecracker" / "an-id" / "root"
     root.mkdir(parents=True)
-    (root / "busybox").write_bytes(Path("/bin/busybox").read_bytes())
-    (root / "busybox").chmod(0o755)
-    inmate = subprocess.Popen(["chroot", root, "/busybox", "sleep", "60"])
+    inside = "import os, sys, time; os.chroot(sys.argv[1]); time.sleep(60)"
+    inmate = subprocess.Popen([sys.executable, "-c", inside, root])
     bystander = subprocess.Popen(["sleep", "60"])
     while os.readlink(f"/proc/{inmate.pid}/root") == "/":
         assert inmate.poll() is None
@@ -129,3 +132,16 @@ def test_all_that_has_its_root_in_the_jail_ends(tmp_path: Path) -> None:
     jails.remove("an-id")
     bystander.kill()
     bystander.wait()
+
+
+@pytest.mark.parametrize("told", ["firecracker-v1.14.4-x86_64", ""])
+def test_a_jail_of_an_earlier_release_goes_under_a_new_one_and_under_none(tmp_path: Path, told: str) -> None:
+    """`told` is empty in what an earlier helper wrote down."""
+    (tmp_path / "bin").mkdir()
+    upgraded, none = Jails(tmp_path, *install(tmp_path / "bin", 2_000_000)), Jails(tmp_path, None, None)
+    for jails in (upgraded, none):
+        folders = [tmp_path / "firecracker-v1.14.4-x86_64" / id for id in ("an-id", "another-id")]
+        for folder in folders:
+            (folder / "root").mkdir(parents=True, exist_ok=True)
+        jails.remove("an-id", told)
+        assert [each.exists() for each in folders] == [False, True]

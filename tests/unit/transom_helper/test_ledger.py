@@ -25,8 +25,9 @@ def test_an_entry_outlives_the_helper(ledger: Ledger, tmp_path: Path) -> None:
     ledger.add_groups(key, entry, ("/b", "/c"))
     later = Ledger(tmp_path)
     assert later.get(key, 1000) == Entry(1000, ("/a", "/b", "/c"))
-    later.put(key, Entry(1000, ("/a",), "jail-id"))
-    assert later.open(key, 1000, 1) == Entry(1000, ("/a",), "jail-id")
+    jailed = Entry(1000, ("/a",), "jail-id", "firecracker-v1.14.4-x86_64")
+    later.put(key, jailed)
+    assert later.open(key, 1000, 1) == jailed
     later.forget(key)
     later.forget(key)
     assert later.get(key, 1000) is None
@@ -87,6 +88,11 @@ def test_one_machine_is_held_by_one_at_a_time(ledger: Ledger, monkeypatch: pytes
     assert "under way" in failed[0]
     other()
     assert len(failed) == 1
+
+
+def test_an_entry_of_an_earlier_release_names_no_program(ledger: Ledger, tmp_path: Path) -> None:
+    (tmp_path / module.FOLDER / f"{TAG}.mch_a").write_text('{"uid": 1000, "groups": ["/a"], "jail": "an-id"}')
+    assert ledger.get(Key(TAG, "mch_a"), 1000) == Entry(1000, ("/a",), "an-id")
 
 
 def test_other_files_are_no_machines(ledger: Ledger, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from transom_helper.jail import Jails
 from transom_helper.ledger import Key, Ledger
 from transom_helper.refusal import Refusal
 from transom_helper.verbs import Verbs
+from transom_wire import WIRE_VERSION
 from transom_wire.helper import (
     Found,
     Group,
@@ -57,7 +58,7 @@ def test_a_group_is_known_from_before_it_is_there(verbs: Verbs) -> None:
     answer = verbs(CALLER, MakeGroup(MACHINE, TAG, LIMITS), [pidfd]).message
     assert isinstance(answer, Group)
     assert verbs(CALLER, Survey(TAG), []).message == Found(
-        (MACHINE,), version=2, jail="no firecracker is configured"
+        (MACHINE,), version=WIRE_VERSION, jail="no firecracker is configured"
     )
     entry = verbs.ledger.get(Key(TAG, MACHINE), CALLER)
     assert entry is not None
