@@ -1,4 +1,5 @@
 import { Clip } from "./clip.js";
+import { takeLine } from "./line.js";
 import { readReport } from "./statistics.js";
 
 const MESSAGE_LIMIT = 64 * 1024;
@@ -23,6 +24,7 @@ export class Peer {
   #control;
   #motion;
   #audio;
+  #offer;
   #clip;
   #on;
   #seq = 0;
@@ -31,18 +33,16 @@ export class Peer {
   /** @param {RTCIceServer[]} iceServers @param {PeerEvents} on */
   constructor(iceServers, on) {
     this.#on = on;
-    this.#connection = new RTCPeerConnection({ iceServers, bundlePolicy: "max-bundle" });
-    this.#control = this.#connection.createDataChannel("control");
-    this.#motion = this.#connection.createDataChannel("motion", { ordered: false, maxRetransmits: 0 });
-    const clip = this.#connection.createDataChannel("clipboard");
-    clip.binaryType = "arraybuffer";
+    const { connection, control, motion, clipboard: clip, audio, offer } = takeLine(iceServers);
+    this.#connection = connection;
+    this.#control = control;
+    this.#motion = motion;
+    this.#audio = audio;
+    this.#offer = offer;
     this.#clip = new Clip(clip);
     clip.addEventListener("message", ({ data }) => this.#clip.received(data));
     clip.addEventListener("close", () => this.#clip.close());
     this.#listen();
-    preferH264(this.#connection.addTransceiver("video", { direction: "recvonly" }));
-    // Whether a microphone is taken, the answer says; a track is put in when the user opens it.
-    this.#audio = this.#connection.addTransceiver("audio", { direction: "sendrecv" });
   }
 
   /** True where the machine takes a microphone. */
@@ -62,7 +62,7 @@ export class Peer {
 
   /** Make the offer and hand it over at once: the door needs no candidates of ours. */
   async open() {
-    const offer = await this.#connection.createOffer();
+    const offer = await this.#offer;
     if (this.#closed) return;
     await this.#connection.setLocalDescription(offer);
     if (!this.#closed && offer.sdp) this.#on.offer(offer.sdp);
@@ -142,23 +142,4 @@ export class Peer {
       // A guest may send anything; what is no JSON is nothing.
     }
   }
-}
-
-/** Make an offer for nobody: a browser's first takes far longer than its second, and there is time while a machine starts. */
-export async function warmUp() {
-  const connection = new RTCPeerConnection();
-  connection.createDataChannel("warm");
-  preferH264(connection.addTransceiver("video", { direction: "recvonly" }));
-  await connection.createOffer().catch(() => {});
-  connection.close();
-}
-
-/** Constrained baseline first: what the machine sends. @param {RTCRtpTransceiver} transceiver */
-export function preferH264(transceiver) {
-  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-  const rank = (/** @type {RTCRtpCodec} */ codec) => {
-    if (codec.mimeType !== "video/H264") return 2;
-    return /packetization-mode=1.*profile-level-id=42e0/.test(codec.sdpFmtpLine ?? "") ? 0 : 1;
-  };
-  if (codecs.length) transceiver.setCodecPreferences([...codecs].sort((a, b) => rank(a) - rank(b)));
 }

@@ -1,5 +1,5 @@
 import { request } from "./api.js";
-import { preferH264 } from "./peer.js";
+import { preferH264 } from "./connection.js";
 
 /** @import { Places } from "../../types/model" */
 

@@ -7,7 +7,6 @@ import { Listeners } from "./listeners.js";
 import { randomName } from "./names.js";
 import { eventsSocket } from "./opening.js";
 import { ownersPlaces } from "./places.js";
-import { warmUp } from "./peer.js";
 import { Rungs, fetchVnc } from "./rungs.js";
 import { Seats } from "./seats.js";
 import { Signal } from "./signal.js";
@@ -131,7 +130,6 @@ export class Viewer {
   start() {
     this.#signal.start();
     this.#rungs.prepare();
-    void warmUp();
     this.#tick();
     setInterval(() => void this.#heartbeat(), HEARTBEAT_MS);
   }
