@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from transom_helper.refusal import Refusal
@@ -11,6 +13,8 @@ from transom_keeper.rate import Bucket
 
 CONNECTIONS, CONNECTIONS_OF_ONE = 256, 200
 """At once: of all callers, of one user, whose keepers may all start at the same moment."""
+DESCRIPTORS_OF_ONE = 2000
+"""In all requests of one user that are under way: of every connection those of a jail."""
 REQUESTS_PER_SECOND, REQUESTS_BURST = 50.0, 1000.0
 """Of one user. A machine takes four in its life."""
 
@@ -24,6 +28,7 @@ class Admission:
     turned_away: Counter[str] = field(default_factory=Counter)
     """Why, and how often."""
     _open: Counter[int] = field(default_factory=Counter)
+    _held: Counter[int] = field(default_factory=Counter)
     _buckets: dict[int, Bucket] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -53,6 +58,21 @@ class Admission:
         if not passes:
             self.count("requests")
             raise Refusal("too many requests", "ask again later")
+
+    @contextmanager
+    def descriptors(self, uid: int, count: int) -> Iterator[None]:
+        """A request of `uid` that came with `count` descriptors is under way. Raises Refusal for too many."""
+        with self._lock:
+            fits = self._held[uid] + count <= DESCRIPTORS_OF_ONE
+            self._held[uid] += count if fits else 0
+        if not fits:
+            self.count("descriptors")
+            raise Refusal("too many descriptors at once", "ask again later")
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held[uid] -= count
 
     def owner(self, uid: int, owner: int) -> None:
         """Whether `uid` may have something made for `owner`: for itself, or a user that machines run as. Root

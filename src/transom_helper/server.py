@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import socket
@@ -25,6 +26,10 @@ BACKLOG = 256
 CONNECTION_SECONDS = 60.0
 """The longest life of a connection; a request under way is finished."""
 SILENCE_SECONDS = 10.0
+PAUSE_SECONDS = 0.25
+"""After a connection that could not be taken in: descriptors, memory or threads come back as callers end."""
+_PASSING = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ECONNABORTED, errno.EPERM}
+"""What accept(2) says of a moment, and not of the socket."""
 _CREDENTIALS = struct.Struct("3i")
 """struct ucred: pid, uid, gid (unix(7))."""
 _FIRST_PASSED = 3
@@ -83,15 +88,35 @@ def credentials(peer: socket.socket) -> tuple[int, int]:
 def serve(listener: socket.socket, admission: Admission, verbs: Verbs) -> None:
     """Take connections in, for ever."""
     while True:
-        peer, _ = listener.accept()
-        with contextlib.ExitStack() as undo:
-            undo.callback(peer.close)
-            pid, uid = credentials(peer)
-            if not admission.enter(uid):
-                logger.warning("turned away: user %d, process %d", uid, pid)
-                continue
-            undo.pop_all()
-            threading.Thread(target=connection, args=(peer, uid, admission, verbs), daemon=True).start()
+        try:
+            peer, _ = listener.accept()
+            with contextlib.ExitStack() as undo:
+                undo.callback(peer.close)
+                _take_in(peer, admission, verbs)
+                undo.pop_all()
+        except _TurnedAway as turned:
+            logger.warning("turned away: %s", turned)
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise
+            logger.warning("no connection can be taken in now: %s", error.strerror)
+            time.sleep(PAUSE_SECONDS)
+
+
+class _TurnedAway(Exception):
+    """A caller that may not come in; says who."""
+
+
+def _take_in(peer: socket.socket, admission: Admission, verbs: Verbs) -> None:
+    """Give the connection a thread, which closes it. Raises _TurnedAway, OSError."""
+    pid, uid = credentials(peer)
+    if not admission.enter(uid):
+        raise _TurnedAway(f"user {uid}, process {pid}")
+    try:
+        threading.Thread(target=connection, args=(peer, uid, admission, verbs), daemon=True).start()
+    except RuntimeError as error:
+        admission.leave(uid)
+        raise OSError(errno.ENOMEM, "no thread can be started") from error
 
 
 def connection(peer: socket.socket, uid: int, admission: Admission, verbs: Verbs) -> None:
@@ -136,7 +161,8 @@ def _answer(
     machine = getattr(request, "machine", "")
     try:
         admission.request(uid, time.monotonic())
-        answer = verbs(uid, request, descriptors)
+        with admission.descriptors(uid, len(descriptors)):
+            answer = verbs(uid, request, descriptors)
         logger.info("user %d: %s %s", uid, request.TYPE, machine)
         return answer
     except Refusal as refusal:

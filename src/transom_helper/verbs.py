@@ -1,4 +1,5 @@
-"""What each request does. Every check of who may, and of what came, is made before anything is."""
+"""What each request does. Every check of who may, and of what came, is made before anything is, and before a
+request waits for another about the same machine: what waits holds no more descriptors than its verb takes."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from transom_helper import descriptors as given
 from transom_helper import groups, network
 from transom_helper.admission import Admission
-from transom_helper.jail import Jails
+from transom_helper.jail import Jails, Plan
 from transom_helper.ledger import Key, Ledger
 from transom_helper.living import Living
 from transom_helper.refusal import Refusal
@@ -47,11 +48,14 @@ class Verbs:
             case MakeNetwork():
                 return self._make_network(uid, request, descriptors)
             case MakeGroup():
+                given.expect(descriptors, 1)
                 with self.ledger.hold(Key(request.tag, request.machine)):
                     return self._make_group(uid, request, descriptors)
             case StartJail():
+                self.admission.owner(uid, request.owner)
+                plan = self.jails.plan(uid, request, descriptors)
                 with self.ledger.hold(Key(request.tag, request.machine)):
-                    return self._start_jail(uid, request, descriptors)
+                    return self._start_jail(uid, request, plan)
             case Remove():
                 given.expect(descriptors, 0)
                 with self.ledger.hold(Key(request.tag, request.machine)):
@@ -74,7 +78,6 @@ class Verbs:
         return Answer(Network(), made.descriptors)
 
     def _make_group(self, uid: int, request: MakeGroup, descriptors: list[int]) -> Answer:
-        given.expect(descriptors, 1)
         pid = given.process(descriptors[0], uid or None)
         made = self._groups(uid, request)
         try:
@@ -91,9 +94,7 @@ class Verbs:
         self.ledger.add_groups(key, entry, groups.folders(name, places))
         return groups.make(name, request.limits, places)
 
-    def _start_jail(self, uid: int, request: StartJail, descriptors: list[int]) -> Answer:
-        self.admission.owner(uid, request.owner)
-        plan = self.jails.plan(uid, request, descriptors)
+    def _start_jail(self, uid: int, request: StartJail, plan: Plan) -> Answer:
         key = Key(request.tag, request.machine)
         entry = self.ledger.get(key, uid)
         if entry is not None and entry.jail:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import json
 import os
 import random
@@ -95,6 +96,25 @@ def test_a_caller_s_idle_connections_keep_others_in(lab: HelperLab) -> None:
 
     assert as_user(CALLER, crowd).count(True) == CONNECTIONS_OF_ONE
     as_user(SECOND, lambda: lab.client().survey(TAG))
+
+
+def test_one_that_takes_every_descriptor_ends_no_helper(lab: HelperLab) -> None:
+    """A helper with few: connections, and then requests that come with all that a packet takes, fill it up."""
+
+    def crowd(other: HelperLab) -> int:
+        peers = [connect(other) for _ in range(CONNECTIONS_OF_ONE - 10)]
+        assert eventually(lambda: "can be taken in now" in other.log.read_text())
+        for peer in peers:
+            with contextlib.suppress(OSError):
+                peer.setblocking(False)
+                packets.send(peer, MakeGroup("mch_a", TAG, LIMITS), [0] * packets.MOST_DESCRIPTORS)
+        time.sleep(0.5)
+        return len(peers)
+
+    with helper(prefix=("prlimit", "--nofile=160:160")) as other:
+        assert as_user(CALLER, lambda: crowd(other)) == CONNECTIONS_OF_ONE - 10
+        assert other.process is not None and other.process.poll() is None, other.log.read_text()
+        assert eventually(lambda: as_user(CALLER, lambda: other.client().survey(TAG).machines) == ())
 
 
 def test_nobody_speaks_for_others(lab: HelperLab) -> None:

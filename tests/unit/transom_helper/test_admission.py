@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from transom_helper.admission import CONNECTIONS, CONNECTIONS_OF_ONE, REQUESTS_BURST, Admission
+from transom_helper.admission import (
+    CONNECTIONS,
+    CONNECTIONS_OF_ONE,
+    DESCRIPTORS_OF_ONE,
+    REQUESTS_BURST,
+    Admission,
+)
 from transom_helper.refusal import Refusal
 
 CALLER, OTHER, STRANGER = 1000, 1001, 1002
@@ -45,6 +51,17 @@ def test_requests_are_counted_by_user(admission: Admission) -> None:
         admission.request(CALLER, 1.0)
     admission.request(OTHER, 1.0)
     admission.request(CALLER, 2.0)
+
+
+def test_descriptors_of_one_user_s_requests_are_counted_until_these_are_over(admission: Admission) -> None:
+    with admission.descriptors(CALLER, DESCRIPTORS_OF_ONE - 1):
+        with pytest.raises(Refusal, match="descriptors"), admission.descriptors(CALLER, 2):
+            raise AssertionError("let in")
+        with admission.descriptors(CALLER, 1), admission.descriptors(OTHER, 2):
+            pass
+    with admission.descriptors(CALLER, DESCRIPTORS_OF_ONE):
+        pass
+    assert admission.turned_away == {"descriptors": 1}
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -139,6 +141,48 @@ def test_a_connection_has_an_end(
             ask(ours)
     thread.join(10)
     assert not thread.is_alive()
+
+
+class Listener:
+    """Accepts as a test says; its end is one that no waiting mends."""
+
+    def __init__(self, *script: int | socket.socket) -> None:
+        self.script = list(script)
+
+    def accept(self) -> tuple[socket.socket, None]:
+        said = self.script.pop(0) if self.script else errno.EBADF
+        if isinstance(said, int):
+            raise OSError(said, os.strerror(said))
+        return said, None
+
+
+def test_what_cannot_be_taken_in_now_ends_no_helper(
+    verbs: Scripted, admission: Admission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PAUSE_SECONDS", 0.01)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(10)
+    passing = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ECONNABORTED)
+    with ours, pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+        server.serve(cast(socket.socket, Listener(*passing, theirs)), admission, verbs)
+    assert verbs.got == []
+
+
+def test_a_connection_for_which_no_thread_starts_is_closed_and_does_not_count(
+    verbs: Scripted, admission: Admission, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(server, "PAUSE_SECONDS", 0.01)
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with monkeypatch.context() as patch, pytest.raises(OSError, match=os.strerror(errno.EBADF)):
+        patch.setattr(threading.Thread, "start", fails)
+        server.serve(cast(socket.socket, Listener(theirs)), admission, verbs)
+    with ours:
+        ours.settimeout(10)
+        assert ours.recv(10) == b""
+    assert admission._open.total() == 0
 
 
 def test_where_it_listens(tmp_path: Path) -> None:

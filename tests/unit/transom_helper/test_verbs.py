@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from tests.support.helper_lab import CALLER, LIMITS, OWNER, STRANGER, TAG
 from transom_helper.admission import Admission
 from transom_helper.jail import Jails
-from transom_helper.ledger import Key, Ledger
+from transom_helper.ledger import BUSY_SECONDS, Key, Ledger
 from transom_helper.refusal import Refusal
 from transom_helper.verbs import Verbs
 from transom_wire import WIRE_VERSION
@@ -84,6 +85,19 @@ def test_a_request_with_other_descriptors_than_it_says(verbs: Verbs) -> None:
         verbs(CALLER, MakeGroup(MACHINE, TAG, LIMITS), [null])
     os.close(null)
     assert verbs.ledger.machines() == []
+
+
+def test_what_waits_for_another_request_has_been_looked_at(verbs: Verbs) -> None:
+    """So that it holds as many descriptors as its verb takes, and no more, for as long as it waits."""
+    null = os.open(os.devnull, os.O_RDONLY)
+    jail = StartJail(MACHINE, TAG, OWNER, LIMITS, False)
+    with verbs.ledger.hold(Key(TAG, MACHINE)):
+        for request in (MakeGroup(MACHINE, TAG, LIMITS), Remove(MACHINE, TAG), jail):
+            begun = time.monotonic()
+            with pytest.raises(Refusal, match=r"descriptors|firecracker"):
+                verbs(CALLER, request, [null] * 80)
+            assert time.monotonic() - begun < BUSY_SECONDS / 2
+    os.close(null)
 
 
 def test_owners_are_looked_at_first(verbs: Verbs) -> None:
