@@ -197,8 +197,6 @@ def _door(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
 
 def _leaks(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
     """What lets one machine learn of another, or a disk keep what a machine had in memory."""
-    if wanted.driver == "firecracker":  # its own probe says these
-        return
     shared = Standing.WARNING if wanted.virtual else Standing.NOTE
     if facts.ksm not in ("", "0", "2"):
         what = "machines can tell what is in each other's memory: pages are merged (KSM)"

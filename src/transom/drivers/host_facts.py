@@ -28,6 +28,8 @@ _SYSCTLS = {
 _VHOST = ("/dev/vhost-net", "/dev/vhost-vsock")
 _TIMEX_BYTES, _TIMEX_STATUS, _STA_UNSYNC, _TIME_ERROR = 256, 40, 0x40, 5
 """struct timex of 64-bit Linux: where `status` is, and adjtimex(2)'s words for no synchronization."""
+_DEEPEST = 8
+"""Device mapper's devices on one another that are looked through."""
 _NO_TAG = "00000000"
 
 
@@ -150,7 +152,19 @@ def _is_safe(name: str, root: Path) -> bool:
     if real.startswith("zram"):
         # one with a backing device writes there what does not compress
         return _read(root / "sys/class/block" / real / "backing_dev") in ("", "none")
-    return _read(root / "sys/class/block" / real / "dm/uuid").startswith("CRYPT-")
+    return _is_encrypted(real, root)
+
+
+def _is_encrypted(device: str, root: Path, deep: int = _DEEPEST) -> bool:
+    """The block device is dm-crypt's, or all that it is made of is: a logical volume on LUKS."""
+    place = root / "sys/class/block" / device
+    if _read(place / "dm/uuid").startswith("CRYPT-"):
+        return True
+    try:
+        below = sorted(os.listdir(place / "slaves"))
+    except OSError:
+        return False
+    return bool(below) and deep > 0 and all(_is_encrypted(each, root, deep - 1) for each in below)
 
 
 def meminfo(text: str) -> dict[str, int]:

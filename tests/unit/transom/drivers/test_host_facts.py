@@ -72,11 +72,19 @@ def test_swap_that_is_encrypted_or_in_memory_is_told_apart(tmp_path: Path) -> No
             "sys__class__block__dm-1__dm__uuid": "CRYPT-PLAIN-swap",
             "sys__class__block__dm-2__dm__uuid": "LVM-abc",
             "sys__class__block__zram1__backing_dev": "/dev/sdb1",
+            "sys__class__block__dm-0__dm__uuid": "CRYPT-LUKS2-sda3_crypt",
+            # logical volumes: of a volume group on LUKS, of one of which a half is open, of itself
+            "sys__class__block__dm-3__dm__uuid": "LVM-def",
+            "sys__class__block__dm-3__slaves__dm-0": "",
+            "sys__class__block__dm-4__slaves__dm-0": "",
+            "sys__class__block__dm-4__slaves__sdb2": "",
+            "sys__class__block__dm-5__slaves__dm-5": "",
         },
     )
+    lvm = ("/dev/dm-3", "/dev/dm-4", "/dev/dm-5")
     text = "Filename\tType\tSize\tUsed\tPriority\n" + "".join(
         f"{name}\tpartition\t100\t0\t-2\n"
-        for name in ("/dev/dm-1", "/dev/dm-2", "/dev/zram0", "/dev/zram1", "/dev/sda2", "/swapfile")
+        for name in ("/dev/dm-1", "/dev/dm-2", "/dev/zram0", "/dev/zram1", "/dev/sda2", "/swapfile", *lvm)
     )
     assert host_facts.swaps(text, tmp_path) == (
         Swap("/dev/dm-1", True),
@@ -85,6 +93,9 @@ def test_swap_that_is_encrypted_or_in_memory_is_told_apart(tmp_path: Path) -> No
         Swap("/dev/zram1", False),
         Swap("/dev/sda2", False),
         Swap("/swapfile", False),
+        Swap("/dev/dm-3", True),
+        Swap("/dev/dm-4", False),
+        Swap("/dev/dm-5", False),
     )
     assert host_facts.swaps("") == ()
 
