@@ -11,8 +11,9 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Collection, Mapping
-from contextlib import suppress
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -89,6 +90,7 @@ class KeptDriver:
         self._host = host
         self._folder = host.folder.absolute()
         self._locks: dict[str, asyncio.Lock] = {}
+        self._wanted: Counter[str] = Counter()
 
     def _describe(self, spec: MachineSpec, config: KeeperConfig) -> KeeperConfig:
         """`config` with what this driver's machines need besides. May block. Raises DriverError."""
@@ -104,7 +106,7 @@ class KeptDriver:
     async def create(self, spec: MachineSpec) -> None:
         """Make the machine; return once its keeper answers. Raises DriverError."""
         folder = self._place(spec.machine)
-        async with self._lock(spec.machine):
+        async with self._alone(spec.machine):
             if await asyncio.to_thread(remains.starting, self._folder, spec.machine, self._host.uids):
                 await self._wait_for(spec.machine, folder)
                 return
@@ -134,9 +136,8 @@ class KeptDriver:
     async def destroy(self, machine: str, *, keep_folder: bool) -> None:
         """End the machine, remove what it left. Raises DriverError when something will not go."""
         self._place(machine)
-        async with self._lock(machine):
+        async with self._alone(machine):
             await self._remove(machine, keep_folder=keep_folder)
-        self._locks.pop(machine, None)
 
     async def purge(self, machine: str) -> None:
         """Remove a kept folder. Raises DriverError."""
@@ -161,8 +162,17 @@ class KeptDriver:
             raise Unavailable("there is no such machine")
         return self._folder / machine
 
-    def _lock(self, machine: str) -> asyncio.Lock:
-        return self._locks.setdefault(machine, asyncio.Lock())
+    @asynccontextmanager
+    async def _alone(self, machine: str) -> AsyncIterator[None]:
+        """Nobody else acts on this machine meanwhile. Its lock is there for as long as anybody has it or waits."""
+        self._wanted[machine] += 1
+        try:
+            async with self._locks.setdefault(machine, asyncio.Lock()):
+                yield
+        finally:
+            self._wanted[machine] -= 1
+            if not self._wanted[machine]:
+                del self._wanted[machine], self._locks[machine]
 
     def _config(self, spec: MachineSpec, folder: Path) -> KeeperConfig:
         host = self._host
