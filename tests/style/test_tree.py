@@ -83,6 +83,12 @@ def test_every_setting_is_in_the_reference() -> None:
     assert before == page.stdout, "run: python scripts/document_settings.py"
 
 
+def test_each_promise_of_the_specification_has_a_number_of_its_own() -> None:
+    numbers = re.findall(r"^\| (\d+) \|", (ROOT / "SPECIFICATION.md").read_text(), re.MULTILINE)
+    assert len(numbers) > 100
+    assert sorted({each for each in numbers if numbers.count(each) > 1}) == []
+
+
 def test_every_test_named_by_the_specification_exists() -> None:
     text = (ROOT / "SPECIFICATION.md").read_text()
     named = re.findall(r"`(tests/[\w/]+\.py)(?:::(\w+))?`", text)
