@@ -1,6 +1,7 @@
 """Labs for the contract's tests: sandboxes for all, and for the drivers' own suite each kind of machine.
 
-A test that a kind cannot pass for want of a capability is marked `needs(FLAG)`; what is left out is said at the end.
+A test that a kind cannot pass for want of a capability is marked `needs(FLAG)`; what is left out is said at the end,
+and so is what is asked `only` of one, and what this host cannot be asked.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import unasked
 from tests.support.image import GoldenImage, golden_image
 from tests.support.machine_lab import Lab, stage_standin, state_folder
+from tests.support.unasked import not_asked
 from tests.support.vm_lab import VmGround, ground
 from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.namespace.driver import NamespaceDriver
@@ -22,8 +25,6 @@ __all__ = ["golden_image"]
 
 KINDS = {"namespace": NamespaceDriver, "qemu": QemuDriver, "firecracker": FirecrackerDriver}
 SUITE = "test_driver_contract"
-left_out: set[tuple[str, str, str]] = set()
-"""(driver, flag that it has not, test)."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -35,7 +36,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     kinds = []
     for kind, driver in KINDS.items():
         missing = [flag for flag in needs if not getattr(driver.flags, flag)]
-        left_out.update((kind, flag, metafunc.definition.name) for flag in missing)
+        for flag in missing:
+            not_asked(f"{kind}: {metafunc.definition.name}", f"it has no `{flag}`")
+        if only and kind not in only:
+            not_asked(f"{kind}: {metafunc.definition.name}", f"it is asked only of {', '.join(only)}")
         if not missing and (not only or kind in only):
             marks = [] if kind == "namespace" else [pytest.mark.vm]
             kinds.append(pytest.param(kind, marks=marks))
@@ -43,9 +47,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Which promises were not asked of whom, and the one excuse for it."""
-    for kind, flag, test in sorted(left_out):
-        terminalreporter.write_line(f"driver contract: {kind} has no `{flag}`, so not asked: {test}")
+    """Which promises were not asked of whom, and the excuse for it."""
+    for line in sorted(unasked.lines):
+        terminalreporter.write_line(f"driver contract: {line}")
 
 
 @pytest.fixture(scope="session")
