@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AliasChoices, Field, field_validator, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
+from transom.model.machine import DriverName
 from transom.settings_stream import StreamSettings, Words
 from transom_wire import screen
 from transom_wire.control import Limits
@@ -138,7 +139,7 @@ class Settings(StreamSettings):
     tick_seconds: float = Field(5.0, ge=0.05, le=60)
     """How often the reconcile loop looks by itself, events aside."""
 
-    driver: Literal["namespace", "qemu", "firecracker"] = "namespace"
+    driver: DriverName = "namespace"
     """How machines are made. Unset: sandboxes on this host's own kernel; `qemu` and `firecracker` make virtual
     machines, each with a kernel of its own, and need the root helper."""
     helper_socket: Path = Path(HELPER_SOCKET)

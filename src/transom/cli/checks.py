@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 
 from transom.model.errors import TransomError
 from transom.model.finding import Finding, Standing
+from transom.model.machine import DRIVERS
 
 if TYPE_CHECKING:
     from transom.model.machine import Probe
     from transom.settings import Settings
 
 PROBE_SECONDS = 60.0
-DRIVERS = ("namespace", "qemu", "firecracker")
 FREE_MIB = 1024
 """Disk space below which the state folder is a worry: logs, database and one machine's folder."""
 

@@ -10,12 +10,13 @@ from transom.cli.failure import printable
 from transom.cli.options import AsJson, State
 from transom.cli.output import show_json
 from transom.cli.serve import read_settings
+from transom.model.machine import DRIVERS
 
 if TYPE_CHECKING:
     from transom.model.finding import Finding
 
 
-GROUPS = ("server", "host", "namespace", "qemu", "firecracker")
+GROUPS = ("server", "host", *DRIVERS)
 """In this order; those of the server are told at once, the rest waits for the slowest driver."""
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from transom.model.finding import Finding, Standing
+from transom.model.machine import VM_DRIVERS
 
 MIB = 2**20
 OLDEST_KERNEL = (5, 14)
 """SO_NETNS_COOKIE, by which a keeper sees that a machine's sockets are of its own network."""
 CLOCK_MEND = "enable time synchronization: timedatectl set-ntp true"
-VM_DRIVERS = ("qemu", "firecracker")
 _VERSION = re.compile(r"(\d+)\.(\d+)")
 _USERNS = {
     "kernel.apparmor_restrict_unprivileged_userns": ("1", "0"),

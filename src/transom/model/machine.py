@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal, get_args
 
 from transom_wire.control import Limits
 from transom_wire.exit import ExitRoute
@@ -36,6 +37,12 @@ class MachineSpec:
     limits: Limits
     program: str = "browser"
     """browser or terminal: what the desktop starts with."""
+
+
+DriverName = Literal["namespace", "qemu", "firecracker"]
+DRIVERS: tuple[str, ...] = get_args(DriverName)
+VM_DRIVERS = ("qemu", "firecracker")
+"""Those whose machines have a kernel of their own."""
 
 
 @dataclass(frozen=True, slots=True)

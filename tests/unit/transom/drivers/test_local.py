@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 
+from tests.contract.conftest import KINDS
 from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.local import host_of, local_driver, vm_options
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
 from transom.images.store import ImageStore
+from transom.model.machine import DRIVERS as names
+from transom.model.machine import VM_DRIVERS
 from transom.settings import Settings
 
 DRIVERS = {"namespace": NamespaceDriver, "qemu": QemuDriver, "firecracker": FirecrackerDriver}
@@ -17,6 +20,11 @@ DRIVERS = {"namespace": NamespaceDriver, "qemu": QemuDriver, "firecracker": Fire
 
 def settings(folder: Path, **changes: Any) -> Settings:
     return Settings(state=folder / "state", images_dir=folder / "images", **changes)
+
+
+def test_each_driver_with_a_name_is_built_and_asked_the_contract() -> None:
+    assert tuple(DRIVERS) == names == tuple(KINDS)
+    assert tuple(name for name, made in DRIVERS.items() if made.flags.own_kernel) == VM_DRIVERS
 
 
 @pytest.mark.parametrize("name", DRIVERS)
