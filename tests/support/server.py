@@ -33,9 +33,11 @@ def free_port() -> int:
 class Server:
     """`transom serve`, to be started, killed and started again on the same state and port."""
 
-    def __init__(self, state: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, state: Path, settings: Mapping[str, str] | None = None, port: int | None = None
+    ) -> None:
         self.state = state
-        self.port = free_port()
+        self.port = port or free_port()
         self.settings = dict(settings or {})
         self.process: subprocess.Popen[str] | None = None
         self.ready: dict[str, Any] = {}
@@ -144,11 +146,11 @@ class Server:
 
 
 @contextmanager
-def running_server(settings: Mapping[str, str] | None = None) -> Iterator[Server]:
+def running_server(settings: Mapping[str, str] | None = None, port: int | None = None) -> Iterator[Server]:
     """A started server; at the end its sessions are ended, it is stopped, and its state is removed."""
     state = Path(tempfile.mkdtemp(prefix="transom-test-"))
     state.chmod(0o711)  # the sandbox's own user passes through on its way to the guest's files
-    server = Server(state, settings)
+    server = Server(state, settings, port)
     try:
         server.start()
         yield server

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from transom_guest.stream.encode import Frame, Pixels
 from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows
+from transom_guest.stream.rate import Decision
 from transom_guest.x11.damage import Damage
 from transom_guest.x11.fixes import Cursor, CursorImage
 from transom_guest.x11.shm import Screen
@@ -20,6 +21,7 @@ class Sink(Protocol):
     """Who takes the pictures."""
 
     def encode(self, screen: Pixels, frame: Frame) -> bool: ...
+    def set_bitrate(self, kbps: int, vbv_ms: int) -> None: ...
     def set_scale(self, percent: int) -> None: ...
 
 
@@ -48,7 +50,7 @@ class Capture:
         self._loop = asyncio.get_running_loop()
         self._damage, self._cursor = Damage(display), Cursor(display)
         self._pacer = Pacer(fps)
-        self._fps = fps
+        self._fps, self._scale = fps, 100
         self._screen: Screen | None = None
         self._rows = Rows(0)
         self._timer: asyncio.TimerHandle | None = None
@@ -93,8 +95,17 @@ class Capture:
         self._pacer.set_fps(fps)
         self._step()
 
+    def follow(self, decision: Decision) -> None:
+        """What rate control decided, live."""
+        self._sink.set_bitrate(decision.kbps, decision.vbv_ms)
+        if decision.fps != self._fps:
+            self.set_fps(decision.fps)
+        if decision.scale != self._scale:
+            self.set_scale(decision.scale)
+
     def set_scale(self, percent: int) -> None:
         """Pictures of this share of the desktop's sides, live; the desktop's own size stays."""
+        self._scale = percent
         self._sink.set_scale(percent)
         self._pacer.damaged()
         self._pacer.key_wanted()

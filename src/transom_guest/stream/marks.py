@@ -7,7 +7,9 @@ counts as the input's doing: nobody can tell.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Protocol
 
 from transom_guest.input.message import Button, Key, Text, Wheel
 
@@ -33,6 +35,15 @@ class Mark:
     def message(self, rtp_time: int) -> str:
         """As the viewer is told, whose stream has `rtp_time` at that grab."""
         return json.dumps(["mark", self.seq, rtp_time, self.act_ms, self.grab_ms, self.send_ms])
+
+
+class Marked(Protocol):
+    """What is needed of a peer."""
+
+    @property
+    def key(self) -> str: ...
+    def say(self, text: str) -> bool: ...
+    def rtp_time(self, seconds: float) -> int: ...
 
 
 @dataclass(slots=True)
@@ -82,6 +93,13 @@ class Marks:
             self._marked[viewer] = now
             del self._followed[viewer]
         return made
+
+    def tell(self, now: float, viewers: Iterable[Marked]) -> None:
+        """The frame grabbed last was sent: tell viewers of their marks."""
+        for mark in self.sent(now):
+            for viewer in viewers:
+                if viewer.key == mark.viewer:
+                    viewer.say(mark.message(viewer.rtp_time(mark.grabbed)))
 
     def leave(self, viewer: str) -> None:
         """A viewer ended."""

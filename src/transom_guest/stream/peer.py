@@ -30,6 +30,9 @@ from transom_guest.stream.gst import (
 )
 from transom_guest.stream.offer import H264, rtp_caps, with_credentials, with_fingerprint, with_profile
 from transom_guest.stream.peer_sound import PeerSound
+from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate_feedback import packets_of, watch_repairs
+from transom_guest.stream.rate_repair import Repairs
 from transom_guest.stream.sound_offer import Opus
 from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
@@ -56,6 +59,8 @@ class PeerEvents(ClipEvents, Protocol):
         """Text from one of CHANNELS; None for a message that is not even text, or one too many."""
 
     def peer_key_wanted(self, peer: Peer) -> None: ...
+    def peer_told(self, peer: Peer, packets: list[Packet]) -> None:
+        """Feedback on packets that were sent."""
 
 
 class Peer:
@@ -79,7 +84,7 @@ class Peer:
         self._channels: dict[str, Any] = {}
         self._closed = False
         self._pipeline = self._webrtc = self._probe = cast("Any", None)
-        self.video = Video(codec)
+        self.video, self.repairs = Video(codec), Repairs()
         self._queued = 0
         self._gathered = asyncio.Event()
         self._codec, self._certificate, self._opus = codec, certificate.make(), opus
@@ -94,6 +99,11 @@ class Peer:
     def key(self) -> str:
         """Names this one try among all peers of the server's life."""
         return f"{self.name}/{self.epoch}"
+
+    @property
+    def tells(self) -> bool:
+        """The viewer offered to tell which packets arrive."""
+        return self._codec.twcc is not None
 
     @property
     def watching(self) -> bool:
@@ -129,6 +139,10 @@ class Peer:
         self.terms = terms
         if self.sound is not None:
             self.sound.may_speak(terms.microphone)
+
+    def rtp_time(self, seconds: float) -> int:
+        """The timestamp in this peer's video of a monotonic time."""
+        return self.video.rtp_time(seconds)
 
     def play(self, packet: bytes) -> None:
         """Send one packet of sound, from any thread."""
@@ -190,6 +204,7 @@ class Peer:
 
     def _added(self, _pipeline: Any, _bin: Any, element: Any) -> None:
         """In whichever thread builds: a certificate of our own, before any handshake."""
+        watch_repairs(element, self.repairs, self._kept)
         if element.__gtype__.name == "GstDtlsDec":  # not every element has a factory to ask
             element.set_property("pem", self._certificate.pem)
 
@@ -274,6 +289,8 @@ class Peer:
     def _upstream(self, _pad: Any, info: Any) -> Any:
         if GstVideo.video_event_is_force_key_unit(info.get_event()):
             self._to_loop(self._events.peer_key_wanted, self)
+        elif (told := packets_of(info.get_event())) is not None:
+            self._to_loop(self._events.peer_told, self, told)
         return Gst.PadProbeReturn.OK
 
     # and from here on the event loop's thread again

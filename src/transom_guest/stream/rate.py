@@ -57,11 +57,15 @@ PROVEN = 1.5
 """...and no further than this times what ever came through without a queue since the last over-use."""
 TRAIN_SHARE = 0.85
 """Of what a train came through at, that may become the target."""
+TRAIN_SPREAD = 0.8
+"""Of what a train was sent at: it came through slower, so the link is full with it..."""
+TRAIN_FOR_S = 1.0
+"""...and this many seconds that says what the link carries."""
 DEAF_S = 3.0
 """Seconds in which a viewer that never gave any feedback should have: it will not, and the cap holds."""
 SILENCE_S = 1.0
 """Seconds without a word on what was sent: halve, and again after as long."""
-SMOOTH_VBV_MS, TIGHT_VBV_MS = 500, 150
+SMOOTH_VBV_MS, TIGHT_VBV_MS = 500, 100
 """How much of the bitrate a frame may take at once: on a link that never was full, and on one that was."""
 START_VBV_MS = 250
 
@@ -84,6 +88,8 @@ class _Drain:
     kbps: float
     since: float
     queue_s: float
+    first: bool = True
+    """Nothing was drained before it since the cut."""
 
 
 class RateControl:
@@ -104,7 +110,9 @@ class RateControl:
         self._proven = 0.0
         self._low_at = now
         self._before = self._target
-        self._cut = False
+        self._cut, self._cut_at_s = False, 0.0
+        self._train_kbps, self._train_at = 0.0, -math.inf
+        self._probe_kbps, self._probe_at = 0.0, -math.inf
         self._heard: float | None = None
         self._waiting: float | None = None
         self._drain: _Drain | None = None
@@ -114,6 +122,11 @@ class RateControl:
     def decision(self) -> Decision:
         """What holds now."""
         return self._decision
+
+    @property
+    def heard(self) -> bool:
+        """The viewer gave feedback."""
+        return self._heard is not None
 
     @property
     def target_kbps(self) -> int:
@@ -130,6 +143,11 @@ class RateControl:
         if self.link.take(now, packets):
             self._heard, self._waiting = now, None
             self.limited = self.link.sent_kbps < LIMITED * self._output()
+            if self.link.train_kbps:
+                self._probe_kbps = min(self.link.train_kbps, self.link.train_sent_kbps)
+                self._probe_at = now
+            if 0 < self.link.train_kbps < TRAIN_SPREAD * self.link.train_sent_kbps:
+                self._train_kbps, self._train_at = self.link.train_kbps, now
             self._judge(now)
         self._decision = self._decide(now)
         return self._decision
@@ -168,27 +186,38 @@ class RateControl:
     def _draining(self, now: float, drain: _Drain) -> None:
         queue, rtt = self.link.queue_s, self.link.rtt_s
         if queue < QUEUE_LOW_S:
-            self._drain, self._moved = None, now
+            # until now the link was full, so this is what it carries
+            self._drain = None
+            self._move(now, min(self._target, self._carried(now)), "delay")
         elif queue > drain.queue_s + DRAIN_FROM_S and now - drain.since > JUDGE_S + rtt:
             self._over_used(now)
         elif now - drain.since > drain.queue_s / (1 - DRAIN) * PATIENCE + JUDGE_S + rtt:
-            if queue < drain.queue_s / 2:
-                self._drain = _Drain(drain.kbps, now, queue)
+            full = self.link.loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
+            if full or queue < drain.queue_s / 2:
+                self._drain = _Drain(drain.kbps, now, queue, first=False)
             else:
-                if queue > drain.queue_s * UNMOVED:
+                if queue > drain.queue_s * UNMOVED and drain.first:
                     self._move(now, max(self._before * CUT, self._target), "probe")
                     self._ceiling = math.inf
                 self.link.lengthen()
                 self._drain, self._moved, self._cut = None, now, False
 
     def _fresh_queue(self) -> bool:
-        """A queue that came up since the last move was a raise: no reason to wait."""
-        return self.link.queue_s > 2 * QUEUE_HIGH_S and self._cause != "delay"
+        """A queue that came up since the last move was a raise, or grew since a cut: no reason to wait."""
+        known = self._cut_at_s if self._cause == "delay" else QUEUE_HIGH_S
+        return self.link.queue_s > known + QUEUE_HIGH_S
+
+    def _carried(self, now: float) -> float:
+        """What the link carries, as far as arrivals and a train of late tell."""
+        train = self._train_kbps if now - self._train_at < TRAIN_FOR_S else 0.0
+        return max(self.link.arrived_kbps, train * TRAIN_SHARE)
 
     def _over_used(self, now: float) -> None:
         if not self._cut:
             self._before = self._target
-        arrived = min(self.link.arrived_kbps, self._target)
+        arrived = self._carried(now)
+        if self._cut:  # the queue outlived a cut: what seemed to be carried was not
+            arrived = min(arrived, self._target)
         if self.link.sent_kbps < LIMITED * self._target and arrived < self._target / 2:
             # little was sent, and yet it queues: what arrived is no measure of the link
             arrived = max(arrived, self._target / 2)
@@ -196,8 +225,8 @@ class RateControl:
         self._proven = min(self._proven, self._ceiling)
         self._move(now, min(arrived * CUT, self._target), "delay")
         if self.link.queue_s > DRAIN_FROM_S or self._cut:
-            self._drain = _Drain(arrived * DRAIN, now, self.link.queue_s)
-        self._cut = True
+            self._drain = _Drain(min(arrived, self._target) * DRAIN, now, self.link.queue_s)
+        self._cut, self._cut_at_s = True, self.link.queue_s
 
     def _raise(self, now: float) -> None:
         if self._target >= self._cap:
@@ -206,7 +235,7 @@ class RateControl:
             self._ceiling = math.inf
         near = NEAR[0] * self._ceiling <= self._target <= NEAR[1] * self._ceiling
         wanted = self._target * (RAISE_NEAR if near else RAISE)
-        train = min(self.link.train_kbps, self.link.train_sent_kbps) * TRAIN_SHARE
+        train = self._probe_kbps * TRAIN_SHARE if now - self._probe_at < TRAIN_FOR_S else 0.0
         if train > wanted and not near:
             self._move(now, min(train, 2 * self._target), "probe")
         elif not self.limited:
@@ -221,7 +250,7 @@ class RateControl:
 
     def _move(self, now: float, kbps: float, cause: str) -> None:
         self._target = min(max(kbps, FLOOR_KBPS), self._cap)
-        self._moved = now
+        self._moved, self._probe_at = now, -math.inf
         self._cause = "limit" if self._target >= self._cap else cause
 
     def _output(self) -> float:

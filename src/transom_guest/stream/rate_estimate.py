@@ -11,7 +11,6 @@ import math
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import median
 
 BASE_S = 10.0
 """Seconds after which the least delay is taken anew, in two halves: clocks drift, and routes change."""
@@ -21,6 +20,8 @@ ARRIVED_S = 0.5
 """Seconds of arrivals that say what a full link carries."""
 LEAST_S = 0.5
 """Seconds of feedback that the least delay is taken from when the way is longer than it was."""
+STANDING_S = 0.09
+"""Seconds of feedback in which a queue that is there at all times is one that stands."""
 LOSS_PACKETS = 20
 """Packets that a loss ratio takes at least; fewer say nothing."""
 TRAIN_PACKETS = 6
@@ -52,7 +53,8 @@ class LinkEstimate:
         self._base_at = -math.inf
         self._leasts: deque[tuple[float, float]] = deque(maxlen=MOST_PACKETS)
         self.queue_s = 0.0
-        """Median seconds that the newest packets stood in queues."""
+        """Seconds that even the luckiest of the newest packets stood in queues: what stands, and not what a frame
+        made for a moment (as CoDel's, RFC 8289)."""
         self.rtt_s = 0.0
         """Seconds from sending to feedback; how long the viewer waited to tell is in it."""
         self.train_kbps = 0.0
@@ -111,7 +113,7 @@ class LinkEstimate:
             return
         delays = [each.arrived - each.sent for each in arrived if each.arrived is not None]
         self._settle_base(now, min(delays))
-        queue = median(delays[-8:]) - self._base
+        queue = min(least for at, least in self._leasts if at > now - STANDING_S) - self._base
         if queue > MOST_QUEUE_S:
             self._base = self._base_next = min(delays)
             queue = 0.0

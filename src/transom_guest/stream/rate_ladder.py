@@ -1,4 +1,4 @@
-"""Which frame rate and size a bitrate is worth: less of the first, then of the second. Pure, with hysteresis."""
+"""Which frame rate and size a bitrate is worth. Pure, with hysteresis."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Step:
     scale: int
 
 
-STEPS = (Step(700, 60, 100), Step(400, 30, 100), Step(0, 20, 75))
-"""The best first. A slow link has fewer frames, and sharp ones, before it has smaller ones."""
+STEPS = (Step(700, 60, 100), Step(400, 30, 100), Step(0, 20, 100))
+"""The best first. A slow link has fewer frames, and sharp ones; the size stays whole, as each change is a key frame."""
 
 
 class Ladder:

@@ -14,8 +14,10 @@ from transom_guest.clipboard.service import Clipboard
 from transom_guest.environment import record_socket
 from transom_guest.input.actor import Actor
 from transom_guest.input.message import Density, InputError, KeyFrame, Ping, Resize, parse
+from transom_guest.stream.budget import BITRATE_CAP
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
+from transom_guest.stream.deadlines import Deadlines
 from transom_guest.stream.encode import AccessUnit, Encoder
 from transom_guest.stream.gst import GstError
 from transom_guest.stream.marks import MARKED, Marks
@@ -23,6 +25,8 @@ from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
 from transom_guest.stream.peer import Peer
 from transom_guest.stream.peers import Full, Stale, judge
+from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate_links import Links
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_guest.stream.resize import Resizer
@@ -59,7 +63,7 @@ class StreamServer:
         self._resizer = resizer
         self._peers: dict[str, Peer] = {}
         self._watchers: tuple[Peer, ...] = ()
-        self._deadlines: dict[str, asyncio.TimerHandle] = {}
+        self._deadlines = Deadlines()
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursors = Cursors()
         self._marks = Marks()
@@ -71,20 +75,22 @@ class StreamServer:
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
         self._sound = Sound(self._played)
+        self._links = Links(BITRATE_CAP, self._capture.follow, self.outbox.put)
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
         """Act out input until something native breaks; then raises, for the supervisor to start anew."""
         acting = asyncio.create_task(self._actor.run(), name="input")
-        recording = asyncio.create_task(self._records.run(record_socket(os.environ)), name="records")
+        recording = self._records.run(record_socket(os.environ))
+        beside = [asyncio.create_task(each) for each in (recording, self._links.run())]
         try:
             await asyncio.wait({acting, self._failure}, return_when=asyncio.FIRST_COMPLETED)
             for future in (acting, self._failure):
                 if future.done():
                     future.result()
         finally:
-            acting.cancel()
-            recording.cancel()
+            for task in (acting, *beside):
+                task.cancel()
 
     def handle(self, message: ToGuestMessage) -> None:
         """Take in what the controller says. Never blocks and never raises for a bad offer."""
@@ -156,7 +162,8 @@ class StreamServer:
             return
         self._say_state(peer, state, reason)
         if state == "connected":
-            self._revoke(peer)
+            self._deadlines.revoke(peer.key)
+            self._links.join(self._loop.time(), peer, told=peer.tells)
         elif state == "disconnected":
             self._give(peer, LOST_DEADLINE, "disconnected for too long")
         self._watch()
@@ -173,8 +180,12 @@ class StreamServer:
 
     def peer_key_wanted(self, peer: Peer) -> None:
         """A viewer lost its picture."""
-        if self._lives(peer):
+        if self._lives(peer) and self._links.may_have_key(self._loop.time(), peer):
             self._capture.key_wanted()
+
+    def peer_told(self, peer: Peer, packets: list[Packet]) -> None:
+        """A viewer told which packets arrived, and when."""
+        self._links.feedback(self._loop.time(), peer, packets)
 
     def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
         """A viewer said something on a data channel."""
@@ -236,7 +247,8 @@ class StreamServer:
 
     def size_changed(self, width: int, height: int) -> None:
         """The desktop has another size."""
-        self._say_all(json.dumps(["size", width, height]))
+        for peer in self._peers.values():
+            peer.say(json.dumps(["size", width, height]))
 
     def cursor_changed(self, image: CursorImage | None) -> None:
         """The pointer has another shape."""
@@ -262,10 +274,8 @@ class StreamServer:
             peer.play(packet)
 
     def _frame_out(self, key_wanted: bool, now: float) -> None:
-        for mark in self._marks.sent(now):
-            for peer in self._watchers:
-                if peer.key == mark.viewer:
-                    peer.say(mark.message(peer.video.rtp_time(mark.grabbed)))
+        self._links.sent(now)
+        self._marks.tell(now, self._watchers)
         self._capture.frame_out()
         if key_wanted:
             self._capture.key_wanted()
@@ -285,9 +295,10 @@ class StreamServer:
         del self._peers[peer.name]
         if peer.dropped:
             log.warning("peer %s sent %d messages of input as a watcher", peer.key, peer.dropped)
-        self._revoke(peer)
+        self._deadlines.revoke(peer.key)
         self._actor.leave(peer.key)
         self._marks.leave(peer.key)
+        self._links.leave(self._loop.time(), peer)
         self._clipboard.leave(peer.key)
         self._say_state(peer, state, reason)
         self._watch()
@@ -303,13 +314,7 @@ class StreamServer:
             self._capture.stop()
 
     def _give(self, peer: Peer, seconds: float, reason: str) -> None:
-        self._revoke(peer)
-        self._deadlines[peer.key] = self._loop.call_later(seconds, self._end, peer, "failed", reason)
-
-    def _revoke(self, peer: Peer) -> None:
-        timer = self._deadlines.pop(peer.key, None)
-        if timer is not None:
-            timer.cancel()
+        self._deadlines.give(peer.key, seconds, lambda: self._end(peer, "failed", reason))
 
     def _refuse(self, offer: PeerOffer, reason: str) -> None:
         log.warning("offer of peer %s/%d refused: %s", offer.peer, offer.epoch, reason)
@@ -317,10 +322,6 @@ class StreamServer:
 
     def _say_state(self, peer: Peer, state: str, reason: str) -> None:
         self.outbox.put(PeerState(peer=peer.name, epoch=peer.epoch, state=state, reason=reason))
-
-    def _say_all(self, text: str) -> None:
-        for peer in self._peers.values():
-            peer.say(text)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -1,0 +1,158 @@
+"""Every viewer's link under rate control: the driver's decides what is encoded; nobody else slows it.
+
+A watcher that loses its picture has key frames at a bounded rate only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from transom_guest.stream.rate import Decision, RateControl
+from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate_repair import Repairs
+from transom_wire.link import PeerTerms, StreamReport
+
+TICK_S = 0.25
+"""Seconds between two looks at links that say nothing."""
+TELL_S = 0.25
+"""Seconds between two messages to viewers at least."""
+REPORT_S = 5.0
+"""Seconds between two reports to the controller at least."""
+WATCHER_KEY_S = 5.0
+"""Seconds between two key frames that one watcher causes."""
+
+
+class Viewed(Protocol):
+    """What is needed of a peer."""
+
+    name: str
+    epoch: int
+    terms: PeerTerms
+    repairs: Repairs
+
+    def say(self, text: str) -> bool: ...
+
+
+class _Link:
+    def __init__(self, peer: Viewed, control: RateControl) -> None:
+        self.peer, self.control = peer, control
+        self.key_at = self.reported_at = float("-inf")
+        self.reported: tuple[object, ...] = ()
+
+    def hold(self) -> None:
+        """Let no more be sent again than the link has room for."""
+        if self.control.heard:
+            self.peer.repairs.kbps = self.control.decision.kbps
+            self.peer.repairs.rtt_s = self.control.link.rtt_s
+
+
+class Links:
+    """All calls come from the event loop's thread."""
+
+    def __init__(
+        self, cap_kbps: int, apply: Callable[[Decision], None], report: Callable[[StreamReport], None]
+    ) -> None:
+        """`apply` hears what to encode, `report` what to tell the controller."""
+        self._cap, self._apply, self._report = cap_kbps, apply, report
+        self._links: dict[Viewed, _Link] = {}
+        self._applied: Decision | None = None
+        self._told_at = float("-inf")
+        self._told: tuple[object, ...] = ()
+
+    async def run(self) -> None:
+        """Look at links that say nothing, again and again."""
+        while True:
+            await asyncio.sleep(TICK_S)
+            self.tick(asyncio.get_running_loop().time())
+
+    def join(self, now: float, peer: Viewed, *, told: bool) -> None:
+        """A viewer is connected, which gives feedback or not."""
+        if peer not in self._links:
+            self._links[peer] = _Link(peer, RateControl(now, self._cap, told=told))
+            self._settle(now)
+
+    def leave(self, now: float, peer: Viewed) -> None:
+        """A viewer went."""
+        if self._links.pop(peer, None) is not None:
+            self._settle(now)
+
+    def sent(self, now: float) -> None:
+        """A frame went out to all."""
+        for link in self._links.values():
+            link.control.sent(now)
+
+    def feedback(self, now: float, peer: Viewed, packets: Sequence[Packet]) -> None:
+        """A viewer told what arrived."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.control.feedback(now, packets)
+            link.hold()
+            self._settle(now)
+
+    def tick(self, now: float) -> None:
+        """Each TICK_S while there are viewers."""
+        for link in self._links.values():
+            link.control.tick(now)
+            link.hold()
+            self._tell_controller(now, link)
+        self._settle(now)
+
+    def may_have_key(self, now: float, peer: Viewed) -> bool:
+        """Whether a key frame may be made for this viewer now: for a watcher, not too often."""
+        link = self._links.get(peer)
+        if link is None or link is self._driver():
+            return True
+        if now < link.key_at + WATCHER_KEY_S:
+            return False
+        link.key_at = now
+        return True
+
+    def _driver(self) -> _Link | None:
+        links = list(self._links.values())
+        # the newest: a viewer that came back is another peer, and its old one says nothing any more
+        driving = [link for link in links if link.peer.terms.drives]
+        found = driving or links[:1]
+        return found[-1] if found else None
+
+    def _settle(self, now: float) -> None:
+        driver = self._driver()
+        if driver is None:
+            return
+        decision = driver.control.decision
+        if decision != self._applied:
+            self._applied = decision
+            self._apply(decision)
+        said = (decision.kbps, decision.fps, decision.scale, decision.cause)
+        if said != self._told and now >= self._told_at + TELL_S:
+            self._told, self._told_at = said, now
+            for link in self._links.values():
+                link.peer.say(json.dumps(["rate", *said]))
+
+    def _tell_controller(self, now: float, link: _Link) -> None:
+        decision, estimate = link.control.decision, link.control.link
+        said = (
+            link.control.target_kbps,
+            int(estimate.sent_kbps),
+            decision.fps,
+            decision.scale,
+            decision.cause,
+        )
+        if said == link.reported or now < link.reported_at + REPORT_S:
+            return
+        link.reported, link.reported_at = said, now
+        self._report(
+            StreamReport(
+                link.peer.name,
+                link.peer.epoch,
+                said[0],
+                min(said[1], 10**6),
+                decision.fps,
+                decision.scale,
+                round(estimate.loss, 4),
+                round(estimate.rtt_s * 1000, 1),
+                decision.cause,
+            )
+        )

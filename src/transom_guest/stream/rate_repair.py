@@ -1,0 +1,46 @@
+"""Which lost packets are sent again: no more than the link has room for. Pure.
+
+A full queue drops packets, and a viewer asks for them again and again; what is sent then fills the queue anew.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+SHARE = 0.3
+"""Of the bitrate, that packets sent again may take..."""
+SAVED_S = 0.5
+"""...saved up for so many seconds."""
+PACKET_BYTES = 1200
+REMEMBERED = 1024
+"""Packets whose last repair is known."""
+
+
+class Repairs:
+    """Repairs of one viewer. Times are monotonic seconds."""
+
+    def __init__(self) -> None:
+        self.kbps: int | None = None
+        """The link's bitrate; None: no limit is known."""
+        self.rtt_s = 0.0
+        """Seconds in which a packet that was sent again is not sent once more."""
+        self._bytes = 0.0
+        self._at = float("-inf")
+        self._repaired: OrderedDict[int, float] = OrderedDict()
+
+    def take(self, now: float, number: int) -> bool:
+        """Whether the packet of this sequence number is sent again now."""
+        if self.kbps is None:
+            return True
+        rate = self.kbps * 125 * SHARE
+        most = max(rate * SAVED_S, float(2 * PACKET_BYTES))
+        self._bytes = min(self._bytes + min(now - self._at, SAVED_S) * rate, most)
+        self._at = now
+        if now - self._repaired.get(number, float("-inf")) < self.rtt_s or self._bytes < PACKET_BYTES:
+            return False
+        self._bytes -= PACKET_BYTES
+        self._repaired[number] = now
+        self._repaired.move_to_end(number)
+        if len(self._repaired) > REMEMBERED:
+            self._repaired.popitem(last=False)
+        return True

@@ -1,0 +1,138 @@
+"""A session watched by a real Chromium behind an emulated link, and what its stream was like."""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+from scripts import viewer_browser
+
+from tests.support.browser import wait_rung
+from tests.support.link_emulator import Link, Shape, emulated_link
+from tests.support.server import Server, free_port, running_server
+
+MOVING = (
+    "data:text/html,<title>moving</title><body style='margin:0;overflow:hidden'>"
+    "<canvas id=c width=1280 height=720></canvas>"
+    "<script>const c=document.getElementById('c').getContext('2d',{alpha:false});"
+    "const n=new OffscreenCanvas(400,300),d=n.getContext('2d'),m=d.createImageData(400,300);"
+    "for(let i=0;i<m.data.length;i++)m.data[i]=i%254==3?255:Math.random()*255;d.putImageData(m,0,0);"
+    "let a=0;function step(){a+=0.03;c.setTransform(1,0,0,1,0,0);"
+    "c.fillStyle='rgb(40,60,90)';c.fillRect(0,0,1280,720);"
+    "c.translate(500+200*Math.sin(a*0.7),360);c.rotate(a);c.drawImage(n,-200,-150);c.setTransform(1,0,0,1,0,0);"
+    "requestAnimationFrame(step)}step()</script>"
+)
+WATCH = """() => {
+    const seen = window.pictures = [];
+    let last = null;
+    window.looking = setInterval(async () => {
+        const { frames } = await window.transom.stats();
+        if (frames !== last) { seen.push([performance.now(), frames]); last = frames; }
+    }, 50);
+}"""
+LOOK_S = 0.25
+"""Seconds between two looks at the link's queue."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """How the stream fared for some seconds."""
+
+    seconds: float
+    pictures: list[tuple[float, int]]
+    """When (seconds from the start) the viewer had more frames, and how many; looked at twenty times a second."""
+    kbps: float
+    """What came out of the link to the viewer, all of it."""
+    queues_ms: list[float]
+    """What stood in the link's queue, each LOOK_S."""
+
+    @property
+    def fps(self) -> float:
+        counts = [frames for _, frames in self.pictures]
+        # a peer that was built anew counts from none again
+        return sum(max(b - a, 0) for a, b in pairwise(counts)) / self.seconds
+
+    def longest_gap(self, since: float = 0.0) -> float:
+        """Seconds without a picture at most, from `since` on."""
+        times = [at for at, _ in self.pictures if at > since]
+        return max(b - a for a, b in pairwise([since, *times, self.seconds]))
+
+    def queue_ms(self, since: float = 0.0, share: float = 0.5) -> float:
+        """Milliseconds that `share` of the looks from `since` on found no more than."""
+        late = sorted(self.queues_ms[int(since / LOOK_S) :])
+        return late[min(int(len(late) * share), len(late) - 1)]
+
+
+class LinkSession:
+    """One desktop, one viewer, one link."""
+
+    def __init__(self, server: Server, link: Link, page: Page) -> None:
+        self.server, self.link, self.page = server, link, page
+
+    def watch(self, seconds: float, down: Shape, up: Shape) -> Watched:
+        """Shape the link, and look for `seconds`."""
+        before = self.link.shape(down, up)["down"]["bytes"]
+        self.page.evaluate(WATCH)
+        began_ms = self.page.evaluate("performance.now()")
+        began, queues = time.monotonic(), []
+        while time.monotonic() < began + seconds:
+            self.page.wait_for_timeout(LOOK_S * 1000)
+            queues.append(self.link.counters()["down"]["queue_ms"])
+        lasted = time.monotonic() - began
+        passed = self.link.counters()["down"]["bytes"] - before
+        seen: list[Any] = self.page.evaluate("clearInterval(window.looking) ?? window.pictures")
+        pictures = [((at - began_ms) / 1000, frames) for at, frames in seen]
+        return Watched(lasted, pictures, passed * 8 / 1000 / lasted, queues)
+
+
+@contextmanager
+def link_session(start_url: str = MOVING) -> Iterator[LinkSession]:
+    """A running desktop with `start_url`, its viewer connected by WebRTC through a link that is not slow yet."""
+    with _served() as (server, link), sync_playwright() as playwright:
+        session = server.create(start_url=start_url)["id"]
+        server.wait_for(session, "ready")
+        with tempfile.TemporaryDirectory() as folder:
+            browser = playwright.chromium.launch(
+                executable_path=_inside(Path(folder), link), args=viewer_browser.FLAGS
+            )
+            try:
+                with (
+                    server.client() as client,
+                    viewer_browser.signed_in(
+                        browser, client, viewport={"width": 1400, "height": 900}
+                    ) as context,
+                ):
+                    page = context.new_page()
+                    page.goto(f"{server.url}/session/{session}")
+                    wait_rung(page, "webrtc")
+                    yield LinkSession(server, link, page)
+            finally:
+                browser.close()
+
+
+@contextmanager
+def _served() -> Iterator[tuple[Server, Link]]:
+    """The link needs the server's port, and the server the link's address."""
+    port = free_port()
+    with (
+        emulated_link(port) as link,
+        running_server({"TRANSOM_DOOR_ADDRESS": link.host}, port=port) as server,
+    ):
+        yield server, link
+
+
+def _inside(folder: Path, link: Link) -> str:
+    """A program that is Chromium in the link's namespace."""
+    script = folder / "chromium"
+    script.write_text(f'#!/bin/sh\nexec nsenter --net=/run/netns/{link.namespace} /usr/bin/chromium "$@"\n')
+    script.chmod(script.stat().st_mode | stat.S_IXUSR)
+    return os.fspath(script)

@@ -1,0 +1,83 @@
+"""Several viewers: the driver's link decides, and no watcher slows it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from transom_guest.stream.rate import START_KBPS, Decision
+from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate_links import REPORT_S, WATCHER_KEY_S, Links
+from transom_guest.stream.rate_repair import Repairs
+from transom_wire.link import PeerTerms, StreamReport
+
+CAP = 2000
+
+
+@dataclass(eq=False)
+class FakePeer:
+    name: str
+    terms: PeerTerms = field(default_factory=PeerTerms)
+    repairs: Repairs = field(default_factory=Repairs)
+    epoch: int = 1
+    said: list[list[object]] = field(default_factory=list)
+
+    def say(self, text: str) -> bool:
+        self.said.append(json.loads(text))
+        return True
+
+
+class Bench:
+    def __init__(self) -> None:
+        self.applied: list[Decision] = []
+        self.reports: list[StreamReport] = []
+        self.links = Links(CAP, self.applied.append, self.reports.append)
+        self.driver, self.watcher = FakePeer("driver"), FakePeer("watcher", PeerTerms(drives=False))
+
+
+def through(now: float, queue: float = 0.0) -> list[Packet]:
+    """A train that came through at ten megabits, after standing for `queue`."""
+    return [Packet(now - 0.05 + n / 1000, now - 0.03 + queue + n / 1000, 1200) for n in range(10)]
+
+
+async def test_the_drivers_link_decides_and_a_watchers_never() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.watcher, told=True)
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.feedback(1.0, bench.driver, through(1.0))
+    assert bench.applied[-1].kbps == CAP
+    for step in range(20):
+        bench.links.feedback(2 + step, bench.watcher, through(2 + step, queue=step / 2))
+    assert bench.applied[-1].kbps == CAP
+
+
+async def test_the_desktop_given_away_is_another_link() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.join(0.0, bench.watcher, told=True)
+    bench.links.feedback(1.0, bench.driver, through(1.0))
+    bench.driver.terms, bench.watcher.terms = bench.watcher.terms, bench.driver.terms
+    bench.links.tick(1.5)
+    assert bench.applied[-1].kbps == START_KBPS
+    bench.links.leave(2.0, bench.watcher)
+    assert bench.applied[-1].kbps == CAP
+
+
+async def test_a_watcher_has_key_frames_at_a_bounded_rate_only() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.join(0.0, bench.watcher, told=True)
+    granted = [now / 10 for now in range(101) if bench.links.may_have_key(now / 10, bench.watcher)]
+    assert granted == [0.0, WATCHER_KEY_S, 2 * WATCHER_KEY_S]
+    assert all(bench.links.may_have_key(now / 10, bench.driver) for now in range(100))
+
+
+async def test_viewers_and_the_controller_are_told_when_something_changes() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.feedback(1.0, bench.driver, through(1.0))
+    for step in range(100):
+        bench.links.tick(1.0 + step / 4)
+    assert bench.driver.said == [["rate", 1000, 60, 100, "start"], ["rate", 2000, 60, 100, "limit"]]
+    assert 1 <= len(bench.reports) <= 25 / REPORT_S + 1
+    assert bench.reports[-1].target_kbps == CAP

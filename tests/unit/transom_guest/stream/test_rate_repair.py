@@ -1,0 +1,33 @@
+"""Packets are sent again only as the link has room for."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from transom_guest.stream.rate_repair import PACKET_BYTES, SAVED_S, SHARE, Repairs
+
+
+def test_without_feedback_whatever_is_asked_for_is_sent_again() -> None:
+    repairs = Repairs()
+    assert all(repairs.take(1.0, number % 3) for number in range(1000))
+
+
+def test_a_packet_on_its_way_is_not_sent_once_more() -> None:
+    repairs = Repairs()
+    repairs.kbps, repairs.rtt_s = 2000, 0.1
+    assert repairs.take(1.0, 7)
+    assert not repairs.take(1.05, 7)
+    assert repairs.take(1.06, 8)
+    assert repairs.take(1.2, 7)
+
+
+@given(st.integers(1, 20_000), st.lists(st.tuples(st.floats(0, 0.2), st.integers(0, 65_535)), max_size=300))
+def test_repairs_take_no_more_than_their_share(kbps: int, asked: list[tuple[float, int]]) -> None:
+    repairs, now, sent = Repairs(), 0.0, 0
+    repairs.kbps = kbps
+    for step, number in asked:
+        now += step
+        sent += repairs.take(now, number)
+    rate = kbps * 125 * SHARE
+    assert sent * PACKET_BYTES <= max(rate * SAVED_S, 2 * PACKET_BYTES) + rate * now + 1
