@@ -111,6 +111,15 @@ def test_without_feedback_the_cap_holds() -> None:
     assert deaf.tick(4.0).kbps == CAP
 
 
+def test_a_train_that_came_all_at_once_is_no_measure_of_a_queue() -> None:
+    control = RateControl(0.0, CAP)
+    control.feedback(1.0, [Packet(0.9 + 0.0001 * n, 0.95 + 0.0001 * n, 1200) for n in range(10)])
+    target = control.target_kbps
+    control.feedback(1.7, [Packet(1.3 + 0.03 * n, 1.6 + 0.03 * n, 500) for n in range(3)])
+    assert control.decision.cause == "delay"
+    assert control.target_kbps < target
+
+
 NUMBER = st.floats(allow_nan=True, allow_infinity=True) | st.floats(-100, 100)
 PACKET = st.builds(Packet, NUMBER, st.none() | NUMBER, st.integers(-(2**40), 2**40) | st.integers(0, 1500))
 
@@ -128,5 +137,6 @@ def test_whatever_a_viewer_says_decisions_stay_within_their_limits(
             assert decision.fps in range(10, 61)
             assert decision.scale in range(50, 101)
             assert FLOOR_KBPS <= control.target_kbps <= CAP
+            assert decision.kbps <= control.target_kbps
         assert math.isfinite(control.link.loss) and 0 <= control.link.loss <= 1
         assert 0 <= control.link.rtt_s < 61 and 0 <= control.link.queue_s <= 10
