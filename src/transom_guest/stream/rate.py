@@ -254,7 +254,8 @@ class RateControl:
         self._cause = "limit" if self._target >= self._cap else cause
 
     def _output(self) -> float:
-        return self._target if self._drain is None else max(self._drain.kbps, FLOOR_KBPS / 2)
+        drain = math.inf if self._drain is None else max(self._drain.kbps, FLOOR_KBPS / 2)
+        return min(drain, self._target)
 
     def _decide(self, now: float) -> Decision:
         step = self._ladder.take(now, int(self._target))
