@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import select
-import signal
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -66,19 +65,5 @@ def end(folders: Iterable[str], seconds: float = END_SECONDS) -> None:
 
 def _emptied(folder: Path) -> bool:
     for pid in cgroups.processes(folder):
-        _kill(folder, pid)
+        cgroups.kill(folder, pid)
     return cgroups.remove(folder)
-
-
-def _kill(folder: Path, pid: int) -> None:
-    """By descriptor, and after another look: the number may be another process's by now."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except OSError:
-        return
-    try:
-        if pid in cgroups.processes(folder):
-            with contextlib.suppress(OSError):
-                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
-    finally:
-        os.close(descriptor)

@@ -60,6 +60,8 @@ class Ledger:
         self._folder = folder / FOLDER
         self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for half_written in self._folder.glob(".*"):  # by a helper that was killed
+            half_written.unlink(missing_ok=True)
 
     @contextmanager
     def hold(self, key: Key) -> Iterator[None]:

@@ -186,8 +186,7 @@ def _end_groups_once(folder: Path, machine: str) -> bool:
     for owner, group in groups(folder):
         if owner == machine:
             for pid in cgroups.processes(group):
-                with contextlib.suppress(OSError):
-                    os.kill(pid, signal.SIGKILL)
+                cgroups.kill(group, pid)
             gone = cgroups.remove(group) and gone
     return gone
 

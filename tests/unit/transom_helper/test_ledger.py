@@ -99,3 +99,10 @@ def test_other_files_are_no_machines(ledger: Ledger, tmp_path: Path) -> None:
     for name in ("README", f".{TAG}.mch_a", "xyz.mch_a", f"{TAG}.mch a"):
         (tmp_path / module.FOLDER / name).touch()
     assert ledger.machines() == []
+
+
+def test_what_a_killed_helper_had_half_written_goes(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.open(Key(TAG, "mch_a"), 1000, 5)
+    (tmp_path / module.FOLDER / f".{TAG}.mch_b").write_text('{"uid"')
+    Ledger(tmp_path)
+    assert [each.name for each in (tmp_path / module.FOLDER).iterdir()] == [f"{TAG}.mch_a"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,14 @@ def test_this_host_s_own_bases_can_be_read() -> None:
     assert all(base.path.is_absolute() and base.version in (1, 2) for base in cgroups.own_bases())
     assert all(set(cgroups.offers(base)) <= set(cgroups.CONTROLLERS) for base in cgroups.own_bases())
     assert os.path.exists("/proc/self/cgroup")
+
+
+def test_a_number_that_has_left_the_group_is_another_process_and_lives(tmp_path: Path) -> None:
+    with subprocess.Popen(["sleep", "60"]) as child:
+        (tmp_path / "cgroup.procs").write_text(f"{os.getpid()}\n")
+        cgroups.kill(tmp_path, child.pid)
+        assert child.poll() is None
+        (tmp_path / "cgroup.procs").write_text(f"{child.pid}\n")
+        cgroups.kill(tmp_path, child.pid)
+        assert child.wait(10) == -9
+    cgroups.kill(tmp_path, child.pid)  # it is over
