@@ -13,12 +13,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from tests.support.machine_lab import Lab, a_claim, alive, now_ms, opened, until
-from tests.support.machines import descendants
+from tests.support.vmm import vmm_of
 from transom.drivers import remains
 from transom.model.errors import DriverError, Unavailable
 from transom.model.ids import new_id
@@ -548,22 +547,11 @@ async def test_the_guest_s_kernel_is_not_the_host_s(lab: Lab) -> None:
 @pytest.mark.needs("own_kernel")
 async def test_a_killed_vmm_is_its_machine_s_end(lab: Lab) -> None:
     async with lab.machine() as machine:
-        os.kill(vmm_of(lab, machine.id), signal.SIGKILL)
+        vmm = vmm_of(lab, machine.id)
+        assert vmm is not None
+        os.kill(vmm, signal.SIGKILL)
         exited = await machine.hear(lambda each: isinstance(each, MachineExited))
         assert exited.reason
-
-
-def vmm_of(lab: Lab, machine: str) -> int:
-    """The machine's process with the most memory."""
-    below = [pid for pid in descendants(lab.keeper(machine)) if resident(pid)]
-    return max(below, key=resident)
-
-
-def resident(pid: int) -> int:
-    try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    except (OSError, IndexError):
-        return 0
 
 
 @pytest.mark.needs("snapshot")

@@ -19,6 +19,7 @@ from tests.support.image import GoldenImage, golden_image
 from tests.support.machine_lab import Lab, stage_standin, state_folder
 from tests.support.machines import descendants
 from tests.support.vm_lab import ground
+from tests.support.vmm import vmm_of
 from transom.drivers.keepers import SLOTS
 from transom.model.machine import MachineSpec
 from transom_keeper.sandbox import tag_of
@@ -44,18 +45,36 @@ def controller(lab: Lab, spec: MachineSpec) -> BaseProcess:
 
 
 def some_process(lab: Lab, machine: str, chosen: random.Random) -> int | None:
-    """Any process of the machine: keeper, sandbox, or one of the guest's."""
+    """Any process of the machine: keeper, sandbox, VMM, or one of the guest's."""
     own = lab.processes(machine)
-    everyone = sorted({*own, *(below for pid in own for below in descendants(pid))})
-    return chosen.choice(everyone) if everyone else None
+    everyone = {*own, *(below for pid in own for below in descendants(pid))}
+    if (vmm := vmm_of(lab, machine)) is not None:
+        everyone |= {vmm, *descendants(vmm)}
+    return chosen.choice(sorted(everyone)) if everyone else None
+
+
+async def some_vmm(lab: Lab, machine: str, making: BaseProcess) -> int | None:
+    """The machine's VMM as soon as there is one; None when making the machine ended without."""
+    async with asyncio.timeout(120):
+        while (vmm := await asyncio.to_thread(vmm_of, lab, machine)) is None:
+            if not making.is_alive():
+                return await asyncio.to_thread(vmm_of, lab, machine)
+            await asyncio.sleep(0.02)
+    return vmm
+
+
+def victims(chosen: random.Random, kinds: list[str]) -> list[str]:
+    """Who is killed in each cycle: everybody at least once."""
+    found = [*kinds, *chosen.choices(kinds, k=CYCLES - len(kinds))]
+    chosen.shuffle(found)
+    return found
 
 
 async def cycle(
-    lab: Lab, chosen: random.Random, helper: HelperLab | None = None, seconds: float = 0.5
+    lab: Lab, chosen: random.Random, victim: str, helper: HelperLab | None = None, seconds: float = 0.5
 ) -> str:
-    """One machine's life, cut somewhere in its first `seconds`; says where."""
+    """One machine's life, cut somewhere in its first `seconds`; says where it was."""
     spec = lab.spec(warm=helper is not None)
-    victim = chosen.choice(["nobody", "controller", "process", "both", *(["helper"] if helper else [])])
     making = await asyncio.to_thread(controller, lab, spec)
     await asyncio.sleep(chosen.uniform(0, seconds))
     if victim == "helper" and helper is not None:
@@ -63,10 +82,14 @@ async def cycle(
         await asyncio.to_thread(helper.start)
     if victim in ("controller", "both"):
         making.kill()
-    if victim in ("process", "both") and (pid := some_process(lab, spec.machine, chosen)) is not None:
+    if victim in ("process", "both"):
+        hit = some_process(lab, spec.machine, chosen)
+    else:
+        hit = await some_vmm(lab, spec.machine, making) if victim == "vmm" else None
+    if hit is not None:
         with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    if victim in ("nobody", "process", "helper"):
+            os.kill(hit, signal.SIGKILL)
+    if victim in ("nobody", "process", "helper", "vmm"):
         await asyncio.to_thread(making.join, 120)
     making.kill()
     await asyncio.to_thread(making.join)
@@ -76,7 +99,7 @@ async def cycle(
     await another.destroy(spec.machine, keep_folder=chosen.random() < 0.3)
     await another.purge(spec.machine)
     assert spec.machine not in await another.observe()
-    return victim
+    return "nobody" if victim == "vmm" and hit is None else victim
 
 
 async def test_fifty_lives_cut_anywhere_leave_nothing(golden_image: GoldenImage) -> None:
@@ -88,8 +111,8 @@ async def test_fifty_lives_cut_anywhere_leave_nothing(golden_image: GoldenImage)
         await lab.driver.create(spec := lab.spec())  # what the first machine makes for all, the folder itself
         await lab.driver.destroy(spec.machine, keep_folder=False)
         before = footprint(lab.folder, UIDS, PORTS)
-        cut = [await cycle(lab, chosen) for _ in range(CYCLES)]
-        assert {"controller", "process"} <= set(cut), seed
+        for victim in victims(chosen, ["nobody", "controller", "process", "both"]):
+            await cycle(lab, chosen, victim)
         assert left(before, lab.folder, UIDS, PORTS) == [], seed
     finally:
         await lab.close()
@@ -118,8 +141,9 @@ async def _fifty(lab: Lab, helper: HelperLab, chosen: random.Random, seed: int) 
         await lab.driver.create(spec)
         await lab.driver.destroy(spec.machine, keep_folder=False)
         before = footprint(lab.folder, UIDS, PORTS, helper.base)
-        cut = [await cycle(lab, chosen, helper, 3.0) for _ in range(CYCLES)]
-        assert {"controller", "process", "helper"} <= set(cut), seed
+        kinds = ["nobody", "controller", "process", "both", "helper", "vmm"]
+        cut = [await cycle(lab, chosen, victim, helper, 3.0) for victim in victims(chosen, kinds)]
+        assert "vmm" in cut, seed
         assert left(before, lab.folder, UIDS, PORTS, helper.base) == [], seed
         assert helper.client().survey(tag_of(lab.folder / "any")).machines == (), seed
     finally:
@@ -132,13 +156,16 @@ def test_the_footprint_sees_what_a_machine_has(golden_image: GoldenImage) -> Non
     async def while_it_lives() -> list[str]:
         state = state_folder()
         lab = Lab(state, golden_image, stage_standin(state), uid_base=UIDS.start, ports=PORTS)
+        stack = contextlib.ExitStack()
         try:
             before = footprint(lab.folder, UIDS, PORTS)
             async with lab.machine():
+                stack.callback(os.close, os.open("/proc/self/ns/net", os.O_RDONLY))
                 return sorted((footprint(lab.folder, UIDS, PORTS) - before).elements())
         finally:
+            stack.close()
             await lab.close()
 
     seen = asyncio.run(while_it_lives())
-    for kind in ("process mch_", "net:[", "port ", "file "):
+    for kind in ("process mch_", "net:[", "held net:[", "port ", "file "):
         assert any(each.startswith(kind) for each in seen), (kind, seen)
