@@ -9,6 +9,7 @@ import sys
 
 from transom_guest import standby
 from transom_guest.link import Link, keep_linked
+from transom_guest.stream import arenas
 from transom_guest.stream.resize import Resizer, set_desktop_density, set_desktop_size
 from transom_guest.stream.server import StreamServer
 from transom_guest.stream.warm import freshen, load, warm_up
@@ -19,6 +20,7 @@ SWITCH_INTERVAL = 0.0005
 
 async def main(arguments: list[str]) -> None:
     """Serve until something native breaks."""
+    arenas.limit()
     server = StreamServer(Resizer(set_desktop_size, set_desktop_density))
     if standby.WAIT in arguments:
         load()

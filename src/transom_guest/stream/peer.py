@@ -202,11 +202,15 @@ class Peer:
         transceiver.set_property("codec-preferences", Gst.Caps.from_string(rtp_caps(codec)))
         self._kept.append(transceiver)
 
-    def _added(self, _pipeline: Any, _bin: Any, element: Any) -> None:
+    def _added(self, _pipeline: Any, into: Any, element: Any) -> None:
         """In whichever thread builds: a certificate of our own, before any handshake."""
         watch_repairs(element, self.repairs, self._kept)
-        if element.__gtype__.name == "GstDtlsDec":  # not every element has a factory to ask
+        name = element.__gtype__.name  # not every element has a factory to ask
+        if name == "GstDtlsDec":
             element.set_property("pem", self._certificate.pem)
+        elif name == "GstAppSrc" and into.__gtype__.name == "WebRTCErrorIgnoreBin":
+            # a channel's end is an error that this bin takes and never frees, and the appsrc with it
+            element.set_bus(None)
 
     def _prepare_agent(self) -> None:
         ice = self._webrtc.get_property("ice-agent")
