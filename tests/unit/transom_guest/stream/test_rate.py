@@ -137,6 +137,6 @@ def test_whatever_a_viewer_says_decisions_stay_within_their_limits(
             assert decision.fps in range(10, 61)
             assert decision.scale in range(50, 101)
             assert FLOOR_KBPS <= control.target_kbps <= CAP
-            assert decision.kbps <= control.target_kbps
+        assert control.decision.kbps <= control.target_kbps
         assert math.isfinite(control.link.loss) and 0 <= control.link.loss <= 1
         assert 0 <= control.link.rtt_s < 61 and 0 <= control.link.queue_s <= 10
