@@ -202,7 +202,7 @@ class StreamServer:
             case Ping(id):
                 peer.say(json.dumps(["p", id]), channel)
             case KeyFrame():
-                self._capture.key_wanted()
+                self.peer_key_wanted(peer)
             case _ if not peer.terms.drives:
                 self._dropped(peer)
             case Resize(_, width, height):
