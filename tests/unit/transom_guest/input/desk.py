@@ -22,6 +22,7 @@ class Desk:
     """Stands for Display, FakeInput and Keymap at once; `done` is what the server would have been told."""
 
     def __init__(self) -> None:
+        self.held_before, self.released = 0, False
         self.done: list[tuple[Any, ...]] = []
         self.pending: list[Any] = []
         self.map = dict(US)
@@ -43,6 +44,11 @@ class Desk:
     def XRefreshKeyboardMapping(self, event: Any) -> None: ...
 
     # FakeInput
+    def release_all(self) -> int:
+        """A desk that begins has nothing down, unless a test says so."""
+        self.released = True
+        return self.held_before
+
     def key(self, keycode: int, down: bool) -> None:
         self.done.append(("key", keycode, down))
 

@@ -27,6 +27,12 @@ def desk(monkeypatch) -> Desk:
     return made
 
 
+def test_what_an_actor_that_died_left_down_is_let_go(desk, clock):
+    desk.held_before = 2
+    Actor(desk, clock)
+    assert desk.released
+
+
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
