@@ -25,6 +25,8 @@ from playwright.sync_api import BrowserContext, Page, sync_playwright
 from viewer_browser import launch, signed_in
 
 SIZE = {"width": 1400, "height": 900}
+READ_MS = 1000
+"""A person looks at the dashboard before the click; it fetches the next page's files meanwhile."""
 
 
 def page_of(markup: str) -> str:
@@ -165,6 +167,7 @@ class Bench:
             self.warmed()
             page = self.context.new_page()
             page.goto(f"{self.url}/dashboard/remote-cli")
+            page.wait_for_timeout(READ_MS)
             page.get_by_role("button", name=card, exact=True).click()
             page.wait_for_url("**/session/ses_*")
             session = page.url.rsplit("/", 1)[1]
