@@ -10,12 +10,9 @@
  * @property {Promise<RTCSessionDescriptionInit>} offer
  */
 
-/** Stays the same for a connection's life. */
-export const BUNDLE = /** @type {const} */ ({ bundlePolicy: "max-bundle" });
-
 /** Offered to nobody yet, and without ICE servers. @returns {Line} */
 export function makeLine() {
-  const connection = new RTCPeerConnection(BUNDLE);
+  const connection = new RTCPeerConnection({ bundlePolicy: "max-bundle" });
   const control = connection.createDataChannel("control");
   const motion = connection.createDataChannel("motion", { ordered: false, maxRetransmits: 0 });
   const clipboard = connection.createDataChannel("clipboard");

@@ -1,4 +1,4 @@
-import { BUNDLE, makeLine } from "./connection.js";
+import { makeLine } from "./connection.js";
 
 /** @import { Line } from "./connection.js" */
 
@@ -13,6 +13,6 @@ let first = typeof RTCPeerConnection === "function" ? makeLine() : null;
 export function takeLine(iceServers) {
   const line = first ?? makeLine();
   first = null;
-  line.connection.setConfiguration({ iceServers, ...BUNDLE });
+  line.connection.setConfiguration({ ...line.connection.getConfiguration(), iceServers });
   return line;
 }
