@@ -74,14 +74,16 @@ def run(
     return "\n".join(lines)
 
 
-def inside(root: Path, argv: Sequence[str]) -> list[str]:
-    """`argv` run in `root` as its root user, with no network: the builder's own bubblewrap sandbox."""
+def inside(root: Path, argv: Sequence[str], *, writes: bool = True, options: Sequence[str] = ()) -> list[str]:
+    """`argv` run in `root` as its root user, with no network: the builder's own bubblewrap sandbox.
+    `options` are more of bubblewrap's; without `writes` the root is read-only."""
     user = [] if os.geteuid() == 0 else ["--unshare-user", "--uid", "0", "--gid", "0"]
     return [
         *("bwrap", *user, "--unshare-pid", "--unshare-net", "--unshare-ipc", "--die-with-parent"),
-        *("--bind", str(root), "/", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/run"),  # noqa: S108
+        *("--bind" if writes else "--ro-bind", str(root), "/", "--proc", "/proc", "--dev", "/dev"),
+        *("--tmpfs", "/tmp", "--tmpfs", "/run"),  # noqa: S108
         *("--clearenv", "--setenv", "PATH", "/usr/sbin:/usr/bin:/sbin:/bin", "--setenv", "LANG", "C.UTF-8"),
-        *("--setenv", "HOME", "/tmp", "--chdir", "/", *argv),  # noqa: S108
+        *("--setenv", "HOME", "/tmp", "--chdir", "/", *options, *argv),  # noqa: S108
     ]
 
 

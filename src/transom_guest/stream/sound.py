@@ -44,10 +44,6 @@ class Sound:
             self._listening, self._playing = None, False
         self._settle()
 
-    def close(self) -> None:
-        """Stop for good."""
-        self.wanted(False)
-
     def _changed(self, playing: bool) -> None:
         self._playing = playing
         self._settle()
