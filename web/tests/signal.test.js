@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, describe, mock, test } from "node:test";
-import { Signal, WAITS } from "../static/js/signal.js";
+import { Signal } from "../static/js/signal.js";
+import { WAITS } from "../static/js/waits.js";
 
 /** A WebSocket in the test's hand. */
 class FakeSocket {

@@ -1,6 +1,6 @@
 import { LIMITS } from "./limits.js";
 import { Pulse } from "./pulse.js";
-import { SERVER_DIED } from "./signal.js";
+import { SERVER_DIED } from "./waits.js";
 
 /** @import { LadderEvent } from "../../types/model" */
 

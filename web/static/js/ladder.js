@@ -1,13 +1,12 @@
-import { Attempt } from "./attempt.js";
+import { Below } from "./below.js";
+import { Climb } from "./climb.js";
 import { falls, prepares } from "./fall.js";
 import { LIMITS } from "./limits.js";
-import { Probes } from "./probes.js";
 import { Awake } from "./pulse.js";
-import { Retry } from "./retry.js";
 
+/** @import { Attempt } from "./attempt.js" */
+/** @import { Vnc } from "./below.js" */
 /** @import { LadderCommand, LadderEvent, Rung } from "../../types/model" */
-
-/** @typedef {{ vnc: number, since: number, picture: boolean, dead: boolean }} Vnc */
 
 /**
  * Which way the picture comes, decided without touching anything: events in, commands out.
@@ -23,35 +22,24 @@ export class Ladder {
   #chosen = false;
   #signal = true;
   #visible = true;
-  /** @type {Attempt | null} on the screen */
-  #peer = null;
-  /** @type {Attempt | null} not on the screen yet */
-  #trying = null;
-  /** @type {Vnc | null} on the screen; may be dead, its last picture stays */
-  #shown = null;
-  /** @type {Vnc | null} not on the screen yet */
-  #spare = null;
+  #climb;
+  #below;
   #downSince = 0;
   #tickAt = 0;
   #awake = new Awake();
-  #climb;
-  #vncRetry;
-  #probes;
-  #epoch = 0;
-  #vnc = 0;
   /** @type {LadderCommand[]} */
   #out = [];
 
   /** @param {() => number} [random] */
   constructor(random = Math.random) {
-    this.#climb = new Retry(LIMITS.climb, random);
-    this.#vncRetry = new Retry(LIMITS.vnc, random);
-    this.#probes = new Probes(random);
+    const out = (/** @type {LadderCommand} */ command) => void this.#out.push(command);
+    this.#climb = new Climb(out, random);
+    this.#below = new Below(out, random);
   }
 
   /** The newest try's number. */
   get epoch() {
-    return this.#epoch;
+    return this.#climb.epoch;
   }
 
   /** True when the user asked for noVNC. */
@@ -61,26 +49,25 @@ export class Ladder {
 
   /** What is on the screen. @returns {Rung | null} */
   get rung() {
-    if (this.#peer) return this.#peer.relay ? "webrtc-relay" : "webrtc";
-    return this.#shown ? "vnc" : null;
+    const { peer } = this.#climb;
+    if (peer) return peer.relay ? "webrtc-relay" : "webrtc";
+    return this.#below.shown ? "vnc" : null;
   }
 
   /** True when what is on the screen is known to be cut off. */
   get lost() {
-    if (this.#peer) return !this.#peer.fresh(this.#awake.now);
-    return this.#shown ? this.#shown.dead : false;
+    return this.#climb.peer ? !this.#fresh() : this.#below.lost;
   }
 
   /** What is being tried beside it. @returns {"webrtc" | "vnc" | null} */
   get trying() {
-    if (this.#spare) return "vnc";
-    return this.#trying ? "webrtc" : null;
+    if (this.#below.spare) return "vnc";
+    return this.#climb.trying ? "webrtc" : null;
   }
 
   /** When the next tick is wanted, in milliseconds: sooner while a peer is in doubt. */
   get tickMs() {
-    const doubt = [this.#peer, this.#trying].some((peer) => peer?.pulse.hurried(this.#awake.now));
-    return doubt && this.#visible ? LIMITS.hurriedTickMs : LIMITS.tickMs;
+    return this.#visible && this.#climb.hurried(this.#awake.now) ? LIMITS.hurriedTickMs : LIMITS.tickMs;
   }
 
   /**
@@ -102,7 +89,7 @@ export class Ladder {
         if (this.#tickAt && now - this.#tickAt > LIMITS.jumpMs) this.#freshStart(now);
         if (!this.#visible) this.#forgive(now);
         this.#tickAt = now;
-        this.#ping();
+        if (this.#visible && this.#phase === "ready") this.#climb.ping(this.#awake.now);
         return true;
       case "ready":
         if (this.#phase !== "waiting") return false;
@@ -135,8 +122,8 @@ export class Ladder {
         this.#retryNow(now);
         return true;
       case "probed":
-        this.#probes.ended(event.direct, now);
-        if (event.direct && this.#peer?.relay) this.#openPeer(now, true);
+        this.#climb.probes.ended(event.direct, now);
+        if (event.direct && this.#climb.peer?.relay) this.#climb.open(now, this.#awake.now, true);
         return true;
       default:
         return this.#fromRung(event);
@@ -145,39 +132,23 @@ export class Ladder {
 
   /** @param {Extract<LadderEvent, { epoch: number } | { vnc: number }>} event */
   #fromRung(event) {
-    if ("vnc" in event) {
-      const vnc = [this.#spare, this.#shown].find((one) => one?.vnc === event.vnc);
-      if (!vnc) return false;
-      if (event.type === "vnc-picture") vnc.picture = true;
-      else vnc.dead = true;
-      return true;
-    }
-    const peer = [this.#trying, this.#peer].find((one) => one?.epoch === event.epoch);
-    return peer?.take(event, this.#awake.now, peer === this.#peer) ?? false;
-  }
-
-  #ping() {
-    if (!this.#visible || this.#phase !== "ready") return;
-    for (const peer of [this.#peer, this.#trying]) {
-      if (!peer || peer.dead || peer.pictureAt === null) continue;
-      if (peer.pulse.beat(this.#awake.now)) this.#out.push({ do: "ping", epoch: peer.epoch });
-      if (peer.nudges(this.#awake.now)) this.#out.push({ do: "nudge", epoch: peer.epoch });
-    }
+    if ("vnc" in event) return this.#below.take(event);
+    const peer = this.#climb.find(event.epoch);
+    return peer?.take(event, this.#awake.now, peer === this.#climb.peer) ?? false;
   }
 
   /** @param {"webrtc" | "vnc"} rung @param {number} now */
   #choose(rung, now) {
     this.#pinned = rung === "vnc";
     this.#chosen = !this.#pinned;
-    if (this.#pinned) this.#dropTrying();
+    if (this.#pinned) this.#climb.dropTrying();
     this.#retryNow(now);
   }
 
   /** @param {number} now */
   #retryNow(now) {
     this.#climb.anew(now);
-    this.#vncRetry.anew(now);
-    this.#probes.soon(now);
+    this.#below.retry.anew(now);
   }
 
   /** Nothing that happened while nobody looked counts against a peer. @param {number} now */
@@ -189,140 +160,89 @@ export class Ladder {
   /** @param {number} now */
   #forgive(now) {
     this.#downSince = now;
-    if (this.#spare) this.#spare.since = now;
-    for (const peer of [this.#peer, this.#trying]) peer?.forgive(now, this.#awake.now);
+    this.#below.forgive(now);
+    this.#climb.forgive(now, this.#awake.now);
   }
 
   /** @param {number} now */
   #settle(now) {
     if (this.#phase !== "ready") return;
-    this.#buryDead(now);
+    this.#climb.bury(now, this.#awake.now);
+    this.#below.bury(now);
     this.#promote(now);
     if (this.#visible && this.#signal) this.#openMissing(now);
   }
 
-  /** Give up what failed or took too long. @param {number} now */
-  #buryDead(now) {
-    if (this.#peer?.cut(this.#awake.now) && !this.#peer.counted) {
-      this.#peer.counted = true;
-      if (now - this.#peer.since < LIMITS.steadyMs) this.#climb.fail(now);
-    }
-    const trying = this.#trying;
-    const late = trying && trying.pictureAt === null && now - trying.since >= LIMITS.tryMs;
-    if (trying && (late || trying.cut(this.#awake.now))) {
-      this.#dropTrying();
-      this.#climb.fail(now);
-    }
-    const spare = this.#spare;
-    if (spare && (spare.dead || (!spare.picture && now - spare.since >= LIMITS.vncTryMs))) {
-      this.#dropSpare();
-      this.#vncRetry.fail(now);
-    }
-  }
-
   /** Put on the screen what has drawn and is better. @param {number} now */
   #promote(now) {
-    if (this.#trying && !this.#pinned && this.#better(this.#trying, now)) this.#showPeer(this.#trying, now);
-    if (this.#peer && this.#fresh()) {
-      this.#downSince = now - this.#peer.starved(this.#awake.now);
-      if (now - this.#peer.since >= LIMITS.steadyMs) this.#climb.failures = 0;
+    const { trying } = this.#climb;
+    if (trying && !this.#pinned && this.#better(trying, now)) this.#showPeer(trying, now);
+    const { peer } = this.#climb;
+    if (peer && this.#fresh()) {
+      this.#downSince = now - peer.starved(this.#awake.now);
+      if (now - peer.since >= LIMITS.steadyMs) this.#climb.retry.failures = 0;
       // A try goes on: the guest gave up the old peer when it was offered the new one.
-      if (!this.#pinned && !this.#peer.pulse.suspect(this.#awake.now)) this.#dropSpare();
+      if (!this.#pinned && !peer.pulse.suspect(this.#awake.now)) this.#below.dropSpare();
     }
-    if (this.#spare?.picture && this.#vncDue(now)) this.#showVnc(this.#spare, now);
+    const { spare } = this.#below;
+    if (spare?.picture && this.#vncDue(now)) this.#showVnc(spare, now);
   }
 
   /** What runs is given up only for what has proved itself; what is broken for any picture. @param {Attempt} peer @param {number} now */
   #better(peer, now) {
     if (peer.pictureAt === null) return false;
-    const runs = this.#shown !== null && !this.#shown.dead && !this.#chosen;
-    return !runs || peer.proved(now, this.#awake.now);
+    return !this.#below.runs || this.#chosen || peer.proved(now, this.#awake.now);
   }
 
   /** @param {Attempt} peer @param {number} now */
   #showPeer(peer, now) {
     this.#out.push({ do: "show-peer", epoch: peer.epoch });
-    if (this.#peer) this.#out.push({ do: "close-peer", epoch: this.#peer.epoch });
-    this.#dropShown();
-    this.#peer = peer;
-    this.#trying = null;
+    this.#climb.took(peer, now);
+    this.#below.dropShown();
     this.#chosen = false;
-    this.#climb.hasten(now);
-    this.#probes.wait(now);
   }
 
   /** @param {Vnc} vnc @param {number} now */
   #showVnc(vnc, now) {
     this.#out.push({ do: "show-vnc", vnc: vnc.vnc });
-    if (this.#peer) this.#out.push({ do: "close-peer", epoch: this.#peer.epoch });
-    this.#dropShown();
-    this.#peer = null;
-    this.#shown = vnc;
-    this.#chosen &&= this.#trying !== null;
-    this.#spare = null;
-    this.#vncRetry.anew(now);
+    this.#climb.dropPeer();
+    this.#below.dropShown();
+    this.#below.took(vnc, now);
+    this.#chosen &&= this.#climb.trying !== null;
   }
 
   /** @param {number} now */
   #openMissing(now) {
+    const { peer, trying, retry } = this.#climb;
     const fresh = this.#fresh();
-    if (!this.#pinned && !this.#trying && !fresh && this.#climb.due(now)) this.#openPeer(now, false);
+    if (!this.#pinned && !trying && !fresh && retry.due(now)) this.#climb.open(now, this.#awake.now, false);
     if (fresh && !this.#pinned) {
-      const relayed = this.#peer?.relay && !this.#trying;
-      if (relayed && this.#probes.begin(now)) this.#out.push({ do: "probe", epoch: this.#epoch });
-      if (!this.#peer?.pulse.suspect(this.#awake.now)) return;
+      this.#climb.probe(now);
+      if (!peer?.pulse.suspect(this.#awake.now)) return;
     }
-    const have = this.#spare || (this.#shown && !this.#shown.dead);
-    if (have || !this.#vncRetry.due(now) || !(this.#vncDue(now) || prepares(this.#fall(now)))) return;
-    this.#vnc += 1;
-    this.#spare = { vnc: this.#vnc, since: now, picture: false, dead: false };
-    this.#out.push({ do: "open-vnc", vnc: this.#vnc });
-  }
-
-  /** @param {number} now @param {boolean} direct without a relay */
-  #openPeer(now, direct) {
-    if (this.#trying) return;
-    this.#epoch += 1;
-    this.#trying = new Attempt(this.#epoch, now, this.#awake.now, direct);
-    this.#out.push({ do: "open-peer", epoch: this.#epoch, direct });
+    if (this.#vncDue(now) || prepares(this.#fall(now))) this.#below.open(now);
   }
 
   /** True while the peer on the screen brings pictures. */
   #fresh() {
-    return this.#peer?.fresh(this.#awake.now) ?? false;
+    return this.#climb.fresh(this.#awake.now);
   }
 
   /** True when noVNC should be on the screen. @param {number} now */
   #vncDue(now) {
-    if (this.#pinned || this.#shown) return true;
-    return !this.#fresh() && (this.#climb.failures > 0 || falls(this.#fall(now)));
+    if (this.#pinned || this.#below.shown) return true;
+    return !this.#fresh() && (this.#climb.retry.failures > 0 || falls(this.#fall(now)));
   }
 
   /** @param {number} now */
   #fall(now) {
-    return { peer: this.#peer, downSince: this.#downSince, now, awake: this.#awake.now };
-  }
-
-  #dropTrying() {
-    if (this.#trying) this.#out.push({ do: "close-peer", epoch: this.#trying.epoch });
-    this.#trying = null;
-  }
-
-  #dropSpare() {
-    if (this.#spare) this.#out.push({ do: "close-vnc", vnc: this.#spare.vnc });
-    this.#spare = null;
-  }
-
-  #dropShown() {
-    if (this.#shown) this.#out.push({ do: "close-vnc", vnc: this.#shown.vnc });
-    this.#shown = null;
+    return { peer: this.#climb.peer, downSince: this.#downSince, now, awake: this.#awake.now };
   }
 
   #closeAll() {
-    this.#dropTrying();
-    this.#dropSpare();
-    this.#dropShown();
-    if (this.#peer) this.#out.push({ do: "close-peer", epoch: this.#peer.epoch });
-    this.#peer = null;
+    this.#climb.dropTrying();
+    this.#below.dropSpare();
+    this.#below.dropShown();
+    this.#climb.dropPeer();
   }
 }

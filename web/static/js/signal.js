@@ -1,28 +1,12 @@
 import { backoff } from "./backoff.js";
+import { Offering } from "./offering.js";
 import { ownersPlaces } from "./places.js";
+import { WAITS } from "./waits.js";
 
 /** @import { Heartbeat, Places, SeatDeed, SignalEvent } from "../../types/model" */
 
-/** Every wait of the signal, in milliseconds. */
-export const WAITS = Object.freeze({
-  /** A WebSocket that does not open in this time is given up. */
-  openMs: 5000,
-  /** An offer waits this long for a WebSocket that is just opening, then goes by HTTP. */
-  offerMs: 800,
-  /** Both sides speak every 10 s; a socket silent for this long is dead. */
-  silentMs: 30_000,
-  /** The server holds a question for an answer this long. */
-  answerMs: 10_000,
-  /** How often the session is asked for while there is no WebSocket. */
-  pollMs: 1000,
-  again: Object.freeze({ firstMs: 300, mostMs: 5000 }),
-});
-
 /** An unknown session is believed only when the server says so this often in a row. */
 const MISSING_TIMES = 2;
-
-/** Why every peer of the machine is dead: its stream server is. */
-export const SERVER_DIED = "stream_server_died";
 
 const OPEN = 1;
 /** The code of a socket whose link is over; its reason says why. */
@@ -53,8 +37,7 @@ export class Signal {
   #timers = new Set();
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #watch;
-  /** @type {{ epoch: number, sdp: string, sent: boolean, abort: AbortController } | null} the offer that waits */
-  #offer = null;
+  #offering;
   #failures = 0;
   #missing = 0;
   #polling = false;
@@ -73,6 +56,8 @@ export class Signal {
     this.#open = open;
     this.#tell = tell;
     this.#random = random;
+    const ask = this.#ask.bind(this);
+    this.#offering = new Offering({ peer, places, ask, send: (message) => this.#send(message), tell });
   }
 
   /** The name this page goes by. */
@@ -96,7 +81,7 @@ export class Signal {
 
   close() {
     this.#closed = true;
-    this.#offer?.abort.abort();
+    this.#offering.drop();
     for (const timer of this.#timers) clearTimeout(timer);
     this.#timers.clear();
     clearTimeout(this.#watch);
@@ -109,19 +94,15 @@ export class Signal {
    * @param {string} sdp
    */
   offer(epoch, sdp) {
-    this.#offer?.abort.abort();
-    this.#offer = { epoch, sdp, sent: false, abort: new AbortController() };
-    if (this.#isOpen) this.#sendOffer();
-    else if (this.#socket) this.#later(WAITS.offerMs, () => this.#offerByHttp());
-    else this.#offerByHttp();
+    this.#offering.replace(epoch, sdp);
+    if (this.#offering.bySocket()) return;
+    if (this.#socket) this.#later(WAITS.offerMs, () => this.#offering.bySocket() || this.#offering.byHttp());
+    else void this.#offering.byHttp();
   }
 
   /** A peer is no more wanted. @param {number} epoch */
   bye(epoch) {
-    if (this.#offer?.epoch === epoch) {
-      this.#offer.abort.abort();
-      this.#offer = null;
-    }
+    this.#offering.drop(epoch);
     this.#send({ type: "bye", peer: this.#peer, epoch });
   }
 
@@ -159,7 +140,7 @@ export class Signal {
     this.#reach(true);
     // After a break this page has its seat again before anybody else is given it.
     this.seat("here");
-    if (this.#offer && !this.#offer.sent) this.#sendOffer();
+    this.#offering.bySocket();
   }
 
   /** @param {unknown} data */
@@ -171,8 +152,8 @@ export class Signal {
     else if (message?.type === "session") this.#gotSession(message.session);
     else if (message?.type === "exit") this.#tell({ type: "exit", exit: message.exit });
     else if (message?.type === "seats") this.#tell({ type: "seats", viewers: message.viewers ?? [] });
-    else if (message?.type === "answer" && message.peer === this.#peer) this.#answered(message.epoch, message.sdp);
-    else if (message?.type === "refused" && message.peer === this.#peer) this.#refused(message.epoch, message);
+    else if (message?.type === "answer" && message.peer === this.#peer) this.#offering.answered(message.epoch, message.sdp);
+    else if (message?.type === "refused" && message.peer === this.#peer) this.#offering.refused(message.epoch, message);
   }
 
   /** @param {Socket} socket @param {number} code */
@@ -180,7 +161,7 @@ export class Signal {
     if (socket !== this.#socket || this.#closed) return;
     this.#letGo();
     if (code === 4401) this.#tell({ type: "signed-out" });
-    if (this.#offer) this.#offerByHttp();
+    void this.#offering.byHttp();
     void this.#poll();
     this.#failures += 1;
     this.#later(backoff(this.#failures, WAITS.again, this.#random), () => this.#isOpen || this.#connect());
@@ -214,49 +195,6 @@ export class Signal {
     if (!this.#isOpen) return false;
     this.#socket?.send(JSON.stringify(message));
     return true;
-  }
-
-  #sendOffer() {
-    const offer = this.#offer;
-    if (!offer) return;
-    offer.sent = this.#send({ type: "offer", peer: this.#peer, epoch: offer.epoch, sdp: offer.sdp });
-  }
-
-  /** The slow road: post what was not sent yet, then ask until there is an answer. */
-  async #offerByHttp() {
-    const offer = this.#offer;
-    if (!offer || this.#closed || (this.#isOpen && offer.sent)) return;
-    if (this.#isOpen) return this.#sendOffer();
-    const { epoch, sdp, abort } = offer;
-    const query = new URLSearchParams({ peer: this.#peer, epoch: `${epoch}`, wait_ms: `${WAITS.answerMs}` });
-    try {
-      const body = { peer: this.#peer, epoch, sdp };
-      if (!offer.sent) await this.#ask("POST", this.#places.offer, { body, signal: abort.signal });
-      offer.sent = true;
-      while (this.#offer === offer && !this.#closed) {
-        const deadlineMs = WAITS.answerMs + 5000;
-        const answer = await this.#ask("GET", `${this.#places.answer}?${query}`, { signal: abort.signal, deadlineMs });
-        if (answer.status === 200) return this.#answered(epoch, answer.body?.sdp);
-      }
-    } catch (error) {
-      if (!abort.signal.aborted) this.#refused(epoch, /** @type {any} */ (error));
-    }
-  }
-
-  /** @param {unknown} epoch @param {unknown} sdp */
-  #answered(epoch, sdp) {
-    if (this.#offer?.epoch !== epoch || typeof sdp !== "string") return;
-    this.#offer = null;
-    this.#tell({ type: "answer", epoch: Number(epoch), sdp });
-  }
-
-  /** @param {unknown} epoch @param {{ code?: string, message?: string }} why */
-  #refused(epoch, { code = "", message = "" }) {
-    const waits = this.#offer?.epoch === epoch;
-    // The one refusal that comes after an answer, to a peer that may be on the screen.
-    if (!waits && !(code === SERVER_DIED && Number.isInteger(epoch))) return;
-    if (waits) this.#offer = null;
-    this.#tell({ type: "refused", epoch: Number(epoch), code, message });
   }
 
   /** Ask for the session while there is no WebSocket to say it. */

@@ -1,20 +1,18 @@
 import { request } from "./api.js";
-import { Following } from "./following.js";
 import { isOver } from "./format.js";
 import { Ladder } from "./ladder.js";
-import { Layers } from "./layers.js";
 import { Listeners } from "./listeners.js";
 import { randomName } from "./names.js";
 import { eventsSocket } from "./opening.js";
 import { ownersPlaces } from "./places.js";
 import { Rungs, fetchVnc } from "./rungs.js";
+import { Screen } from "./screen.js";
 import { Seats } from "./seats.js";
 import { Signal } from "./signal.js";
-import { NO_STATS, Recent } from "./statistics.js";
 import { watchSurroundings } from "./surroundings.js";
-import { WebRtc } from "./webrtc.js";
 
 /** @import { Vnc } from "./vnc.js" */
+/** @import { WebRtc } from "./webrtc.js" */
 /** @import { Happening, LadderCommand, LadderEvent, OwnExit, Places, Seat, SeatDeed, Session, SignalEvent, Stats, Summary } from "../../types/model" */
 
 const HEARTBEAT_MS = 10_000;
@@ -28,22 +26,18 @@ const FETCH_VNC_MS = 1000;
  */
 export class Viewer {
   #on;
-  #layers;
+  #screen;
   #ladder = new Ladder();
   #signal;
   #peerName = randomName();
   #seats = new Seats(this.#peerName);
   #rungs;
   #listeners = new Listeners();
-  /** @type {WebRtc | Vnc | null} */
-  #shown = null;
-  #recent = new Recent();
   /** @type {Session | null} */
   #session = null;
   #reachable = true;
   #drawn = false;
   #over = false;
-  #following;
   /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
   summary = () => null;
 
@@ -55,13 +49,7 @@ export class Viewer {
    */
   constructor(id, stage, on, places = ownersPlaces(id)) {
     this.#on = on;
-    this.#layers = new Layers(stage);
-    this.#following = new Following({
-      room: () => this.#layers.size(),
-      size: () => (this.#seats.drives ? (this.#shown?.size() ?? null) : null),
-      resize: (size) => this.#shown?.resize(size),
-      dense: (percent) => Boolean(this.send("z", percent)),
-    });
+    this.#screen = new Screen(stage, () => this.#seats.drives);
     this.#signal = new Signal({
       id,
       peer: this.#peerName,
@@ -70,18 +58,18 @@ export class Viewer {
       open: () => eventsSocket(places),
       tell: (event) => this.#heard(event),
     });
-    this.#rungs = new Rungs(places, this.#layers, this.#signal, {
+    this.#rungs = new Rungs(places, this.#screen.layers, this.#signal, {
       happen: (happening) => this.#happen(happening),
-      open: () => this.#following.soon(),
-      swapped: (rung) => this.#shown === rung && this.#show(rung),
-      message: (rung, message) => this.#shown === rung && this.#listeners.tell("message", message),
+      open: () => this.#screen.following.soon(),
+      swapped: (rung) => this.#screen.rung === rung && this.#show(rung),
+      message: (rung, message) => this.#screen.rung === rung && this.#listeners.tell("message", message),
     });
     watchSurroundings(stage, {
       visible: (visible) => this.#happen({ type: "visible", visible }),
       wake: () => this.#wake(),
       leave: () => void (this.#happen({ type: "leave" }), this.#signal.seat("leave")),
       back: () => void (this.#signal.seat("here"), this.#happen({ type: "return" })),
-      room: () => this.#following.soon(),
+      room: () => this.#screen.following.soon(),
     });
   }
 
@@ -117,7 +105,7 @@ export class Viewer {
 
   /** The WebRTC rung while it is on the screen. */
   get webrtc() {
-    return this.#shown instanceof WebRtc ? this.#shown : null;
+    return this.#screen.webrtc;
   }
 
   /** How the picture fares. @returns {"waiting" | "connecting" | "live" | "lost" | "over"} */
@@ -169,22 +157,22 @@ export class Viewer {
   }
 
   focus() {
-    this.#shown?.focus();
+    this.#screen.rung?.focus();
   }
 
   /** Type a text on the desktop. @param {string} text */
   type(text) {
-    this.#shown?.type(text);
+    this.#screen.rung?.type(text);
   }
 
   /** @returns {Promise<Stats>} */
-  async stats() {
-    return this.#shown ? this.#recent.add(await this.#shown.sample()) : { ...NO_STATS };
+  stats() {
+    return this.#screen.stats();
   }
 
   /** Latencies that the shown peer measured after its first `count`; null by noVNC. @param {number} count */
   latencies(count) {
-    return this.#shown instanceof WebRtc ? this.#shown.latencies(count) : null;
+    return this.webrtc?.latencies(count) ?? null;
   }
 
   /** Say what the picture was like at once, as when the rung changes. @param {Summary} quality */
@@ -196,9 +184,9 @@ export class Viewer {
   #seated(viewers) {
     const drove = this.#seats.drives;
     this.#seats.viewers = viewers;
-    this.#layers.watch(!this.#seats.drives);
+    this.#screen.layers.watch(!this.#seats.drives);
     if (this.#seats.drives && !drove) this.focus();
-    this.#following.soon();
+    this.#screen.following.soon();
     this.#listeners.tell("seats");
     this.#on.changed();
   }
@@ -214,7 +202,7 @@ export class Viewer {
   #wake() {
     this.#signal.nudge();
     this.#happen({ type: "network" });
-    this.#following.soon();
+    this.#screen.following.soon();
   }
 
   /** @param {SignalEvent} event */
@@ -290,15 +278,10 @@ export class Viewer {
   /** @param {WebRtc | Vnc | undefined} rung */
   #show(rung) {
     if (!rung?.element) return;
-    const other = rung !== this.#shown;
-    const { unheard } = this.#shown instanceof WebRtc && other ? this.#shown : { unheard: 0 };
-    this.#shown = rung;
-    this.#recent = new Recent();
-    if (this.#layers.show(rung.layer, rung.element)) rung.focus();
-    this.#following.soon();
+    const { other, unheard } = this.#screen.show(rung, rung.element);
     if (other) this.#listeners.tell("rung", this.rung);
     if (unheard > 0) this.#listeners.tell("unheard", unheard);
-    if (rung instanceof WebRtc) for (const message of rung.takeEarly()) this.#listeners.tell("message", message);
+    for (const message of this.webrtc?.takeEarly() ?? []) this.#listeners.tell("message", message);
     if (this.#drawn) return;
     this.#drawn = true;
     setTimeout(fetchVnc, FETCH_VNC_MS);
@@ -307,15 +290,13 @@ export class Viewer {
 
   /** @param {WebRtc | Vnc | undefined} rung closed a moment ago */
   #gone(rung) {
-    if (!rung || this.#shown !== rung) return;
-    this.#shown = null;
-    this.#listeners.tell("rung", null);
+    if (this.#screen.gone(rung)) this.#listeners.tell("rung", null);
   }
 
   async #heartbeat() {
     if (this.state === "over") return;
     const rung = this.rung;
-    const stats = this.#shown ? await this.stats() : undefined;
+    const stats = this.#screen.rung ? await this.stats() : undefined;
     const seen = rung ? { rung, first_frame: this.#drawn, ...(stats ? { stats } : {}) } : {};
     const summary = this.summary();
     const quality = summary ? { quality: summary } : {};

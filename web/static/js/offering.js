@@ -1,0 +1,86 @@
+import { SERVER_DIED, WAITS } from "./waits.js";
+
+/** @import { Request } from "./signal.js" */
+/** @import { Places, SignalEvent } from "../../types/model" */
+
+/**
+ * The offer that waits for its answer: by the WebSocket while that is open, else by HTTP. A newer one replaces an older.
+ */
+export class Offering {
+  #peer;
+  #places;
+  #ask;
+  #send;
+  #tell;
+  /** @type {{ epoch: number, sdp: string, sent: boolean, abort: AbortController } | null} */
+  #offer = null;
+
+  /**
+   * @param {{ peer: string, places: Places, ask: Request, send: (message: object) => boolean,
+   *   tell: (event: SignalEvent) => void }} parts `send` is false where no WebSocket is open
+   */
+  constructor({ peer, places, ask, send, tell }) {
+    this.#peer = peer;
+    this.#places = places;
+    this.#ask = ask;
+    this.#send = send;
+    this.#tell = tell;
+  }
+
+  /** @param {number} epoch @param {string} sdp */
+  replace(epoch, sdp) {
+    this.drop();
+    this.#offer = { epoch, sdp, sent: false, abort: new AbortController() };
+  }
+
+  /** Nobody waits for it any more. @param {number} [epoch] only this one */
+  drop(epoch) {
+    if (!this.#offer || (epoch !== undefined && this.#offer.epoch !== epoch)) return;
+    this.#offer.abort.abort();
+    this.#offer = null;
+  }
+
+  /** By the WebSocket, where it was not sent yet. @returns {boolean} false: no WebSocket is open */
+  bySocket() {
+    const offer = this.#offer;
+    if (!offer || offer.sent) return true;
+    offer.sent = this.#send({ type: "offer", peer: this.#peer, epoch: offer.epoch, sdp: offer.sdp });
+    return offer.sent;
+  }
+
+  /** The slow road: post what was not sent yet, then ask until there is an answer. */
+  async byHttp() {
+    const offer = this.#offer;
+    if (!offer) return;
+    const { epoch, sdp, abort } = offer;
+    const query = new URLSearchParams({ peer: this.#peer, epoch: `${epoch}`, wait_ms: `${WAITS.answerMs}` });
+    try {
+      const body = { peer: this.#peer, epoch, sdp };
+      if (!offer.sent) await this.#ask("POST", this.#places.offer, { body, signal: abort.signal });
+      offer.sent = true;
+      while (this.#offer === offer) {
+        const deadlineMs = WAITS.answerMs + 5000;
+        const answer = await this.#ask("GET", `${this.#places.answer}?${query}`, { signal: abort.signal, deadlineMs });
+        if (answer.status === 200) return this.answered(epoch, answer.body?.sdp);
+      }
+    } catch (error) {
+      if (!abort.signal.aborted) this.refused(epoch, /** @type {any} */ (error));
+    }
+  }
+
+  /** @param {unknown} epoch @param {unknown} sdp */
+  answered(epoch, sdp) {
+    if (this.#offer?.epoch !== epoch || typeof sdp !== "string") return;
+    this.#offer = null;
+    this.#tell({ type: "answer", epoch: Number(epoch), sdp });
+  }
+
+  /** @param {unknown} epoch @param {{ code?: string, message?: string }} why */
+  refused(epoch, { code = "", message = "" }) {
+    const waits = this.#offer?.epoch === epoch;
+    // The one refusal that comes after an answer, to a peer that may be on the screen.
+    if (!waits && !(code === SERVER_DIED && Number.isInteger(epoch))) return;
+    if (waits) this.#offer = null;
+    this.#tell({ type: "refused", epoch: Number(epoch), code, message });
+  }
+}
