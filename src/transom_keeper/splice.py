@@ -14,17 +14,20 @@ Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 async def splice(one: Stream, other: Stream, *, stall: float = STALL_SECONDS) -> None:
-    """Carry bytes both ways until either side ends; then close both."""
+    """Carry bytes both ways until either side ends; then close both, once each has what was on its way to it."""
     ways = [
         asyncio.ensure_future(_carry(one[0], other[1], stall)),
         asyncio.ensure_future(_carry(other[0], one[1], stall)),
     ]
     try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.gather(*ways, return_exceptions=True)
+        await asyncio.gather(*(_flush(writer, stall) for _, writer in (one, other)))
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
         for _, writer in (one, other):
             writer.close()
 
@@ -36,3 +39,11 @@ async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, sta
             writer.write(data)
             async with asyncio.timeout(stall):
                 await writer.drain()
+
+
+async def _flush(writer: asyncio.StreamWriter, stall: float) -> None:
+    """Wait until the kernel has all of it: whoever closes the connection next may do so at once."""
+    writer.transport.set_write_buffer_limits(high=0)
+    with contextlib.suppress(OSError, TimeoutError):
+        async with asyncio.timeout(stall):
+            await writer.drain()

@@ -19,6 +19,7 @@ from tests.support.vm_lab import DEADLINES, LIMITS, QEMU
 from transom.drivers import remains
 from transom.drivers.keepers import Host
 from transom.drivers.qemu.driver import QemuDriver
+from transom.drivers.sweep import STAGED
 from transom.drivers.virtual import VmOptions
 from transom.model.ids import new_id
 from transom.model.machine import MachineSpec, MachineState
@@ -52,7 +53,9 @@ def asked() -> Iterator[HelperLab]:
 
 
 def driver(state: Path, asked: HelperLab) -> QemuDriver:
-    (guest,) = [path for path in (state / "guest").iterdir() if path.is_dir()]
+    staged = (STAGED.fullmatch(path.name) for path in (state / "guest").iterdir())
+    (code,) = {found["code"] for found in staged if found}  # as staged, and compiled for the image
+    guest = state / "guest" / code
     # whatever Python runs the tests, the host's own is one that everybody may run
     host = Host(
         state / "machines", guest, "127.0.0.1", (42000, 42999), python="/usr/bin/python3", deadlines=DEADLINES

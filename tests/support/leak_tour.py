@@ -191,7 +191,7 @@ def page(far: str, report: str) -> str:
         ask('http://169.254.169.254/latest/meta-data/'), ask('http://100.100.100.200/'),
         ask('http://[fd00:ec2::254]/'), ask('http://192.168.100.1:4000/'), ask('http://10.0.0.1/'),
         ask('https://1.1.1.1/dns-query?dns=AAABAAABAAAAAAAAA3d3dwdleGFtcGxlA2NvbQAAAQAB'),
-        ask('https://{far}:8443/leak-h3'),
+        ask('https://{far}:8443/h3'),
       ]);
       try {{ new WebSocket('ws://169.254.169.254/'); }} catch (error) {{ }}
       try {{ await new WebTransport('https://{far}:8443/leak').ready; came.webtransport = 'ready'; }}

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+
+import pytest
 
 from transom_keeper.splice import HIGH_WATER, Stream, splice
 
@@ -22,6 +25,32 @@ async def test_bytes_go_both_ways_and_the_end_ends_both() -> None:
     guest[1].close()
     assert await asyncio.wait_for(viewer[0].read(), 10) == b""
     await asyncio.wait_for(joined, 10)
+    viewer[1].close()
+
+
+@pytest.mark.parametrize("talking", [False, True], ids=["silent viewer", "viewer that goes on talking"])
+async def test_the_last_bytes_come_before_the_end(talking: bool) -> None:
+    """The guest writes less than the high-water mark and is gone; the viewer reads later, and the keeper closes its
+    connection at once where the splice is over."""
+    (viewer, near), (far, guest) = await ends(), await ends()
+    viewer[1].transport.pause_reading()
+    payload = os.urandom(HIGH_WATER + 128 * 1024)
+
+    async def keep() -> None:
+        await splice(near, far)
+        near[1].transport.abort()
+
+    kept = asyncio.ensure_future(keep())
+    guest[1].write(payload)
+    guest[1].close()
+    await asyncio.wait_for(guest[1].wait_closed(), 10)
+    if talking:
+        viewer[1].write(b"x" * 65536)
+    await asyncio.sleep(0.1)
+    assert not kept.done(), "nobody has the rest yet"
+    viewer[1].transport.resume_reading()
+    assert await asyncio.wait_for(viewer[0].read(), 10) == payload
+    await asyncio.wait_for(kept, 10)
     viewer[1].close()
 
 

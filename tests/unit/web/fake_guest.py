@@ -46,6 +46,7 @@ class Picture(MediaStreamTrack):
         row = bytes((red, green, blue)) * width
         plane.update((row + bytes(plane.line_size - len(row))) * height)
         self._count += 1
+        self._guest.pictures += 1
         frame.pts = self._count * CLOCK // FPS
         frame.time_base = fractions.Fraction(1, CLOCK)
         return frame
@@ -58,6 +59,8 @@ class FakeGuest:
         self.colour = (200, 40, 40)
         self.size = (640, 360)
         self.frozen = False
+        self.pictures = 0
+        """Sent so far, whatever they showed."""
         self.blocked = False
         """Answers name a port where nobody listens: as a network that eats UDP."""
         self.control: list[list[Any]] = []
