@@ -111,9 +111,9 @@ class Capture:
         self._pacer.key_wanted()
         self._step()
 
-    def frame_out(self) -> None:
-        """The encoder has finished its frame."""
-        self._pacer.frame_out()
+    def frame_out(self, next_in: float = 0.0) -> None:
+        """The encoder has finished its frame; the next one is of use in so many seconds."""
+        self._pacer.frame_out(self._loop.time() + next_in)
         self._step()
 
     def close(self) -> None:

@@ -50,7 +50,7 @@ class Pacer:
         self._dirty = True
         self._key = True
         self._busy = False
-        self._grabbed = float("-inf")
+        self._grabbed = self._of_use = float("-inf")
         self._key_sent = float("-inf")
         self._changed = float("-inf")
         self._refined = 0
@@ -67,9 +67,9 @@ class Pacer:
         """A viewer joined, or lost its picture."""
         self._key = True
 
-    def frame_out(self) -> None:
-        """The encoder has finished its frame."""
-        self._busy = False
+    def frame_out(self, of_use: float = float("-inf")) -> None:
+        """The encoder has finished its frame; one that is grabbed before `of_use` would only wait to be sent."""
+        self._busy, self._of_use = False, of_use
 
     def decide(self, now: float) -> Grab | Wait:
         """What to do at `now`; after Grab, call `grabbed` or `failed`."""
@@ -96,8 +96,8 @@ class Pacer:
         self._grabbed, self._dirty, self._spare = now, True, 0.0
 
     def _free_at(self) -> float:
-        """When a whole frame has been saved up."""
-        return self._grabbed + max(1 - self._spare, 0.0) * self._interval
+        """When a whole frame has been saved up, and the last one has left."""
+        return max(self._grabbed + max(1 - self._spare, 0.0) * self._interval, self._of_use)
 
     def _due(self) -> float:
         wanted = [self._still_due()]

@@ -32,7 +32,6 @@ from transom_guest.stream.offer import H264, rtp_caps, with_credentials, with_fi
 from transom_guest.stream.peer_sound import PeerSound
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_feedback import packets_of, watch_repairs
-from transom_guest.stream.rate_repair import Repairs
 from transom_guest.stream.sound_offer import Opus
 from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
@@ -84,7 +83,7 @@ class Peer:
         self._channels: dict[str, Any] = {}
         self._closed = False
         self._pipeline = self._webrtc = self._probe = cast("Any", None)
-        self.video, self.repairs = Video(codec), Repairs()
+        self.video = Video(codec)
         self._queued = 0
         self._gathered = asyncio.Event()
         self._codec, self._certificate, self._opus = codec, certificate.make(), opus
@@ -163,6 +162,7 @@ class Peer:
             return
         self._closed = True
         self.clipboard.close()
+        self.video.close()
         for owner, handler in self._handlers:
             owner.disconnect(handler)
         pad, probe = self._probe
@@ -204,7 +204,7 @@ class Peer:
 
     def _added(self, _pipeline: Any, into: Any, element: Any) -> None:
         """In whichever thread builds: a certificate of our own, before any handshake."""
-        watch_repairs(element, self.repairs, self._kept)
+        watch_repairs(element, self.video.again, self._kept)
         name = element.__gtype__.name  # not every element has a factory to ask
         if name == "GstDtlsDec":
             element.set_property("pem", self._certificate.pem)

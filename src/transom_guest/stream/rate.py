@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from transom_guest.stream.rate_burst import Burst
 from transom_guest.stream.rate_estimate import LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
 
@@ -68,6 +69,8 @@ SILENCE_S = 1.0
 SMOOTH_VBV_MS, TIGHT_VBV_MS = 500, 100
 """How much of the bitrate a frame may take at once: on a link that never was full, and on one that was."""
 START_VBV_MS = 250
+BURST_STEP = 0.8
+"""Smaller changes of what the link has proved to carry for a moment are not told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ class Decision:
     scale: int
     vbv_ms: int
     cause: str
+    burst_kbps: int = 0
+    """What the link has proved to carry for a moment; `kbps` at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,7 @@ class RateControl:
         self._heard: float | None = None
         self._waiting: float | None = None
         self._drain: _Drain | None = None
+        self._burst, self._burst_kbps = Burst(), 0.0
         self._decision = self._decide(now)
 
     @property
@@ -133,6 +139,11 @@ class RateControl:
         """What the link is thought to carry."""
         return int(self._target)
 
+    @property
+    def burst_kbps(self) -> int:
+        """What the link has proved to carry for a moment without a queue; what it is held to, where nothing did."""
+        return self._decision.burst_kbps
+
     def sent(self, now: float) -> None:
         """A packet left: feedback on it is due."""
         if self._waiting is None and (self._heard is None or now > self._heard):
@@ -144,6 +155,7 @@ class RateControl:
             self._heard, self._waiting = now, None
             self.limited = self.link.sent_kbps < LIMITED * self._output()
             if self.link.train_kbps:
+                self._burst.train(now, self.link.train_kbps, self.link.train_sent_kbps)
                 self._probe_kbps = min(self.link.train_kbps, self.link.train_sent_kbps)
                 self._probe_at = now
             if 0 < self.link.train_kbps < TRAIN_SPREAD * self.link.train_sent_kbps:
@@ -213,6 +225,7 @@ class RateControl:
         return max(self.link.arrived_kbps, train * TRAIN_SHARE)
 
     def _over_used(self, now: float) -> None:
+        self._burst.over_used()
         if not self._cut:
             self._before = self._target
         arrived = self._carried(now)
@@ -242,9 +255,8 @@ class RateControl:
             self._move(now, wanted, "probe")
         elif now - self._moved >= QUIET_S + self.link.rtt_s and self.link.loss < QUIET_LOSS:
             known = START_KBPS if math.isinf(self._ceiling) else 0
-            quiet = min(
-                self._target * min(wanted / self._target, QUIET_RAISE), max(PROVEN * self._proven, known)
-            )
+            most = max(min(PROVEN * self._proven, self._burst.kbps(now) or math.inf), known)
+            quiet = min(self._target * min(wanted / self._target, QUIET_RAISE), most)
             if quiet > self._target:
                 self._move(now, quiet, "probe")
 
@@ -263,4 +275,8 @@ class RateControl:
             vbv = TIGHT_VBV_MS
         else:
             vbv = START_VBV_MS if self._cause == "start" else SMOOTH_VBV_MS
-        return Decision(int(self._output()), step.fps, step.scale, vbv, self._cause)
+        proved = self._burst.kbps(now)
+        if not BURST_STEP * self._burst_kbps <= proved <= self._burst_kbps / BURST_STEP:
+            self._burst_kbps = proved
+        kbps = int(self._output())
+        return Decision(kbps, step.fps, step.scale, vbv, self._cause, max(int(self._burst_kbps), kbps))

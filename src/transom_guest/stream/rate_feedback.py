@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from typing import Any
 
 from transom_guest.stream.gst import Gst
 from transom_guest.stream.rate_estimate import MOST_PACKETS, Packet
-from transom_guest.stream.rate_repair import Repairs
 
 EVENT = "RTPTWCCPackets"
 """rtpsession's custom upstream event; made for `rtpgccbwe` of gst-plugins-rs."""
@@ -17,8 +16,8 @@ OVERHEAD = 60
 """Bytes of a packet beyond its payload, which is what the event counts: IPv4, UDP, RTP with extensions, SRTP's tag."""
 
 
-def watch_repairs(element: Any, repairs: Repairs, kept: list[Any]) -> None:
-    """Have `repairs` asked for each packet to be sent again, if this is the element that keeps what was sent."""
+def watch_repairs(element: Any, may: Callable[[int], bool], kept: list[Any]) -> None:
+    """Have `may` asked for each packet to be sent again, if this is the element that keeps what was sent."""
     if element.__gtype__.name != "GstRtpRtxSend":
         return
 
@@ -28,8 +27,7 @@ def watch_repairs(element: Any, repairs: Repairs, kept: list[Any]) -> None:
             return Gst.PadProbeReturn.OK
         with event.get_structure() as structure:
             number = structure.get_value("seqnum")
-        again = repairs.take(time.monotonic(), number)
-        return Gst.PadProbeReturn.OK if again else Gst.PadProbeReturn.DROP
+        return Gst.PadProbeReturn.OK if may(number) else Gst.PadProbeReturn.DROP
 
     pad = element.get_static_pad("src")
     pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, upstream)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from transom_guest.stream.rate import Decision, RateControl
 from transom_guest.stream.rate_estimate import Packet
-from transom_guest.stream.rate_repair import Repairs
 from transom_wire.link import PeerTerms, StreamReport
 
 TICK_S = 0.25
@@ -21,8 +20,17 @@ TELL_S = 0.25
 """Seconds between two messages to viewers at least."""
 REPORT_S = 5.0
 """Seconds between two reports to the controller at least."""
+AHEAD_S = 0.01
+"""Seconds before the last frame has left, at which the next one is made: it takes about as long."""
 WATCHER_KEY_S = 5.0
 """Seconds between two key frames that one watcher causes."""
+
+
+class Carried(Protocol):
+    """What is needed of a peer's video."""
+
+    def carry(self, decision: Decision, rtt_s: float) -> None: ...
+    def behind_s(self) -> float: ...
 
 
 class Viewed(Protocol):
@@ -31,8 +39,9 @@ class Viewed(Protocol):
     name: str
     epoch: int
     terms: PeerTerms
-    repairs: Repairs
 
+    @property
+    def video(self) -> Carried: ...
     def say(self, text: str) -> bool: ...
 
 
@@ -43,10 +52,9 @@ class _Link:
         self.reported: tuple[object, ...] = ()
 
     def hold(self) -> None:
-        """Let no more be sent again than the link has room for."""
+        """Let no more out, for the first time or again, than the link has room for."""
         if self.control.heard:
-            self.peer.repairs.kbps = self.control.decision.kbps
-            self.peer.repairs.rtt_s = self.control.link.rtt_s
+            self.peer.video.carry(self.control.decision, self.control.link.rtt_s)
 
 
 class Links:
@@ -109,6 +117,11 @@ class Links:
             return False
         link.key_at = now
         return True
+
+    def next_frame_in(self) -> float:
+        """Seconds until a frame is of use to the driver: one that is made earlier shows less, and waits."""
+        driver = self._driver()
+        return 0.0 if driver is None else max(driver.peer.video.behind_s() - AHEAD_S, 0.0)
 
     def _driver(self) -> _Link | None:
         links = list(self._links.values())

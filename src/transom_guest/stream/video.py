@@ -1,25 +1,29 @@
-"""A viewer's video on its way to webrtcbin: access units in, RTP packets into an appsrc, perhaps by a pacer."""
+"""A viewer's video on its way to webrtcbin: access units in, RTP packets into an appsrc as its link takes them."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+import time
 
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import Gst, GstApp, make
 from transom_guest.stream.offer import H264, rtp_caps
-from transom_guest.stream.packets import CLOCK_RATE, Packetizer
+from transom_guest.stream.packet_pacer import PacketPacer
+from transom_guest.stream.packets import CLOCK_RATE, MTU, Packetizer
+from transom_guest.stream.rate import START_KBPS, Decision
+from transom_guest.stream.rate_repair import Repairs
 
 MAX_QUEUED_BYTES = 1 << 20
-"""A peer that is further behind starts anew at a key frame."""
-Send = Callable[[list[bytes]], None]
+"""A peer that is further behind in GStreamer..."""
+MAX_QUEUED_S = 1.0
+"""...or in its pacer starts anew at a key frame."""
 
 
 class Video:
-    """One RTP stream. `push` and `send` may be called from any thread, but not by two at once."""
+    """One RTP stream. `push` and `again` may be called from any thread, but not by two at once."""
 
     def __init__(self, codec: H264) -> None:
-        """Raises GstError."""
+        """In the event loop's thread. Raises GstError."""
         self.ssrc = secrets.randbelow(2**31) + 1
         # transport-wide numbers are written by rtpsession, over what is here
         extensions = {} if codec.twcc is None else {codec.twcc: b"\0\0"}
@@ -32,10 +36,7 @@ class Video:
         self.source = make(
             "appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True, max_bytes=0, caps=caps
         )
-        self.pace: Send | None = None
-        """Takes a frame's packets instead, and gives them to `send` when it thinks fit."""
-        self.queued: Callable[[], int] = lambda: 0
-        """Bytes that wait in the pacer."""
+        self._pacer, self._repairs = PacketPacer(self._send, START_KBPS), Repairs()
         self._sending = False
 
     def rtp_time(self, seconds: float) -> int:
@@ -44,16 +45,36 @@ class Video:
 
     def push(self, unit: AccessUnit) -> bool:
         """Take one frame; False when the viewer must wait for a key frame."""
-        if self.queued() + self.source.get_property("current-level-bytes") > MAX_QUEUED_BYTES:
+        behind = self.source.get_property("current-level-bytes") > MAX_QUEUED_BYTES
+        if behind or self._pacer.empty_in() > MAX_QUEUED_S:
             self._sending = False
+            return False
         self._sending = self._sending or unit.key
         if self._sending:
-            packets = self._packetizer.packets(unit.data, self.rtp_time(unit.grabbed))
-            (self.pace or self.send)(packets)
+            self._pacer.put(self._packetizer.packets(unit.data, self.rtp_time(unit.grabbed)))
         return self._sending
 
-    def send(self, packets: list[bytes]) -> None:
-        """Give packets to webrtcbin now."""
+    def again(self, number: int) -> bool:
+        """Whether the packet of this sequence number may be sent again now."""
+        granted = self._repairs.take(time.monotonic(), number)
+        if granted:
+            self._pacer.spent(MTU)
+        return granted
+
+    def carry(self, decision: Decision, rtt_s: float) -> None:
+        """What the viewer's link carries from now on."""
+        self._pacer.carry(decision.kbps, decision.burst_kbps)
+        self._repairs.kbps, self._repairs.rtt_s = decision.kbps, rtt_s
+
+    def behind_s(self) -> float:
+        """Seconds until all that was pushed has left."""
+        return self._pacer.empty_in()
+
+    def close(self) -> None:
+        """Send nothing any more."""
+        self._pacer.close()
+
+    def _send(self, packets: list[bytes]) -> None:
         if len(packets) == 1:
             GstApp.AppSrc.push_buffer(self.source, Gst.Buffer.new_wrapped(packets[0]))
             return

@@ -7,13 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from transom_guest.stream.rate import RateControl
+from transom_guest.stream.bucket import Bucket
+from transom_guest.stream.rate import START_KBPS, RateControl
 from transom_guest.stream.rate_estimate import Packet
 
 MTU = 1200
 FEEDBACK_S = 0.1
-PACE = 1.5
 CAP = 4000
+FIRST_FRAME = 30_000
 
 
 @dataclass
@@ -56,21 +57,23 @@ def run(
     is longer at a time.
     """
     dice, control, seen = random.Random(seed), RateControl(0.0, CAP), Run()
-    free_at = next_frame = pace_at = 0.0
-    waiting: list[int] = []
+    free_at = next_frame = 0.0
+    bucket, first = Bucket(0.0, START_KBPS), FIRST_FRAME
     told: list[tuple[float, Packet]] = []
     feedbacks: list[tuple[float, list[Packet]]] = []
     now, next_told = 0.0, FEEDBACK_S
     while now < seconds:
         decision = control.decision
-        if now >= next_frame and not waiting:
+        if control.heard:
+            bucket.carry(now, decision.kbps, decision.burst_kbps)
+        leaving: list[bytes] = []
+        if now >= next_frame and not bucket.queued:
             kbps = min(decision.kbps * fills, wanted_kbps(now))
-            size = int(max(kbps * 125 / decision.fps * dice.uniform(0.7, 1.3), 100))
-            waiting = [MTU] * (size // MTU) + [max(size % MTU, 60)]
+            size = first or int(max(kbps * 125 / decision.fps * dice.uniform(0.7, 1.3), 100))
+            first = 0
+            leaving = bucket.put(now, [bytes(MTU)] * (size // MTU) + [bytes(max(size % MTU, 60))])
             next_frame = max(next_frame + 1 / decision.fps, now)
-        while waiting and now >= pace_at:
-            size = waiting.pop(0)
-            pace_at = max(pace_at, now) + size * 8 / 1000 / (PACE * max(decision.kbps, control.target_kbps))
+        for size in map(len, leaving or bucket.take(now)):
             control.sent(now)
             stands = max(free_at - now, 0.0)
             if stands > queue_s or dice.random() < loss(now):
@@ -81,7 +84,7 @@ def run(
             told.append((at, Packet(now, at + 1000.0, size)))
             seen.queues.append((now, stands * 1000))
             seen.arrived[int(at)] = seen.arrived.get(int(at), 0) + size
-            if not waiting:
+            if not bucket.queued:
                 seen.frames.append(at)
         if now >= next_told:
             next_told = now + FEEDBACK_S

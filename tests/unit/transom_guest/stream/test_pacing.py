@@ -90,6 +90,18 @@ def test_never_two_frames_in_the_encoder():
     assert pacer.decide(0.5) == Grab(key=False)
 
 
+def test_no_frame_is_made_that_would_only_wait_to_be_sent():
+    pacer = Pacer()
+    grab(pacer, 0.0)
+    pacer.damaged()
+    pacer.frame_out(0.4)
+    assert pacer.decide(0.1) == Wait(0.4)
+    grab(pacer, 0.4)
+    pacer.frame_out()
+    pacer.damaged()
+    assert isinstance(pacer.decide(0.4 + FRAME + 1e-6), Grab)
+
+
 def test_a_frame_that_never_leaves_the_encoder_is_given_up():
     pacer = Pacer()
     grab(pacer, 0.0)

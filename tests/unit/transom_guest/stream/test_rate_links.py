@@ -8,17 +8,28 @@ from dataclasses import dataclass, field
 from transom_guest.stream.rate import START_KBPS, Decision
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_links import REPORT_S, WATCHER_KEY_S, Links
-from transom_guest.stream.rate_repair import Repairs
 from transom_wire.link import PeerTerms, StreamReport
 
 CAP = 2000
+
+
+@dataclass
+class FakeVideo:
+    carried: list[Decision] = field(default_factory=list)
+    behind: float = 0.0
+
+    def carry(self, decision: Decision, rtt_s: float) -> None:
+        self.carried.append(decision)
+
+    def behind_s(self) -> float:
+        return self.behind
 
 
 @dataclass(eq=False)
 class FakePeer:
     name: str
     terms: PeerTerms = field(default_factory=PeerTerms)
-    repairs: Repairs = field(default_factory=Repairs)
+    video: FakeVideo = field(default_factory=FakeVideo)
     epoch: int = 1
     said: list[list[object]] = field(default_factory=list)
 
@@ -81,3 +92,25 @@ async def test_viewers_and_the_controller_are_told_when_something_changes() -> N
     assert bench.driver.said == [["rate", 1000, 60, 100, "start"], ["rate", 2000, 60, 100, "limit"]]
     assert 1 <= len(bench.reports) <= 25 / REPORT_S + 1
     assert bench.reports[-1].target_kbps == CAP
+
+
+async def test_each_viewers_packets_leave_as_its_own_link_takes_them() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.join(0.0, bench.watcher, told=True)
+    bench.links.tick(0.5)
+    assert not bench.driver.video.carried
+    bench.links.feedback(1.0, bench.driver, through(1.0))
+    assert bench.driver.video.carried[-1].kbps == CAP
+    assert not bench.watcher.video.carried
+
+
+async def test_the_next_frame_waits_for_the_drivers_last_and_for_no_watchers() -> None:
+    bench = Bench()
+    assert bench.links.next_frame_in() == 0
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.join(0.0, bench.watcher, told=True)
+    bench.watcher.video.behind = 0.5
+    assert bench.links.next_frame_in() == 0
+    bench.driver.video.behind = 0.2
+    assert 0.15 < bench.links.next_frame_in() < 0.2
