@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Make the pictures of the documents from a running server: the dashboard, and a session with its desktop.
 
-    scripts/screenshots.py --url http://127.0.0.1:4000 --token TOKEN [--to docs/pictures] [--provider demo]
+    TRANSOM_TOKEN=... scripts/screenshots.py --url http://127.0.0.1:4000 [--to docs/pictures] [--provider demo]
 
-TOKEN is an administrator's API token, as `transom serve --json` prints one. A session is made for the picture
-and ended afterwards.
+The token is an administrator's, as `transom serve --json` prints one; not an argument, which every user of the host
+could read. A session is made for the picture and ended afterwards.
 """
 
 from __future__ import annotations
@@ -50,15 +50,15 @@ def main() -> None:
     """Read the options and make every picture."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--url", required=True)
-    parser.add_argument("--token", default=os.environ.get("TRANSOM_TOKEN"), help="default: $TRANSOM_TOKEN")
     parser.add_argument("--to", type=Path, default=Path("docs/pictures"))
     parser.add_argument("--provider", default="demo")
     options = parser.parse_args()
-    if not options.token:
-        parser.error("--token or TRANSOM_TOKEN is needed")
+    token = os.environ.get("TRANSOM_TOKEN")
+    if not token:
+        parser.error("TRANSOM_TOKEN is needed")
     options.to.mkdir(parents=True, exist_ok=True)
     url = options.url.rstrip("/")
-    headers = {"Authorization": f"Bearer {options.token}"}
+    headers = {"Authorization": f"Bearer {token}"}
     with httpx.Client(base_url=url, headers=headers, timeout=30) as api, sync_playwright() as playwright:
         made = api.post("/api/sessions", json={"provider": options.provider}).raise_for_status().json()["id"]
         browser = launch(playwright, "--force-device-scale-factor=1")
