@@ -92,8 +92,13 @@ class Page:
         assert self.clipboard is not None
         asyncio.get_running_loop().call_soon(self.clipboard.heard, "page", message)
 
+    @property
+    def copies(self) -> int:
+        """The desktop's copies that it has heard of."""
+        return max(fields[-1] for fields in self.said if fields[0] in ("may", "copied"))
+
     def put(self, id: int, type: str, data: bytes) -> None:
-        self.hear(json.dumps(["put", id, type, len(data)]))
+        self.hear(json.dumps(["put", id, type, len(data), self.copies]))
         for at in range(0, len(data), CHUNK):
             self.hear(data[at : at + CHUNK])
 
@@ -144,7 +149,7 @@ async def until(holds: Callable[[], object], seconds: float = 20) -> None:
 
 
 async def test_what_a_program_copies_reaches_the_viewer(page: Page, xclip) -> None:
-    assert page.said == [["may", 1, 1, LIMIT]]
+    assert page.said == [["may", 1, 1, LIMIT, 0]]
     await xclip("-i", "-quiet", text="Grüße 😀".encode())
     await until(lambda: page.items)
     assert page.items == [Item(TEXT, "Grüße 😀".encode())]
@@ -167,7 +172,7 @@ async def test_what_a_viewer_sends_can_be_pasted_and_never_comes_back(page: Page
     assert (await xclip("-o", "-t", "TARGETS")).split()[1] == b"UTF8_STRING"
     # a clipboard manager that takes over what it sees
     await xclip("-i", "-quiet", text="мир".encode())
-    await until(lambda: not page.clipboard.owns)
+    await until(lambda: page.copies == 1)
     page.put(2, TEXT, LONG.encode())
     await until(lambda: ["got", 2] in page.said)
     assert await xclip("-o") == LONG.encode()
@@ -178,6 +183,25 @@ async def test_what_a_viewer_sends_can_be_pasted_and_never_comes_back(page: Page
     await asyncio.sleep(2 * service.SETTLE)
     assert page.items == []
     assert page.clipboard and page.clipboard.counts == (3, 0, 0)
+
+
+async def test_a_copy_made_on_the_desktop_is_newer_than_what_a_viewer_sends_before_it_heard_of_it(
+    screen: str, page: Page, xclip
+) -> None:
+    other = Display(screen)
+    Selection(other, "CLIPBOARD").own()
+    other.sync()
+    # the X server knows, and the clipboard's own loop has had no turn to hear of it
+    assert page.clipboard
+    page.clipboard.heard("page", json.dumps(["put", 1, TEXT, 5, 0]))
+    page.clipboard.heard("page", b"older")
+    assert ["no", 1, "older"] in page.said
+    await until(lambda: page.copies == 1)
+    assert not page.clipboard.owns
+    page.put(2, TEXT, b"newer")
+    await until(lambda: ["got", 2] in page.said)
+    assert await xclip("-o") == b"newer"
+    other.close()
 
 
 async def test_the_terms_of_a_viewer_are_kept(screen: str, page: Page, xclip) -> None:

@@ -241,10 +241,10 @@ async def test_a_clipboard_of_four_gigabytes_is_refused_and_the_viewer_goes_on(
 ) -> None:
     terms = PeerTerms(clipboard="up", clipboard_bytes=100_000)
     await lab.say(PeerChange(peer="first", terms=terms))
-    await viewer.until(lambda: '["may", 1, 0, 100000]' in viewer.clipped)
-    viewer.clipboard.send('["put", 1, "text/plain", 4294967296]')
+    await viewer.until(lambda: '["may", 1, 0, 100000, 0]' in viewer.clipped)
+    viewer.clipboard.send('["put", 1, "text/plain", 4294967296, 0]')
     await viewer.until(lambda: '["no", 1, "size"]' in viewer.clipped)
-    viewer.clipboard.send('["put", 2, "text/plain", 40000]')
+    viewer.clipboard.send('["put", 2, "text/plain", 40000, 0]')
     for _ in range(4):
         viewer.clipboard.send(b"x" * 10_000)
     await viewer.until(lambda: '["got", 2]' in viewer.clipped)

@@ -90,7 +90,7 @@ async def test_a_viewer_s_broken_packets_and_messages_harm_nobody(lab: StreamLab
         # four gigabytes are announced, and nothing is kept ready for them
         await bad.until(lambda: bad.clipboard.readyState == "open" or bad.control.send('["p", 1]'))
         for size in (2**32, 2**53, -1, 10**30):
-            bad.clipboard.send(json.dumps(["put", 7, "text/plain", size]))
+            bad.clipboard.send(json.dumps(["put", 7, "text/plain", size, 0]))
         await bad.until(lambda: ["no", 7, "size"] in [json.loads(one) for one in bad.clipped])
         bad.control.send('["p", "still here"]')
         await bad.until(lambda: ["p", "still here"] in bad.heard)

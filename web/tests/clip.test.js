@@ -1,16 +1,17 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CHUNK, Clip } from "../static/js/clip.js";
+import { ClipOrder } from "../static/js/clip_order.js";
 import { isSoundPng, textItem } from "../static/js/clip_item.js";
 
 /** A channel that keeps what is sent, and a listener that keeps what came. */
-function bench(may = [1, 1, 100_000]) {
+function bench(may = [1, 1, 100_000, 4]) {
   /** @type {any[]} */
   const sent = [];
   /** @type {any[]} */
   const came = [];
   const clip = new Clip({ readyState: "open", bufferedAmount: 0, send: (what) => sent.push(what) });
-  clip.attend({ item: (item) => came.push(item), may: () => {} });
+  clip.attend({ item: (item, copies) => came.push({ ...item, copies }), may: () => {} });
   clip.received(JSON.stringify(["may", ...may]));
   return { clip, sent, came, say: (...fields) => clip.received(JSON.stringify(fields)) };
 }
@@ -19,12 +20,9 @@ describe("the clipboard's channel", () => {
   test("an item goes out in chunks and is settled by the guest's word", async () => {
     const { clip, sent, say } = bench();
     const pushed = clip.push({ type: "text/plain", data: new Uint8Array(CHUNK + 5) });
-    say("copied");
-    assert.ok(clip.newer);
     say("got", 1);
     assert.equal(await pushed, "got");
-    assert.ok(!clip.newer);
-    assert.equal(sent[0], JSON.stringify(["put", 1, "text/plain", CHUNK + 5]));
+    assert.equal(sent[0], JSON.stringify(["put", 1, "text/plain", CHUNK + 5, 4]));
     assert.deepEqual(sent.slice(1).map((chunk) => chunk.length), [CHUNK, 5]);
   });
 
@@ -49,10 +47,11 @@ describe("the clipboard's channel", () => {
 
   test("an item comes in chunks, and is answered", () => {
     const { clip, sent, came, say } = bench();
-    say("put", 9, "text/plain", 5);
+    say("put", 9, "text/plain", 5, 5);
     clip.received(new TextEncoder().encode("hel").buffer);
     clip.received(new TextEncoder().encode("lo").buffer);
     assert.equal(new TextDecoder().decode(came[0].data), "hello");
+    assert.equal(came[0].copies, 5);
     assert.deepEqual(sent, ['["got",9]']);
   });
 
@@ -63,10 +62,56 @@ describe("the clipboard's channel", () => {
     say("put", 2, "text/plain", 5);
     clip.received(new ArrayBuffer(6));
     clip.received(new ArrayBuffer(5));
-    for (const junk of ["", "{", "[]", "[1]", '["may"]', `["copied${" ".repeat(300)}"]`, new Blob([]), 7, null]) clip.received(junk);
+    for (const junk of ["", "{", "[]", "[1]", '["may"]', `["copied${" ".repeat(300)}"]`, '["copied"]', new Blob([]), 7, null]) clip.received(junk);
     assert.deepEqual(came, []);
     assert.ok(sent.every((text) => JSON.parse(text)[0] === "no"));
     assert.ok(!clip.may.up && !clip.may.down, "terms that say nothing allow nothing");
+  });
+});
+
+describe("which clipboard is the newer one", () => {
+  const mine = textItem("mine");
+
+  test("the desktop's from its copy on, until both sides know it", () => {
+    const order = new ClipOrder();
+    order.met(7);
+    assert.ok(order.means(mine), "what it copied before this page came is old");
+    order.copied(8);
+    assert.ok(!order.means(mine));
+    order.agree(textItem("theirs"), 8);
+    assert.ok(order.means(mine));
+    order.copied(9);
+    order.agree(textItem("theirs"), 8);
+    assert.ok(!order.means(mine), "it has copied again since");
+    assert.equal(order.copies, 9);
+  });
+
+  test("this computer's when something else is in it after the user was away", () => {
+    const order = new ClipOrder();
+    order.met(0);
+    order.agree(mine, 0);
+    order.left();
+    order.copied(1);
+    assert.ok(!order.means(textItem("other")), "copied before the desktop's");
+    order.left();
+    assert.ok(!order.means(mine), "the same as before");
+    assert.ok(order.means(textItem("more")));
+    assert.ok(order.means(textItem("MINE")));
+  });
+
+  test("copies of while no way was open count, and a guest that begins anew may", () => {
+    const order = new ClipOrder();
+    order.met(3);
+    order.met(3);
+    assert.ok(order.means(mine));
+    order.met(5);
+    assert.ok(!order.means(mine));
+    order.agree(mine, 5);
+    order.met(0);
+    assert.ok(order.means(mine));
+    assert.equal(order.copies, 0);
+    for (const junk of [-1, 1.5, "7", null, undefined, 2 ** 60]) order.copied(junk), order.met(junk);
+    assert.ok(order.means(mine));
   });
 });
 

@@ -29,7 +29,7 @@ class Courier:
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        self._next: Item | None = None
+        self._next: tuple[Item, int] | None = None
         self._id = 0
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -38,9 +38,9 @@ class Courier:
         """Send a text message now."""
         self._wire.clip(text)
 
-    def send(self, item: Item) -> None:
-        """Carry `item`; one that still waits is forgotten for it."""
-        self._next = item
+    def send(self, item: Item, copies: int) -> None:
+        """Carry `item`, the desktop's copy of this number; one that still waits is forgotten for it."""
+        self._next = item, copies
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._carry(), name="clipboard")
 
@@ -55,20 +55,20 @@ class Courier:
             self._task.cancel()
 
     async def _carry(self) -> None:
-        while (item := self._next) is not None:
+        while (following := self._next) is not None:
             self._next = None
             self._id += 1
             self._settled.clear()
             try:
                 async with asyncio.timeout(frames.DEADLINE):
-                    if await self._send(item):
+                    if await self._send(*following):
                         await self._settled.wait()
             except TimeoutError:
                 continue
 
-    async def _send(self, item: Item) -> bool:
+    async def _send(self, item: Item, copies: int) -> bool:
         """False when the viewer refused it before it was all there, or is gone."""
-        if not self._wire.clip(frames.put(self._id, item)):
+        if not self._wire.clip(frames.put(self._id, item, copies)):
             return False
         for chunk in frames.chunks(item):
             while self._wire.clip_waiting() > MOST_WAITING:

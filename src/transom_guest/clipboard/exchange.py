@@ -1,6 +1,8 @@
 """Whose clipboard goes where: what a viewer may send, what it is sent, and no item twice. Pure.
 
 What came from a viewer is never sent back to it: each viewer's last item, either way, is known by its digest.
+Copies made on the desktop are numbered, and a viewer's item says which of them its viewer knew of: one from before
+the desktop's last is older than that and not taken, in whatever order they arrive.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ class Send:
 
     viewer: str
     item: Item
+    copies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,8 @@ class Exchange:
     """All viewers' sides. `now` is a monotonic time in seconds."""
 
     counts: Counts = field(default_factory=Counts)
+    copies: int = 0
+    """How often a program of the desktop has taken the clipboard."""
     _sides: dict[str, _Side] = field(default_factory=dict)
 
     def admit(self, viewer: str, terms: PeerTerms) -> list[Act]:
@@ -83,7 +88,7 @@ class Exchange:
         side.terms, side.inbox.limit = terms, _limit(terms)
         if not side.inbox.limit:
             side.inbox.drop()
-        return [_may(viewer, terms)] if side.open else []
+        return [self._may(viewer, terms)] if side.open else []
 
     def opened(self, viewer: str) -> list[Act]:
         """A viewer's channel is open: it learns what goes."""
@@ -91,7 +96,7 @@ class Exchange:
         if side is None:
             return []
         side.open = True
-        return [_may(viewer, side.terms)]
+        return [self._may(viewer, side.terms)]
 
     def leave(self, viewer: str) -> None:
         """Forget a viewer that ended."""
@@ -112,9 +117,18 @@ class Exchange:
             return []
         match frames.parse(text):
             case Put() as message:
-                return self._refuse(viewer, side.inbox.announced(message, now))
+                refused = side.inbox.announced(message, now)
+                if refused is None and message.copies < self.copies:
+                    side.inbox.drop()
+                    refused = Refused(message.id, "older")
+                return self._refuse(viewer, refused)
             case Got(id) | No(id):
                 return [Settled(viewer, id)]
+
+    def ends(self, viewer: str, count: int) -> bool:
+        """Whether so many bytes more are all of a viewer's item: then `taken` must know the newest."""
+        side = self._sides.get(viewer)
+        return side is not None and side.inbox.ends(count)
 
     def chunk(self, viewer: str, data: bytes, now: float) -> list[Act]:
         """A viewer's binary message. Raises FrameError."""
@@ -124,26 +138,32 @@ class Exchange:
         outcome = side.inbox.chunk(data, now)
         if not isinstance(outcome, Whole):
             return self._refuse(viewer, outcome)
+        if outcome.copies < self.copies:
+            return self._refuse(viewer, Refused(outcome.id, "older"))
         side.last = outcome.item.digest
         self.counts.taken += 1
         return [Own(viewer, outcome.item, frames.got(outcome.id))]
 
+    def taken(self) -> None:
+        """A program of the desktop took the clipboard."""
+        self.copies += 1
+
     def owned(self) -> list[Act]:
-        """A program of the desktop took the clipboard: who may send must know that theirs is older now."""
+        """It keeps it: who may send must know that theirs is older now."""
         return [
-            Say(viewer, frames.COPIED)
+            Say(viewer, frames.copied(self.copies))
             for viewer, side in self._sides.items()
             if side.open and side.inbox.limit
         ]
 
-    def copied(self, item: Item) -> list[Act]:
-        """The desktop's clipboard holds `item` now."""
+    def copied(self, item: Item, copies: int) -> list[Act]:
+        """`item` is the desktop's copy of this number."""
         acts: list[Act] = []
         for viewer, side in self._sides.items():
             if _down(side) and len(item.data) <= side.terms.clipboard_bytes and side.last != item.digest:
                 side.last = item.digest
                 self.counts.sent += 1
-                acts.append(Send(viewer, item))
+                acts.append(Send(viewer, item, copies))
         return acts
 
     def late(self, now: float) -> list[Act]:
@@ -157,16 +177,19 @@ class Exchange:
         self.counts.refused += 1
         return [Say(viewer, frames.no(refused.id, refused.reason))]
 
+    def _may(self, viewer: str, terms: PeerTerms) -> Say:
+        up, down = _limit(terms) > 0, _gives(terms)
+        limit = terms.clipboard_bytes if up or down else 0
+        return Say(viewer, frames.may(up=up, down=down, limit=limit, copies=self.copies))
+
 
 def _limit(terms: PeerTerms) -> int:
     return terms.clipboard_bytes if terms.drives and terms.clipboard in ("up", "both") else 0
 
 
+def _gives(terms: PeerTerms) -> bool:
+    return terms.drives and terms.clipboard in ("down", "both") and terms.clipboard_bytes > 0
+
+
 def _down(side: _Side) -> bool:
-    return side.open and side.terms.drives and side.terms.clipboard in ("down", "both")
-
-
-def _may(viewer: str, terms: PeerTerms) -> Say:
-    up = _limit(terms) > 0
-    down = terms.drives and terms.clipboard in ("down", "both") and terms.clipboard_bytes > 0
-    return Say(viewer, frames.may(up=up, down=down, limit=terms.clipboard_bytes if up or down else 0))
+    return side.open and _gives(side.terms)

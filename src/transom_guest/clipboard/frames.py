@@ -29,6 +29,8 @@ class Put:
     id: int
     type: str
     size: int
+    copies: int
+    """Copies made on the desktop that its sender knew of: what was copied there since is newer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +56,8 @@ def parse(text: str) -> Put | Got | No:
     except (ValueError, RecursionError) as error:
         raise FrameError("not JSON") from error
     match fields:
-        case ["put", id, str(type), size] if type in TYPES:
-            return Put(_whole(id), type, _whole(size))
+        case ["put", id, str(type), size, copies] if type in TYPES:
+            return Put(_whole(id), type, _whole(size), _whole(copies))
         case ["got", id]:
             return Got(_whole(id))
         case ["no", id, str()]:
@@ -63,9 +65,9 @@ def parse(text: str) -> Put | Got | No:
     raise FrameError("no such message")
 
 
-def put(id: int, of: Item) -> str:
-    """Announces an item."""
-    return json.dumps(["put", id, of.type, len(of.data)])
+def put(id: int, of: Item, copies: int) -> str:
+    """Announces an item: the desktop's copy number `copies`."""
+    return json.dumps(["put", id, of.type, len(of.data), copies])
 
 
 def got(id: int) -> str:
@@ -78,13 +80,14 @@ def no(id: int, reason: str) -> str:
     return json.dumps(["no", id, reason])
 
 
-COPIED = '["copied"]'
-"""A program of the desktop has the clipboard now, whatever is in it."""
+def copied(copies: int) -> str:
+    """Says that a program of the desktop has the clipboard now, whatever is in it: so many did so far."""
+    return json.dumps(["copied", copies])
 
 
-def may(*, up: bool, down: bool, limit: int) -> str:
-    """What the guest takes and gives, and how many bytes."""
-    return json.dumps(["may", int(up), int(down), limit])
+def may(*, up: bool, down: bool, limit: int, copies: int) -> str:
+    """What the guest takes and gives, how many bytes, and how often the desktop's programs have copied."""
+    return json.dumps(["may", int(up), int(down), limit, copies])
 
 
 def chunks(of: Item) -> list[bytes]:
@@ -104,6 +107,7 @@ class Whole:
 
     id: int
     item: Item
+    copies: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +151,10 @@ class Inbox:
         self._put, self._until = message, now + DEADLINE
         return None
 
+    def ends(self, count: int) -> bool:
+        """Whether so many bytes more are all of the transfer."""
+        return self._put is not None and len(self._data) + count == self._put.size
+
     def chunk(self, data: bytes, now: float) -> Whole | Refused | None:
         """Bytes of the transfer. Raises FrameError for those that none announced."""
         if len(data) > CHUNK:
@@ -182,6 +190,6 @@ class Inbox:
         data = bytes(self._data)
         self.drop()
         try:
-            return Whole(message.id, item(message.type, data))
+            return Whole(message.id, item(message.type, data), message.copies)
         except ItemError:
             return Refused(message.id, "broken")

@@ -41,6 +41,7 @@ class Clipboard:
         self._exchange = Exchange()
         self._couriers: dict[str, Courier] = {}
         self._reading: Reading | None = None
+        self._reads = 0
         self.owns = False
         """What a viewer sent is the desktop's clipboard."""
         self._due: asyncio.TimerHandle | None = None
@@ -68,6 +69,10 @@ class Clipboard:
         if isinstance(message, str):
             self._do(self._exchange.text(viewer, message, now))
         else:
+            if self._exchange.ends(viewer, len(message)):
+                # what the desktop's programs have copied by now is newer, and may not have been heard of
+                self._display.sync()
+                self._read()
             self._do(self._exchange.chunk(viewer, message, now))
         self._look_soon()
 
@@ -98,8 +103,8 @@ class Clipboard:
             match act:
                 case Say(_, text) | Own(_, _, text):
                     courier.say(text)
-                case Send(_, item):
-                    courier.send(item)
+                case Send(_, item, copies):
+                    courier.send(item, copies)
                 case Settled(_, id):
                     courier.settled(id)
 
@@ -144,6 +149,7 @@ class Clipboard:
         if self.owns:
             self._reading = None
         elif window:
+            self._exchange.taken()
             self._due = self._loop.call_later(SETTLE, self._begin)
 
     def _begin(self) -> None:
@@ -152,7 +158,7 @@ class Clipboard:
         limit = self._exchange.wanted()
         if not limit:
             return
-        self._turn = (self._turn + 1) % PROPERTIES
+        self._turn, self._reads = (self._turn + 1) % PROPERTIES, self._exchange.copies
         property = self._properties[self._turn]
         self._reading = Reading(self._selection, self._targets, property, limit, self._clock)
         self._look_soon()
@@ -169,7 +175,7 @@ class Clipboard:
         if reading.over:
             self._reading = None
             if reading.item is not None:
-                self._do(self._exchange.copied(reading.item))
+                self._do(self._exchange.copied(reading.item, self._reads))
 
     def _look_soon(self) -> None:
         busy = self._reading is not None or self._serving.busy or self._exchange.waiting()

@@ -1,3 +1,5 @@
+import { ClipOrder } from "./clip_order.js";
+
 /** @import { ClipItem, ClipTerms } from "../../types/model" */
 
 /** Bytes of one binary message; the guest takes no longer ones. */
@@ -19,7 +21,7 @@ const NOTHING = Object.freeze({ up: false, down: false, bytes: 0 });
  * @property {(data: any) => void} send
  */
 
-/** @typedef {{ item: (item: ClipItem) => void, may: (may: ClipTerms) => void }} ClipListener */
+/** @typedef {{ item: (item: ClipItem, copies: number) => void, may: (may: ClipTerms) => void }} ClipListener */
 
 /**
  * One end of the channel `clipboard` (docs/reference/channels.md): sends items and puts together what comes.
@@ -34,14 +36,18 @@ export class Clip {
   #id = 0;
   /** @type {((why: string) => void) | null} ends the transfer that is under way */
   #settle = null;
-  /** @type {{ id: number, type: string, data: Uint8Array, at: number } | null} */
+  /** @type {{ id: number, type: string, data: Uint8Array, at: number, copies: number } | null} */
   #coming = null;
-  /** A program of the desktop took the clipboard after the last item that both sides know. */
-  newer = false;
+  #order;
 
-  /** @param {Wire} wire */
-  constructor(wire) {
+  /** @param {Wire} wire @param {ClipOrder} [order] which clipboard is the newer one: one for the page's life */
+  constructor(wire, order = new ClipOrder()) {
     this.#wire = wire;
+    this.#order = order;
+  }
+
+  get order() {
+    return this.#order;
   }
 
   /** Hear what comes from now on; what goes which way is told at once. @param {ClipListener} on */
@@ -60,7 +66,8 @@ export class Clip {
    * @param {ClipItem} item
    * @returns {Promise<string>} "got", or in one word why not
    */
-  async push({ type, data }) {
+  async push(item) {
+    const { type, data } = item;
     if (!this.#may.up || this.#wire.readyState !== "open") return "policy";
     if (data.length > this.#may.bytes) return "size";
     if (!data.length || !TYPES.includes(type)) return "empty";
@@ -68,11 +75,12 @@ export class Clip {
     const id = ++this.#id;
     const answered = new Promise((/** @type {(why: string) => void} */ resolve) => (this.#settle = resolve));
     const timer = setTimeout(() => this.#settled(id, "slow"), PATIENCE_MS);
-    this.#say("put", id, type, data.length);
+    const { copies } = this.#order;
+    this.#say("put", id, type, data.length, copies);
     void this.#pour(id, data);
     const why = await answered;
     clearTimeout(timer);
-    if (why === "got") this.newer = false;
+    if (why === "got") this.#order.agree(item, copies);
     return why;
   }
 
@@ -102,16 +110,17 @@ export class Clip {
   /** @param {string} text */
   #told(text) {
     const [tag, ...rest] = parsed(text);
-    const [id, type, size] = rest;
+    const [id, type, size, copies] = rest;
     if (tag === "may") this.#allowed(rest);
-    else if (tag === "copied") this.newer = true;
-    else if (tag === "put") this.#announced(id, type, size);
+    else if (tag === "copied") this.#order.copied(id);
+    else if (tag === "put") this.#announced(id, type, size, copies);
     else if (tag === "got") this.#settled(id, "got");
     else if (tag === "no") this.#settled(id, String(type));
   }
 
   /** @param {unknown[]} fields */
-  #allowed([up, down, bytes]) {
+  #allowed([up, down, bytes, copies]) {
+    this.#order.met(copies);
     this.#may = { up: up === 1, down: down === 1, bytes: typeof bytes === "number" ? bytes : 0 };
     this.#on?.may(this.#may);
   }
@@ -123,13 +132,14 @@ export class Clip {
     this.#settle = null;
   }
 
-  /** @param {unknown} id @param {unknown} type @param {unknown} size */
-  #announced(id, type, size) {
+  /** @param {unknown} id @param {unknown} type @param {unknown} size @param {unknown} copies */
+  #announced(id, type, size, copies) {
     this.#coming = null;
     if (typeof id !== "number" || typeof type !== "string" || typeof size !== "number") return;
     if (!this.#may.down || !TYPES.includes(type)) return this.#say("no", id, "policy");
     if (!Number.isInteger(size) || size < 1 || size > Math.min(this.#may.bytes, MOST)) return this.#say("no", id, "size");
-    this.#coming = { id, type, data: new Uint8Array(size), at: 0 };
+    const number = typeof copies === "number" ? copies : 0;
+    this.#coming = { id, type, data: new Uint8Array(size), at: 0, copies: number };
   }
 
   /** @param {Uint8Array} chunk */
@@ -145,7 +155,7 @@ export class Clip {
     if (coming.at < coming.data.length) return;
     this.#coming = null;
     this.#say("got", coming.id);
-    this.#on?.item({ type: coming.type, data: coming.data });
+    this.#on?.item({ type: coming.type, data: coming.data }, coming.copies);
   }
 
   /** @param {...unknown} fields */

@@ -2,6 +2,7 @@ import { isSoundPng, textItem } from "./clip_item.js";
 import { make, setText } from "./elements.js";
 import { amount } from "./exit.js";
 
+/** @import { Clip } from "./clip.js" */
 /** @import { Viewer } from "./viewer.js" */
 /** @import { ClipItem, ClipTerms } from "../../types/model" */
 
@@ -17,6 +18,8 @@ const SHARE = "transom.share";
 export class ClipboardPanel {
   #viewer;
   #place;
+  /** @type {Clip | null | undefined} of the rung that is on the screen, or was there last */
+  #clip;
   #word = make("p", { class: "muted small", role: "status" }, "What you copy on the desktop comes here, and Ctrl+V there pastes what you copied elsewhere.");
   #text = make("pre", { class: "clip", hidden: true });
   #picture = make("img", { class: "clip", alt: "The picture that the desktop copied", hidden: true });
@@ -24,6 +27,7 @@ export class ClipboardPanel {
   #share = make("input", { type: "checkbox", id: "share" });
   /** @type {ClipItem | null} */
   #last = null;
+  #lastCopies = 0;
   /** The last text that both sides know. */
   #known = "";
   #acted = -Infinity;
@@ -37,6 +41,8 @@ export class ClipboardPanel {
       stage.addEventListener(type, () => (this.#acted = performance.now()), { capture: true });
     }
     window.addEventListener("focus", () => void this.#shareMine());
+    window.addEventListener("blur", () => this.#clip?.order.left());
+    for (const type of ["copy", "cut"]) document.addEventListener(type, () => this.#clip?.order.left());
     viewer.on("rung", () => this.#attend());
     this.#attend();
   }
@@ -58,8 +64,8 @@ export class ClipboardPanel {
   }
 
   #attend() {
-    const clip = this.#viewer.webrtc?.clip;
-    clip?.attend({ item: (item) => void this.#came(item), may: (may) => this.#allow(may) });
+    this.#clip = this.#viewer.webrtc?.clip ?? this.#clip;
+    this.#clip?.attend({ item: (item, copies) => void this.#came(item, copies), may: (may) => this.#allow(may) });
   }
 
   /** @param {ClipTerms} may */
@@ -69,16 +75,17 @@ export class ClipboardPanel {
     choice.hidden = !may.up;
   }
 
-  /** @param {ClipItem} item of a guest, who may send anything */
-  async #came(item) {
+  /** @param {ClipItem} item of a guest, who may send anything @param {number} copies the desktop's copy of this number */
+  async #came(item, copies) {
     const png = item.type === "image/png";
     if (png && !isSoundPng(item.data)) return;
     this.#last = item;
+    this.#lastCopies = copies;
     if (!png) this.#known = textOf(item);
     this.#show(item);
     const theirs = document.hasFocus() && performance.now() - this.#acted < OWN_DOING_MS;
     const done = theirs && (await write(item));
-    if (done && this.#viewer.webrtc) this.#viewer.webrtc.clip.newer = false;
+    if (done) this.#clip?.order.agree(item, copies);
     const what = `${png ? "A picture" : "A text"} of ${amount(item.data.length)}`;
     setText(this.#word, done ? `${what}, copied on the desktop: it is in your clipboard, too.` : `${what} was copied on the desktop. Copy brings it to your clipboard.`);
   }
@@ -95,8 +102,9 @@ export class ClipboardPanel {
   }
 
   async #copied() {
-    const done = this.#last && (await write(this.#last));
-    if (done && this.#viewer.webrtc) this.#viewer.webrtc.clip.newer = false;
+    const item = this.#last;
+    const done = item && (await write(item));
+    if (done) this.#clip?.order.agree(item, this.#lastCopies);
     setText(this.#word, done ? "It is in your clipboard now." : "This browser does not let the page write your clipboard.");
     this.#viewer.focus();
   }
@@ -111,7 +119,7 @@ export class ClipboardPanel {
     const clip = this.#viewer.webrtc?.clip;
     if (!this.#share.checked || !clip?.may.up || !(await isGranted())) return;
     const text = await readText();
-    if (!text || text === this.#known) return;
+    if (!text || text === this.#known || !clip.order.means(textItem(text))) return;
     if ((await clip.push(textItem(text))) === "got") this.#known = text;
   }
 }

@@ -181,7 +181,7 @@ export class Keys {
       return;
     }
     // what the desktop has copied since is what is meant
-    if (item && !this.#clip?.newer) await this.#clip?.push(item);
+    if (item && this.#clip?.order.means(item)) await this.#clip.push(item);
     this.#out.go();
   }
 

@@ -2,6 +2,8 @@ import { Clip } from "./clip.js";
 import { takeLine } from "./line.js";
 import { readReport } from "./statistics.js";
 
+/** @import { ClipOrder } from "./clip_order.js" */
+
 const MESSAGE_LIMIT = 64 * 1024;
 /** A mouse move is dropped while this much waits: the next one says more. Bytes. */
 const MOTION_QUEUE = 2048;
@@ -30,8 +32,8 @@ export class Peer {
   #seq = 0;
   #closed = false;
 
-  /** @param {RTCIceServer[]} iceServers @param {PeerEvents} on */
-  constructor(iceServers, on) {
+  /** @param {RTCIceServer[]} iceServers @param {PeerEvents} on @param {ClipOrder} [order] */
+  constructor(iceServers, on, order) {
     this.#on = on;
     const { connection, control, motion, clipboard: clip, audio, offer } = takeLine(iceServers);
     this.#connection = connection;
@@ -39,7 +41,7 @@ export class Peer {
     this.#motion = motion;
     this.#audio = audio;
     this.#offer = offer;
-    this.#clip = new Clip(clip);
+    this.#clip = new Clip(clip, order);
     clip.addEventListener("message", ({ data }) => this.#clip.received(data));
     clip.addEventListener("close", () => this.#clip.close());
     this.#listen();

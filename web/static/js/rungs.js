@@ -1,4 +1,5 @@
 import { request, socketUrl } from "./api.js";
+import { ClipOrder } from "./clip_order.js";
 import { IceServerList } from "./ice.js";
 import { iceServers } from "./opening.js";
 import { WebRtc } from "./webrtc.js";
@@ -22,6 +23,7 @@ export class Rungs {
   #layers;
   #signal;
   #on;
+  #order = new ClipOrder();
   #iceServers;
   /** @type {Map<number, WebRtc>} */
   #peers = new Map();
@@ -73,7 +75,7 @@ export class Rungs {
       swapped: () => swapped(peer),
       open: () => open(peer),
       message: (what) => message(peer, what),
-    });
+    }, this.#order);
     this.#peers.set(epoch, peer);
     peer.open().catch(() => happen({ type: "refused", epoch }));
   }

@@ -6,6 +6,7 @@ import { Peer } from "./peer.js";
 import { Picture } from "./picture.js";
 import { readTarget } from "./statistics.js";
 
+/** @import { ClipOrder } from "./clip_order.js" */
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size, Target } from "../../types/model" */
 
@@ -55,8 +56,8 @@ export class WebRtc {
   /** @type {Map<unknown, unknown[]> | null} the newest message of each kind, until somebody listens */
   #early = new Map();
 
-  /** @param {HTMLElement} layer @param {RTCIceServer[]} iceServers @param {WebRtcEvents} on */
-  constructor(layer, iceServers, on) {
+  /** @param {HTMLElement} layer @param {RTCIceServer[]} iceServers @param {WebRtcEvents} on @param {ClipOrder} order */
+  constructor(layer, iceServers, on, order) {
     this.#layer = layer;
     this.#on = on;
     this.#peer = new Peer(iceServers, {
@@ -68,7 +69,7 @@ export class WebRtc {
       sound: (stream) => (this.#sound = stream),
       message: (message) => this.#received(message),
       typed: () => (this.#unheard += 1),
-    });
+    }, order);
     this.#input = new Input(layer, this.#peer, {
       desktop: () => this.size(),
       box: () => (this.#picture?.element ?? layer).getBoundingClientRect(),

@@ -1,6 +1,8 @@
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from transom_guest.clipboard.exchange import Act, Exchange, Own, Say, Send, Settled
 from transom_guest.clipboard.item import TEXT, Item
@@ -18,19 +20,19 @@ def with_viewers(**terms: PeerTerms) -> Exchange:
     return exchange
 
 
-def sends(exchange: Exchange, viewer: str, item: Item, id: int = 1) -> list[Act]:
-    acts = exchange.text(viewer, json.dumps(["put", id, item.type, len(item.data)]), 0)
+def sends(exchange: Exchange, viewer: str, item: Item, id: int = 1, copies: int = 0) -> list[Act]:
+    acts = exchange.text(viewer, json.dumps(["put", id, item.type, len(item.data), copies]), 0)
     return acts + exchange.chunk(viewer, item.data, 0)
 
 
 def test_a_drivers_item_becomes_the_desktops_and_never_comes_back() -> None:
     exchange = with_viewers(a=BOTH)
     assert sends(exchange, "a", HELLO) == [Own("a", HELLO, '["got", 1]')]
-    assert exchange.copied(HELLO) == []
+    assert exchange.copied(HELLO, 0) == []
     other = Item(TEXT, b"other")
-    assert exchange.copied(other) == [Send("a", other)]
-    assert exchange.copied(other) == []
-    assert exchange.copied(HELLO) == [Send("a", HELLO)]
+    assert exchange.copied(other, 0) == [Send("a", other, 0)]
+    assert exchange.copied(other, 0) == []
+    assert exchange.copied(HELLO, 0) == [Send("a", HELLO, 0)]
     assert (exchange.counts.taken, exchange.counts.sent) == (1, 2)
 
 
@@ -48,34 +50,72 @@ def test_a_drivers_item_becomes_the_desktops_and_never_comes_back() -> None:
 def test_the_terms_say_which_way(terms: PeerTerms, up: int, down: int) -> None:
     exchange = Exchange()
     exchange.admit("a", terms)
-    assert exchange.copied(HELLO) == []
-    assert exchange.opened("a") == [Say("a", json.dumps(["may", up, down, 100 if up or down else 0]))]
+    assert exchange.copied(HELLO, 0) == []
+    assert exchange.opened("a") == [Say("a", json.dumps(["may", up, down, 100 if up or down else 0, 0]))]
     assert bool(exchange.wanted()) == bool(down)
-    assert exchange.copied(HELLO) == ([Send("a", HELLO)] if down else [])
+    assert exchange.copied(HELLO, 0) == ([Send("a", HELLO, 0)] if down else [])
     answer = sends(exchange, "a", HELLO)[0]
     assert isinstance(answer, Own if up else Say)
 
 
 def test_a_viewer_that_loses_the_desktop_loses_its_clipboard_with_it() -> None:
     exchange = with_viewers(a=BOTH)
-    exchange.text("a", '["put", 1, "text/plain", 5]', 0)
+    exchange.text("a", '["put", 1, "text/plain", 5, 0]', 0)
     assert exchange.waiting()
-    assert exchange.admit("a", PeerTerms(drives=False)) == [Say("a", '["may", 0, 0, 0]')]
+    assert exchange.admit("a", PeerTerms(drives=False)) == [Say("a", '["may", 0, 0, 0, 0]')]
     assert not exchange.waiting()
     assert exchange.chunk("a", b"hello", 0) == []
-    assert exchange.copied(HELLO) == []
+    assert exchange.copied(HELLO, 0) == []
 
 
 def test_who_may_send_learns_that_the_desktops_is_newer() -> None:
     exchange = with_viewers(a=BOTH, b=PeerTerms(clipboard="down", clipboard_bytes=9), c=PeerTerms())
-    assert exchange.owned() == [Say("a", '["copied"]')]
+    exchange.taken()
+    exchange.taken()
+    assert exchange.owned() == [Say("a", '["copied", 2]')]
+    assert exchange.admit("a", BOTH) == [Say("a", '["may", 1, 1, 100, 2]')]
+
+
+def test_an_item_from_before_the_desktops_last_copy_is_not_taken() -> None:
+    exchange = with_viewers(a=BOTH)
+    exchange.taken()
+    assert sends(exchange, "a", HELLO) == [Say("a", '["no", 1, "older"]')]
+    assert sends(exchange, "a", HELLO, 2, copies=1) == [Own("a", HELLO, '["got", 2]')]
+    # something is copied while the item is on its way
+    exchange.text("a", '["put", 3, "text/plain", 5, 1]', 0)
+    assert not exchange.ends("a", 4)
+    assert exchange.ends("a", 5)
+    exchange.taken()
+    assert exchange.chunk("a", b"hello", 0) == [Say("a", '["no", 3, "older"]')]
+    assert not exchange.ends("b", 5)
+
+
+@given(st.lists(st.sampled_from(["copy", "hear", "put", "chunk"]), max_size=40))
+def test_the_newest_copy_has_the_clipboard_in_whatever_order_things_arrive(steps: list[str]) -> None:
+    exchange = with_viewers(a=BOTH)
+    made, knows, holder, sent = 0, 0, 0, 0
+    for id, step in enumerate(steps):
+        match step:
+            case "copy":
+                exchange.taken()
+                made = holder = made + 1
+            case "hear":
+                knows = made
+            case "put":
+                exchange.text("a", json.dumps(["put", id, TEXT, 5, knows]), 0)
+                sent = knows
+            case "chunk":
+                if any(isinstance(act, Own) for act in exchange.chunk("a", b"hello", 0)):
+                    assert sent == made
+                    holder = -1
+    assert holder in (-1, made)
 
 
 def test_each_viewer_has_its_own_limit() -> None:
     small = PeerTerms(clipboard="both", clipboard_bytes=4)
     exchange = with_viewers(a=small, b=BOTH)
     assert exchange.wanted() == 100
-    assert exchange.copied(HELLO) == [Send("b", HELLO)]
+    assert exchange.copied(HELLO, 0) == [Send("b", HELLO, 0)]
     assert sends(exchange, "a", HELLO) == [Say("a", '["no", 1, "size"]')]
     assert exchange.counts.refused == 1
 
@@ -85,13 +125,13 @@ def test_answers_settle_a_transfer_and_strangers_say_nothing() -> None:
     assert exchange.text("a", '["got", 7]', 0) == [Settled("a", 7)]
     assert exchange.text("a", '["no", 8, "size"]', 0) == [Settled("a", 8)]
     exchange.leave("a")
-    assert exchange.text("a", '["put", 1, "text/plain", 5]', 0) == []
+    assert exchange.text("a", '["put", 1, "text/plain", 5, 0]', 0) == []
     assert exchange.chunk("a", b"hello", 0) == []
     assert exchange.opened("a") == []
 
 
 def test_a_transfer_that_never_ends_is_refused() -> None:
     exchange = with_viewers(a=BOTH)
-    exchange.text("a", '["put", 3, "text/plain", 5]', 0)
+    exchange.text("a", '["put", 3, "text/plain", 5, 0]', 0)
     assert exchange.late(1) == []
     assert exchange.late(1000) == [Say("a", '["no", 3, "slow"]')]

@@ -25,8 +25,8 @@ LIMIT = 3 * CHUNK
 
 
 def test_each_message_of_the_contract_is_read() -> None:
-    assert parse('["put", 3, "text/plain", 12]') == Put(3, TEXT, 12)
-    assert parse('["put", 3, "image/png", 4294967296]') == Put(3, PNG, 2**32)
+    assert parse('["put", 3, "text/plain", 12, 0]') == Put(3, TEXT, 12, 0)
+    assert parse('["put", 3, "image/png", 4294967296, 9]') == Put(3, PNG, 2**32, 9)
     assert parse('["got", 3]') == Got(3)
     assert parse('["no", 3, "size"]') == No(3)
 
@@ -37,11 +37,13 @@ def test_each_message_of_the_contract_is_read() -> None:
         "",
         "[]",
         '"put"',
-        '["put", 1, "text/html", 3]',
-        '["put", 1, "text/plain", -3]',
-        '["put", 1, "text/plain", true]',
-        '["put", 1, "text/plain", 1.5]',
-        '["put", 1, "text/plain", 1e400]',
+        '["put", 1, "text/html", 3, 0]',
+        '["put", 1, "text/plain", -3, 0]',
+        '["put", 1, "text/plain", true, 0]',
+        '["put", 1, "text/plain", 1.5, 0]',
+        '["put", 1, "text/plain", 1e400, 0]',
+        '["put", 1, "text/plain", 3]',
+        '["put", 1, "text/plain", 3, -1]',
         '["got"]',
         '["got", 1, 2]',
         '["no", 1, 2]',
@@ -64,10 +66,10 @@ def test_no_text_does_more_than_be_refused(text: str) -> None:
 def test_an_item_comes_out_as_it_went_in() -> None:
     item = Item(TEXT, b"x" * (2 * CHUNK + 7))
     inbox = Inbox(LIMIT)
-    message = parse(frames.put(5, item))
+    message = parse(frames.put(5, item, 2))
     assert isinstance(message, Put)
     assert inbox.announced(message, 0) is None
-    assert [inbox.chunk(chunk, 1) for chunk in frames.chunks(item)] == [None, None, Whole(5, item)]
+    assert [inbox.chunk(chunk, 1) for chunk in frames.chunks(item)] == [None, None, Whole(5, item, 2)]
     assert not inbox.busy
 
 
@@ -76,7 +78,7 @@ def test_an_item_comes_out_as_it_went_in() -> None:
 )
 def test_what_is_too_large_is_refused_as_it_is_announced(limit: int, size: int, reason: str) -> None:
     inbox = Inbox(limit)
-    assert inbox.announced(Put(1, TEXT, size), 0) == Refused(1, reason)
+    assert inbox.announced(Put(1, TEXT, size, 0), 0) == Refused(1, reason)
     assert inbox.chunk(b"x" * CHUNK, 0) is None
     assert inbox.held == 0
 
@@ -92,23 +94,23 @@ def test_chunks_that_nobody_announced_are_forgiven_for_a_while() -> None:
 @pytest.mark.parametrize("chunk", [b"", b"x" * 11])
 def test_a_transfer_that_is_not_as_announced_is_broken(chunk: bytes) -> None:
     inbox = Inbox(LIMIT)
-    inbox.announced(Put(1, TEXT, 10), 0)
+    inbox.announced(Put(1, TEXT, 10, 0), 0)
     assert inbox.chunk(chunk, 0) == Refused(1, "broken")
 
 
 @pytest.mark.parametrize(("type", "data"), [(TEXT, b"\xff\xfe"), (PNG, b"GIF89a" * 9), (PNG, b"\x89PNG")])
 def test_what_is_not_its_type_is_broken(type: str, data: bytes) -> None:
     inbox = Inbox(LIMIT)
-    inbox.announced(Put(1, type, len(data)), 0)
+    inbox.announced(Put(1, type, len(data), 0), 0)
     assert inbox.chunk(data, 0) == Refused(1, "broken")
 
 
 def test_a_transfer_that_drips_is_given_up() -> None:
     inbox = Inbox(LIMIT)
-    inbox.announced(Put(1, TEXT, 10), 0)
+    inbox.announced(Put(1, TEXT, 10, 0), 0)
     assert inbox.late(DEADLINE) is None
     assert inbox.chunk(b"x", DEADLINE + 1) == Refused(1, "slow")
-    inbox.announced(Put(2, TEXT, 10), 0)
+    inbox.announced(Put(2, TEXT, 10, 0), 0)
     assert inbox.late(DEADLINE + 1) == Refused(2, "slow")
     assert inbox.late(DEADLINE + 2) is None
 
