@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 
@@ -15,12 +16,14 @@ from tests.support.image import GoldenImage, golden_image
 from tests.support.stream_lab import StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only, luma
 from transom.stream.sdp import read_transport, viewer_ufrag
+from transom_guest.stream.pacing import QUICK
 from transom_wire.link import PeerChange, PeerClose, PeerOffer, PeerTerms
 
 __all__ = ["golden_image", "loopback_only"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
-A, T, SHIFT_L, RETURN, EACUTE, AT = 0x61, 0x74, 0xFFE1, 0xFF0D, 0xE9, 0x40
+A, P, T, W = 0x61, 0x70, 0x74, 0x77
+SHIFT_L, RETURN, EACUTE, AT = 0xFFE1, 0xFF0D, 0xE9, 0x40
 GRIN = 0x01000000 + ord("😀")
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 CONSENT = 60.0
@@ -308,7 +311,7 @@ def marks(viewer: Viewer) -> list[list[float]]:
 
 
 async def test_text_that_stands_still_is_sharp(lab: StreamLab, viewer: Viewer) -> None:
-    page = stream_text.luma()
+    page = stream_text.luma(stream_text.strokes())
 
     def sharp() -> bool:
         now = luma(viewer.frame, stream_text.WIDTH, stream_text.HEIGHT)
@@ -316,6 +319,49 @@ async def test_text_that_stands_still_is_sharp(lab: StreamLab, viewer: Viewer) -
 
     viewer.tap(T)
     await viewer.until(sharp)
+
+
+async def test_a_whole_new_page_and_a_word_on_it_are_sharp_after_300_ms(
+    lab: StreamLab, viewer: Viewer
+) -> None:
+    wide, high = stream_text.WHOLE
+    await still(viewer)
+    page = stream_text.luma(stream_text.page(1), wide, high)
+    viewer.tap(P)
+    assert stream_text.likeness(page, luma(await after_300_ms(viewer), wide, high)) >= 0.99
+    for _ in range(5):
+        viewer.tap(W)
+        await asyncio.sleep(0.1)
+    drawn = [*stream_text.page(1), *stream_text.word(5)]
+    await still(viewer)
+    line = slice(190, 230)
+    written = luma(viewer.frame, wide, high)[line]
+    assert stream_text.likeness(stream_text.luma(drawn, wide, high)[line], written) >= 0.99
+
+
+async def still(viewer: Viewer) -> None:
+    """Wait until no frame has come for longer than a picture is refined in."""
+    seen = -1
+    while seen != viewer.frames:
+        seen = viewer.frames
+        await asyncio.sleep(0.4)
+
+
+async def after_300_ms(viewer: Viewer) -> Any:
+    """The frame that is on the screen 300 ms after the first that differs from the one of now, by the times of grab;
+    but at least the last of the quick refinements, which a busy host may be late with."""
+    before = viewer.frame
+    viewer.newest.clear()
+    await viewer.until(lambda: any(differs(each, before) for each in viewer.newest))
+    await still(viewer)
+    new = [each for each in viewer.newest if differs(each, before)]
+    return [each for at, each in enumerate(new) if at <= QUICK or each.pts <= new[0].pts + 0.3 * 90_000][-1]
+
+
+def differs(one: Any, other: Any) -> bool:
+    """Whether two av.VideoFrames show different pages."""
+    first, second = (bytes(frame.planes[0])[::997] for frame in (one, other))
+    return sum(abs(a - b) for a, b in zip(first, second, strict=True)) > 10 * len(first)
 
 
 async def test_the_answer_takes_the_playout_delay_that_was_offered(lab: StreamLab, viewer: Viewer) -> None:

@@ -1,16 +1,18 @@
 """An X client for stream tests; runs in the machine. Red while a key is down, black while none is;
-`t` draws a page of small strokes, which stays until another key.
+`t` draws a page of small strokes, which stays until another key; each `p` another one over the whole screen,
+on which `w` writes the next letter of a word.
 
 It says on standard output what it felt: `press KEYSYM`, `release KEYSYM` (hexadecimal), `button N`,
 `drop N`, `at X Y`, and `ready` at first.
 """
 
-from stream_text import strokes
+from stream_text import WHOLE, page, strokes, word
 from Xlib import X, display
 
 RED, BLACK, WHITE = 0xFF0000, 0x000000, 0xFFFFFF
-TEXT = 0x74
+TEXT, PAGE, WRITE = 0x74, 0x70, 0x77
 held: dict[int, int] = {}
+pages: list[int] = []
 
 
 def main() -> None:
@@ -29,12 +31,26 @@ def main() -> None:
         feel(connection, window, connection.next_event())
 
 
-def draw_text(window):
+def draw(window, drawn, width=0, height=0):
+    """Draw strokes, upon white paper of this size."""
     ink = window.create_gc(foreground=WHITE)
-    window.fill_rectangle(ink, 0, 0, 400, 300)
+    window.fill_rectangle(ink, 0, 0, width, height)
     ink.change(foreground=BLACK)
-    window.poly_fill_rectangle(ink, strokes())
+    window.poly_fill_rectangle(ink, drawn)
     ink.free()
+
+
+def draw_page(connection, window):
+    """The next page, at once: as a program does that draws beside the screen and then shows it."""
+    if not pages:
+        window.configure(width=WHOLE[0], height=WHOLE[1])
+    pages.append(0)
+    beside = window.create_pixmap(*WHOLE, connection.screen().root_depth)
+    draw(beside, page(len(pages)), *WHOLE)
+    ink = window.create_gc()
+    window.copy_area(ink, beside, 0, 0, *WHOLE, 0, 0)
+    ink.free()
+    beside.free()
 
 
 def feel(connection, window, event) -> None:
@@ -46,7 +62,13 @@ def feel(connection, window, event) -> None:
         keysym = held.setdefault(event.detail, keysym) if down else held.pop(event.detail, keysym)
         print("press" if down else "release", f"{keysym:x}", flush=True)
         if keysym == TEXT:
-            draw_text(window)
+            draw(window, strokes(), 400, 300)
+        elif keysym == PAGE:
+            if down:
+                draw_page(connection, window)
+        elif keysym == WRITE:
+            pages[-1] += down
+            draw(window, word(pages[-1]))
         else:
             window.change_attributes(background_pixel=RED if down else BLACK)
             window.clear_area(0, 0, 400, 300)

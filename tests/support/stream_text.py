@@ -5,25 +5,41 @@ import random
 WIDTH, HEIGHT = 400, 300
 
 
-def strokes() -> list[tuple[int, int, int, int]]:
+WHOLE = (1280, 720)
+"""The size of a page that fills the screen."""
+GLYPH = ((0, 0, 1, 9), (0, 0, 5, 1), (0, 4, 5, 1), (4, 4, 1, 5))
+Stroke = tuple[int, int, int, int]
+
+
+def strokes() -> list[Stroke]:
     """Dark rectangles (x, y, width, height), a pixel thin: cells of 8 x 14 with a few in each."""
     drawn = random.Random(7)
-    found = []
-    for y in range(6, HEIGHT - 14, 14):
-        for x in range(6, WIDTH - 10, 8):
-            if drawn.random() < 0.15:
-                continue
-            found.append((x + drawn.randrange(5), y, 1, 9))
-            found += [(x, y + drawn.randrange(9), 5, 1) for _ in range(2)]
-    return found
+    cells = [(x, y) for y in range(6, HEIGHT - 14, 14) for x in range(6, WIDTH - 10, 8)]
+    return [stroke for x, y in cells if drawn.random() >= 0.15 for stroke in _letter(drawn, x, y)]
 
 
-def luma() -> list[list[int]]:
-    """The page as video's luma, 16 to 235."""
-    rows = [[235] * WIDTH for _ in range(HEIGHT)]
-    for x, y, width, height in strokes():
-        for row in range(y, y + height):
-            rows[row][x : x + width] = [16] * width
+def page(number: int) -> list[Stroke]:
+    """A page that fills the screen: a column of lines, as of a document, with gaps between words."""
+    drawn = random.Random(number)
+    cells = [(x, y) for y in range(24, WHOLE[1] - 20, 22) for x in range(200, 1000, 8)]
+    return [stroke for x, y in cells if drawn.random() >= 0.2 for stroke in _letter(drawn, x, y)]
+
+
+def _letter(drawn: random.Random, x: int, y: int) -> list[Stroke]:
+    return [(x + drawn.randrange(5), y, 1, 9), *[(x, y + drawn.randrange(9), 5, 1) for _ in range(2)]]
+
+
+def word(letters: int) -> list[Stroke]:
+    """The strokes of so many letters, written at one place of the page."""
+    return [(208 + 8 * at + x, 212 + y, *size) for at in range(letters) for x, y, *size in GLYPH]
+
+
+def luma(drawn: list[Stroke], width: int = WIDTH, height: int = HEIGHT) -> list[list[int]]:
+    """A page as video's luma, 16 to 235."""
+    rows = [[235] * width for _ in range(height)]
+    for x, y, wide, high in drawn:
+        for row in range(y, y + high):
+            rows[row][x : x + wide] = [16] * wide
     return rows
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+from collections import deque
 from typing import Any
 
 import aioice.ice
@@ -23,7 +24,7 @@ def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Viewer:
-    """One peer connection with its two channels; keeps the newest frame and every message."""
+    """One peer connection with its channels; keeps the newest frames and every message."""
 
     def __init__(self, lab: StreamLab, name: str, epoch: int = 1, terms: PeerTerms = PeerTerms()) -> None:
         self.lab, self.name, self.epoch, self.terms = lab, name, epoch, terms
@@ -37,6 +38,7 @@ class Viewer:
         self.heard_motion: list[Any] = []
         self.frame: Any = None
         self.frames = 0
+        self.newest: deque[Any] = deque(maxlen=24)
         self._seq = 0
         self._news = asyncio.Condition()
         self._opened = asyncio.Event()
@@ -112,6 +114,7 @@ class Viewer:
         with contextlib.suppress(Exception):
             while True:
                 self.frame = await track.recv()
+                self.newest.append(self.frame)
                 self.frames += 1
                 await self._notify()
 

@@ -21,7 +21,7 @@ class Sink(Protocol):
     """Who takes the pictures."""
 
     def encode(self, screen: Pixels, frame: Frame) -> bool: ...
-    def set_bitrate(self, kbps: int, vbv_ms: int) -> None: ...
+    def set_bitrate(self, kbps: int, vbv_ms: int, burst_kbps: int) -> None: ...
     def set_scale(self, percent: int) -> None: ...
 
 
@@ -97,7 +97,7 @@ class Capture:
 
     def follow(self, decision: Decision) -> None:
         """What rate control decided, live."""
-        self._sink.set_bitrate(decision.kbps, decision.vbv_ms)
+        self._sink.set_bitrate(decision.kbps, decision.vbv_ms, decision.burst_kbps)
         if decision.fps != self._fps:
             self.set_fps(decision.fps)
         if decision.scale != self._scale:
@@ -111,9 +111,9 @@ class Capture:
         self._pacer.key_wanted()
         self._step()
 
-    def frame_out(self, next_in: float = 0.0) -> None:
-        """The encoder has finished its frame; the next one is of use in so many seconds."""
-        self._pacer.frame_out(self._loop.time() + next_in)
+    def frame_out(self, next_in: float, *, settled: bool) -> None:
+        """The encoder has finished a frame, which added nothing if `settled`; the next is of use in so many seconds."""
+        self._pacer.frame_out(self._loop.time() + next_in, settled=settled)
         self._step()
 
     def close(self) -> None:

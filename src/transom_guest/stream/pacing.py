@@ -1,8 +1,8 @@
 """When to grab the screen. Pure: what happened in, grab or wait out. Times are monotonic seconds.
 
 A change is grabbed at once, no faster than the cap, and never while a frame is in the encoder: late
-frames are dropped before they exist. After the last change the same picture is sent again, first to
-sharpen it, then now and then, because a browser asks for a key frame after three seconds without one.
+frames are dropped before they exist. After the last change the same picture is sent again until it is
+sharp, then now and then, because a browser asks for a key frame after three seconds without one.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ FPS = 60
 """Frames a second that are never exceeded for long."""
 SPARE = 1.0
 """Frames that a still screen saves up: programs draw in steps, and the second follows the first at once."""
-REFINE_AFTER = 0.12
+REFINE_AFTER = 0.06
 """Seconds of stillness after a change before the picture is sent again to sharpen it."""
-REFINE_EVERY = 0.06
-"""Seconds between the refinements that follow."""
-REFINEMENTS = 4
+REFINE_EVERY = 0.05
+"""Seconds between the refinements that follow: four are done within the 300 ms in which a page is to be sharp..."""
+QUICK = 4
+LINGER_EVERY = 0.25
+"""...and between those after, for a link that is slower, until one of them has nothing left to add."""
+REFINEMENTS = 30
+"""At most."""
 REPEAT_EVERY = 2.0
 """Seconds between repeats of a still picture; Chromium loses patience at three."""
 KEY_EVERY = 0.2
@@ -54,6 +58,8 @@ class Pacer:
         self._key_sent = float("-inf")
         self._changed = float("-inf")
         self._refined = 0
+        self._settled = False
+        self._sharp = False
 
     def set_fps(self, fps: int) -> None:
         """Another cap of the frame rate."""
@@ -67,9 +73,14 @@ class Pacer:
         """A viewer joined, or lost its picture."""
         self._key = True
 
-    def frame_out(self, of_use: float = float("-inf")) -> None:
-        """The encoder has finished its frame; one that is grabbed before `of_use` would only wait to be sent."""
-        self._busy, self._of_use = False, of_use
+    def frame_out(self, of_use: float = float("-inf"), *, settled: bool = False) -> None:
+        """The encoder has finished its frame; one that is grabbed before `of_use` would only wait to be sent.
+
+        `settled`: it had nothing to add to the one before.
+        """
+        # after a frame that was too large for the link the next one is small, however soft it is
+        self._sharp = self._sharp or (settled and self._settled)
+        self._busy, self._of_use, self._settled = False, of_use, settled
 
     def decide(self, now: float) -> Grab | Wait:
         """What to do at `now`; after Grab, call `grabbed` or `failed`."""
@@ -83,8 +94,9 @@ class Pacer:
     def grabbed(self, now: float, *, key: bool) -> None:
         """A frame went into the encoder at `now`."""
         self._spare = min(self._spare + (now - self._grabbed) / self._interval, SPARE + 1) - 1
-        if self._dirty:
+        if self._dirty or key:
             self._dirty, self._changed, self._refined = False, now, 0
+            self._settled = self._sharp = False
         else:
             self._refined += 1
         if key:
@@ -110,7 +122,10 @@ class Pacer:
     def _still_due(self) -> float:
         if self._refined == 0:
             return self._changed + REFINE_AFTER
-        return self._grabbed + (REFINE_EVERY if self._refined < REFINEMENTS else REPEAT_EVERY)
+        if self._sharp or self._refined >= REFINEMENTS:
+            return self._grabbed + REPEAT_EVERY
+        quick = self._refined < QUICK and not self._settled
+        return self._grabbed + (REFINE_EVERY if quick else LINGER_EVERY)
 
 
 class Rows:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.stream.budget import BITRATE_CAP, FRAME_RATE, SHARPEN, VBV_MS, Budget
+from transom_guest.stream.budget import BITRATE_CAP, FRAME_RATE, PAYLOAD, VBV_MS, Budget
 
 
 def bits(budget: Budget, now: float, still: bool = False) -> tuple[float, float]:
@@ -15,26 +15,43 @@ def test_frames_at_full_rate_are_as_x264_thinks() -> None:
     budget = Budget()
     budget.next(0.0, still=False)
     vbv = budget.next(1 / FRAME_RATE, still=False)
-    assert (vbv.bitrate, vbv.capacity) == (BITRATE_CAP, VBV_MS)
+    assert (vbv.bitrate, vbv.capacity) == (BITRATE_CAP * PAYLOAD, VBV_MS)
 
 
 def test_a_pause_refills_what_it_would_in_time() -> None:
     budget = Budget()
     bits(budget, 0.0)
     refill, buffer = bits(budget, 0.1)
-    assert refill == pytest.approx(0.1 * BITRATE_CAP * 1000, rel=0.01)
-    assert buffer == pytest.approx(BITRATE_CAP * VBV_MS, rel=0.05)
-    assert bits(budget, 60.0)[0] == pytest.approx(BITRATE_CAP * VBV_MS, rel=0.01)
+    assert refill == pytest.approx(0.1 * PAYLOAD * BITRATE_CAP * 1000, rel=0.01)
+    assert buffer == pytest.approx(PAYLOAD * BITRATE_CAP * VBV_MS, rel=0.05)
+    assert bits(budget, 60.0)[0] == pytest.approx(PAYLOAD * BITRATE_CAP * VBV_MS, rel=0.01)
 
 
-def test_a_still_picture_sharpens_faster_unless_the_link_is_known_to_be_slow() -> None:
+def test_a_still_picture_sharpens_at_the_burst_and_motion_does_not() -> None:
+    budget = Budget()
+    budget.set(500, 200, 4000)
+    bits(budget, 0.0)
+    refill, buffer = bits(budget, 0.1, still=True)
+    assert refill == pytest.approx(0.1 * PAYLOAD * 4_000_000, rel=0.01)
+    assert buffer == pytest.approx(PAYLOAD * 4000 * 200, rel=0.05)
+    assert bits(budget, 0.2)[0] == pytest.approx(0.1 * PAYLOAD * 500_000, rel=0.01)
+
+
+def test_where_nothing_more_is_proved_a_still_picture_keeps_to_the_target() -> None:
     budget = Budget()
     bits(budget, 0.0)
-    assert bits(budget, 0.1, still=True)[0] == pytest.approx(0.1 * SHARPEN * BITRATE_CAP * 1000, rel=0.01)
-    budget.set(500)
-    assert bits(budget, 0.2, still=True)[0] == pytest.approx(0.1 * 500_000, rel=0.01)
-    budget.set(500, 200, 2)
-    assert bits(budget, 0.3, still=True)[0] == pytest.approx(0.1 * 1_000_000, rel=0.01)
+    for now, burst in ((0.1, 0), (0.2, 300)):
+        budget.set(500, 200, burst)
+        assert bits(budget, now, still=True)[0] == pytest.approx(0.1 * PAYLOAD * 500_000, rel=0.01)
+
+
+def test_a_repeated_frame_that_takes_next_to_nothing_says_that_the_picture_is_sharp() -> None:
+    budget = Budget()
+    budget.next(0.0, still=False)
+    assert not budget.settled(27), "it was no repeat"
+    budget.next(0.05, still=True)
+    assert budget.settled(27)
+    assert not budget.settled(100)
 
 
 @given(

@@ -4,6 +4,8 @@ from hypothesis import strategies as st
 
 from transom_guest.stream.pacing import (
     KEY_EVERY,
+    LINGER_EVERY,
+    QUICK,
     REFINE_AFTER,
     REFINE_EVERY,
     REFINEMENTS,
@@ -108,20 +110,52 @@ def test_a_frame_that_never_leaves_the_encoder_is_given_up():
     assert isinstance(pacer.decide(STUCK), Grab)
 
 
-def test_a_still_picture_is_refined_and_then_repeated():
-    pacer, times, now = started(), [], 0.0
-    while len(times) < REFINEMENTS + 3:
+def pauses(pacer: Pacer, settled: list[bool], now: float = 0.0) -> list[float]:
+    """The seconds before each still frame, of which the encoder says whether it had nothing to add."""
+    found = []
+    for each in settled:
         decision = pacer.decide(now)
-        if isinstance(decision, Wait):
-            now = decision.until
-            continue
+        assert isinstance(decision, Wait)
+        found.append(decision.until - now)
+        now = decision.until
         assert not grab(pacer, now)
-        pacer.frame_out()
-        times.append(now)
-    gaps = [later - sooner for sooner, later in zip([0.0, *times], times, strict=False)]
-    assert gaps[0] == pytest.approx(REFINE_AFTER)
-    assert gaps[1:REFINEMENTS] == pytest.approx([REFINE_EVERY] * (REFINEMENTS - 1))
-    assert gaps[REFINEMENTS:] == pytest.approx([REPEAT_EVERY] * 3)
+        pacer.frame_out(settled=each)
+    return found
+
+
+def test_a_still_picture_is_refined_until_it_is_sharp_and_then_repeated():
+    found = pauses(started(), [False, False, True, True, True, True])
+    quick = [REFINE_AFTER, REFINE_EVERY, REFINE_EVERY]
+    assert found == pytest.approx([*quick, LINGER_EVERY, REPEAT_EVERY, REPEAT_EVERY])
+
+
+def test_a_page_is_refined_four_times_within_the_time_it_has():
+    assert sum(pauses(started(), [False] * QUICK)) <= 0.25
+
+
+def test_a_picture_that_was_sharp_already_takes_two_small_frames():
+    assert pauses(started(), [True] * 3) == pytest.approx([REFINE_AFTER, LINGER_EVERY, REPEAT_EVERY])
+
+
+def test_a_small_frame_of_a_slow_link_does_not_end_the_refinement():
+    found = pauses(started(), [False, False, False, True, False, True, True, True])
+    slow = [LINGER_EVERY] * 3
+    assert found == pytest.approx([REFINE_AFTER, *[REFINE_EVERY] * 3, *slow, REPEAT_EVERY])
+
+
+def test_refinement_ends_even_of_a_picture_that_is_never_sharp():
+    found = pauses(started(), [False] * (REFINEMENTS + 2))
+    assert found[QUICK:REFINEMENTS] == pytest.approx([LINGER_EVERY] * (REFINEMENTS - QUICK))
+    assert found[REFINEMENTS:] == pytest.approx([REPEAT_EVERY] * 2)
+
+
+def test_a_key_frame_of_a_still_screen_is_refined_too():
+    pacer = started()
+    pauses(pacer, [True, True])
+    pacer.key_wanted()
+    assert grab(pacer, 2.0)
+    pacer.frame_out()
+    assert pacer.decide(2.0) == Wait(pytest.approx(2.0 + REFINE_AFTER))
 
 
 def test_a_change_begins_the_refinement_anew():
