@@ -8,7 +8,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-host test-vm test-quick check image pictures lock clean bench-forwarder bench-stream soak
+.PHONY: run test test-host test-vm test-quick check image pictures lock clean bench-forwarder bench-stream bench-links soak
 
 run:
 	@scripts/setup run
@@ -57,6 +57,13 @@ bench-stream:
 	@scripts/setup test
 	@[ -x build/bench/peers/bin/selkies ] || { $(bin)/python -m venv build/bench/peers && build/bench/peers/bin/pip install -q -r scripts/bench/requirements.txt; }
 	$(bin)/python scripts/bench_stream.py --keys $(N) $(BENCH_ARGS)
+
+# The stream on links of 300 kbit/s to 5 Mbit/s, with delay, loss, bursts and a drop; about ten minutes, on a quiet host, as root.
+# In pieces: LINKS_ARGS="--cells 300 --add".
+LINKS_ARGS ?=
+bench-links:
+	@scripts/setup test
+	$(bin)/python scripts/bench_links.py $(LINKS_ARGS)
 
 # Hours in short: latency, descriptors, threads and memory of one session, and of 200 viewers that come and go.
 MINUTES ?= 60

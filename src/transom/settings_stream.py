@@ -49,5 +49,7 @@ class StreamSettings(BaseSettings):
     """A recording is kept this long after its end."""
     recording_segment_s: int = Field(20, ge=1, le=300)
     """How long a segment is, about. Each begins with a key frame, which viewers get as well."""
+    stream_kbps: int = Field(2000, ge=150, le=100000)
+    """What the picture may take, in kbit/s, on a link that carries as much. More makes motion sharper."""
     microphone: bool = False
     """Whether a driving viewer may send its microphone to the desktop. Unset: no."""

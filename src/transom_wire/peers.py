@@ -19,6 +19,8 @@ class PeerTerms:
     """Which way clipboards travel: `up` is from the viewer to the desktop."""
     clipboard_bytes: Annotated[int, Range(0, 16 * 2**20)] = 0
     microphone: bool = False
+    kbps: Annotated[int, Range(150, 100_000)] = 2000
+    """What its picture takes at most while it drives, in kbit/s."""
 
 
 @dataclass(frozen=True, slots=True)

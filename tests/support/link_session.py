@@ -35,12 +35,30 @@ WATCH = """() => {
     const seen = window.pictures = [];
     let last = null;
     window.looking = setInterval(async () => {
-        const { frames } = await window.transom.stats();
-        if (frames !== last) { seen.push([performance.now(), frames]); last = frames; }
+        const told = await window.transom.stats();
+        window.newest = told;
+        if (told.frames !== last) { seen.push([performance.now(), told.frames]); last = told.frames; }
     }, 50);
 }"""
 LOOK_S = 0.25
 """Seconds between two looks at the link's queue."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look at the link to the viewer, and at what the page told then."""
+
+    at: float
+    queue_ms: float
+    bytes: int
+    dropped: int
+    lost: int
+    target_kbps: int | None
+    fps: int | None
+    scale: int | None
+    cause: str | None
+    latency_ms: float | None
+    """From an input to the first picture that shows it: the middle one of the last ten."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +68,23 @@ class Watched:
     seconds: float
     pictures: list[tuple[float, int]]
     """When (seconds from the start) the viewer had more frames, and how many; looked at twenty times a second."""
-    kbps: float
-    """What came out of the link to the viewer, all of it."""
-    queues_ms: list[float]
-    """What stood in the link's queue, each LOOK_S."""
+    looks: list[Look]
+    """Each LOOK_S; the first is before the link changed."""
+
+    @property
+    def kbps(self) -> float:
+        """What came out of the link to the viewer, all of it."""
+        return self.used()
+
+    def used(self, since: float = 0.0) -> float:
+        """The same from `since` on."""
+        looks = [look for look in self.looks if look.at >= since]
+        return (looks[-1].bytes - looks[0].bytes) * 8 / 1000 / (looks[-1].at - looks[0].at)
+
+    def freezes(self, over: float, since: float = 0.0) -> int:
+        """How many times no picture came for more than `over` seconds."""
+        times = [at for at, _ in self.pictures if at > since]
+        return sum(b - a > over for a, b in pairwise([since, *times, self.seconds]))
 
     @property
     def fps(self) -> float:
@@ -68,7 +99,7 @@ class Watched:
 
     def queue_ms(self, since: float = 0.0, share: float = 0.5) -> float:
         """Milliseconds that `share` of the looks from `since` on found no more than."""
-        late = sorted(self.queues_ms[int(since / LOOK_S) :])
+        late = sorted(look.queue_ms for look in self.looks[1:] if look.at >= since)
         return late[min(int(len(late) * share), len(late) - 1)]
 
 
@@ -78,26 +109,43 @@ class LinkSession:
     def __init__(self, server: Server, link: Link, page: Page) -> None:
         self.server, self.link, self.page = server, link, page
 
-    def watch(self, seconds: float, down: Shape, up: Shape) -> Watched:
-        """Shape the link, and look for `seconds`."""
-        before = self.link.shape(down, up)["down"]["bytes"]
+    def watch(self, seconds: float, down: Shape, up: Shape, *, keys: bool = False) -> Watched:
+        """Shape the link, and look for `seconds`; with `keys` press one each second look, for the page's latency."""
+        counters = self.link.shape(down, up)["down"]
         self.page.evaluate(WATCH)
         began_ms = self.page.evaluate("performance.now()")
-        began, queues = time.monotonic(), []
+        began = time.monotonic()
+        looks = [_look(0.0, counters, None)]
         while time.monotonic() < began + seconds:
             self.page.wait_for_timeout(LOOK_S * 1000)
-            queues.append(self.link.counters()["down"]["queue_ms"])
+            if keys and len(looks) % 2:
+                self.page.keyboard.press("a")
+            told = self.page.evaluate("window.newest ?? null")
+            looks.append(_look(time.monotonic() - began, self.link.counters()["down"], told))
         lasted = time.monotonic() - began
-        passed = self.link.counters()["down"]["bytes"] - before
         seen: list[Any] = self.page.evaluate("clearInterval(window.looking) ?? window.pictures")
-        pictures = [((at - began_ms) / 1000, frames) for at, frames in seen]
-        return Watched(lasted, pictures, passed * 8 / 1000 / lasted, queues)
+        return Watched(lasted, [((at - began_ms) / 1000, frames) for at, frames in seen], looks)
+
+
+def _look(at: float, down: dict[str, Any], told: dict[str, Any] | None) -> Look:
+    told = told or {}
+    return Look(
+        at,
+        down["queue_ms"],
+        down["bytes"],
+        down["dropped"],
+        down["lost"],
+        *(told.get(name) for name in ("target_kbps", "target_fps", "scale", "cause", "latency_ms")),
+    )
 
 
 @contextmanager
-def link_session(start_url: str = MOVING) -> Iterator[LinkSession]:
-    """A running desktop with `start_url`, its viewer connected by WebRTC through a link that is not slow yet."""
-    with _served() as (server, link), sync_playwright() as playwright:
+def link_session(start_url: str = MOVING, kbps: int = 2000) -> Iterator[LinkSession]:
+    """A running desktop with `start_url`, its viewer connected by WebRTC through a link that is not slow yet.
+
+    `kbps` is what the picture may take.
+    """
+    with _served(kbps) as (server, link), sync_playwright() as playwright:
         session = server.create(start_url=start_url)["id"]
         server.wait_for(session, "ready")
         with tempfile.TemporaryDirectory() as folder:
@@ -120,12 +168,14 @@ def link_session(start_url: str = MOVING) -> Iterator[LinkSession]:
 
 
 @contextmanager
-def _served() -> Iterator[tuple[Server, Link]]:
+def _served(kbps: int) -> Iterator[tuple[Server, Link]]:
     """The link needs the server's port, and the server the link's address."""
     port = free_port()
     with (
         emulated_link(port) as link,
-        running_server({"TRANSOM_DOOR_ADDRESS": link.host}, port=port) as server,
+        running_server(
+            {"TRANSOM_DOOR_ADDRESS": link.host, "TRANSOM_STREAM_KBPS": str(kbps)}, port=port
+        ) as server,
     ):
         yield server, link
 
@@ -133,6 +183,8 @@ def _served() -> Iterator[tuple[Server, Link]]:
 def _inside(folder: Path, link: Link) -> str:
     """A program that is Chromium in the link's namespace."""
     script = folder / "chromium"
-    script.write_text(f'#!/bin/sh\nexec nsenter --net=/run/netns/{link.namespace} /usr/bin/chromium "$@"\n')
+    script.write_text(
+        f'#!/bin/sh\nexec nice -n -5 nsenter --net=/run/netns/{link.namespace} /usr/bin/chromium "$@"\n'
+    )
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     return os.fspath(script)

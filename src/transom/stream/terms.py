@@ -18,6 +18,8 @@ class Rules(Protocol):
     def clipboard_kib(self) -> int: ...
     @property
     def microphone(self) -> bool: ...
+    @property
+    def stream_kbps(self) -> int: ...
 
 
 WATCHER = PeerTerms(drives=False)
@@ -32,4 +34,5 @@ def terms(rules: Rules, *, drives: bool) -> PeerTerms:
         clipboard=rules.clipboard,
         clipboard_bytes=rules.clipboard_kib * KIB,
         microphone=rules.microphone,
+        kbps=rules.stream_kbps,
     )

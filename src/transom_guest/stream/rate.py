@@ -16,7 +16,8 @@ from transom_guest.stream.rate_burst import Burst
 from transom_guest.stream.rate_estimate import LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
 
-FLOOR_KBPS = 300
+FLOOR_KBPS = 150
+"""Under this motion is no picture any more, and noVNC serves better."""
 START_KBPS = 1000
 """Before any feedback: a first key frame must not stand for seconds before a slow link."""
 QUEUE_HIGH_S = 0.05
@@ -39,10 +40,12 @@ LOSS_HIGH = 0.15
 """Share of packets lost that is congestion without a queue; radio links lose up to ten percent by themselves."""
 RAISE = 1.25
 """One step up, where nothing is known of a ceiling."""
+RAISE_UNDER = 1.08
+"""One step up a little under where the link was over-used last..."""
 RAISE_NEAR = 1.03
-"""One step up near where the link was over-used last."""
-NEAR = (0.8, 1.2)
-"""Where that is, in shares of it."""
+"""...and about there."""
+UNDER, NEAR, BEYOND = 0.8, 0.95, 1.2
+"""Where these begin and end, in shares of it."""
 CEILING_S = 20.0
 """Seconds after which the ceiling is forgotten."""
 JUDGE_S = 0.3
@@ -67,7 +70,9 @@ DEAF_S = 3.0
 SILENCE_S = 1.0
 """Seconds without a word on what was sent: halve, and again after as long."""
 SMOOTH_VBV_MS, TIGHT_VBV_MS = 500, 100
-"""How much of the bitrate a frame may take at once: on a link that never was full, and on one that was."""
+"""How much of the bitrate a frame may take at once: on a link that never was full, and on one that was..."""
+TIGHT_FRAMES = 4
+"""...and no less than so many frames' share: x264 gives each half of what is there at most, and blurs it otherwise."""
 START_VBV_MS = 250
 BURST_STEP = 0.8
 """Smaller changes of what the link has proved to carry for a moment are not told."""
@@ -144,6 +149,11 @@ class RateControl:
         """What the link has proved to carry for a moment without a queue; what it is held to, where nothing did."""
         return self._decision.burst_kbps
 
+    def allow(self, cap_kbps: int) -> None:
+        """Another cap."""
+        self._cap = max(cap_kbps, FLOOR_KBPS)
+        self._target = min(self._target, self._cap)
+
     def sent(self, now: float) -> None:
         """A packet left: feedback on it is due."""
         if self._waiting is None and (self._heard is None or now > self._heard):
@@ -187,7 +197,7 @@ class RateControl:
             return
         if link.queue_s > QUEUE_HIGH_S:
             self._over_used(now)
-        elif link.loss > LOSS_HIGH:
+        elif link.sure_loss > LOSS_HIGH:
             self._ceiling, self._ceiling_at = self._target, now
             self._move(now, self._target * (1 - link.loss / 2), "loss")
         elif link.queue_s < QUEUE_LOW_S:
@@ -204,7 +214,7 @@ class RateControl:
         elif queue > drain.queue_s + DRAIN_FROM_S and now - drain.since > JUDGE_S + rtt:
             self._over_used(now)
         elif now - drain.since > drain.queue_s / (1 - DRAIN) * PATIENCE + JUDGE_S + rtt:
-            full = self.link.loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
+            full = self.link.sure_loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
             if full or queue < drain.queue_s / 2:
                 self._drain = _Drain(drain.kbps, now, queue, first=False)
             else:
@@ -246,14 +256,15 @@ class RateControl:
             return
         if now - self._ceiling_at > CEILING_S:
             self._ceiling = math.inf
-        near = NEAR[0] * self._ceiling <= self._target <= NEAR[1] * self._ceiling
-        wanted = self._target * (RAISE_NEAR if near else RAISE)
+        near = UNDER * self._ceiling <= self._target <= BEYOND * self._ceiling
+        close = RAISE_NEAR if self._target >= NEAR * self._ceiling else RAISE_UNDER
+        wanted = self._target * (close if near else RAISE)
         train = self._probe_kbps * TRAIN_SHARE if now - self._probe_at < TRAIN_FOR_S else 0.0
         if train > wanted and not near:
             self._move(now, min(train, 2 * self._target), "probe")
         elif not self.limited:
             self._move(now, wanted, "probe")
-        elif now - self._moved >= QUIET_S + self.link.rtt_s and self.link.loss < QUIET_LOSS:
+        elif now - self._moved >= QUIET_S + self.link.rtt_s and self.link.sure_loss < QUIET_LOSS:
             known = START_KBPS if math.isinf(self._ceiling) else 0
             most = max(min(PROVEN * self._proven, self._burst.kbps(now) or math.inf), known)
             quiet = min(self._target * min(wanted / self._target, QUIET_RAISE), most)
@@ -270,9 +281,9 @@ class RateControl:
         return min(drain, self._target)
 
     def _decide(self, now: float) -> Decision:
-        step = self._ladder.take(now, int(self._target))
+        step = self._ladder.take(now, int(self._target), filled=not self.limited)
         if math.isfinite(self._ceiling) or self._target < START_KBPS:
-            vbv = TIGHT_VBV_MS
+            vbv = max(TIGHT_VBV_MS, TIGHT_FRAMES * 1000 // step.fps)
         else:
             vbv = START_VBV_MS if self._cause == "start" else SMOOTH_VBV_MS
         proved = self._burst.kbps(now)

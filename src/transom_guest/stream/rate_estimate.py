@@ -21,8 +21,10 @@ ARRIVED_S = 0.5
 LEAST_S = 0.5
 """Seconds of feedback that the least delay is taken from when the way is longer than it was."""
 STANDING_S = 0.09
-"""Seconds of feedback in which a queue that is there at all times is one that stands."""
-LOSS_PACKETS = 20
+"""Seconds of feedback in which a queue that is there at all times is one that stands..."""
+STANDING_PACKETS = 6
+"""...and no fewer packets, up to LEAST_S: of a few, all may be late by the way's jitter alone."""
+LOSS_PACKETS = 10
 """Packets that a loss ratio takes at least; fewer say nothing."""
 TRAIN_PACKETS = 6
 """Packets sent close together that measure a link."""
@@ -51,12 +53,13 @@ class LinkEstimate:
         self._window: deque[Packet] = deque(maxlen=MOST_PACKETS)
         self._base = self._base_next = math.inf
         self._base_at = -math.inf
-        self._leasts: deque[tuple[float, float]] = deque(maxlen=MOST_PACKETS)
+        self._leasts: deque[tuple[float, float, int]] = deque(maxlen=MOST_PACKETS)
+        self._trips: deque[tuple[float, float]] = deque(maxlen=MOST_PACKETS)
         self.queue_s = 0.0
         """Seconds that even the luckiest of the newest packets stood in queues: what stands, and not what a frame
         made for a moment (as CoDel's, RFC 8289)."""
         self.rtt_s = 0.0
-        """Seconds from sending to feedback; how long the viewer waited to tell is in it."""
+        """Seconds from sending to feedback, the least of a second: the viewer's wait to tell is hardly in it."""
         self.train_kbps = 0.0
         """What the newest train arrived at, 0 when this feedback had none."""
         self.train_sent_kbps = 0.0
@@ -81,7 +84,7 @@ class LinkEstimate:
     def lengthen(self) -> None:
         """The way became longer: what packets were late by lately was no queue."""
         if self._leasts:
-            self._base = self._base_next = min(least for _, least in self._leasts)
+            self._base = self._base_next = min(least for _, least, _ in self._leasts)
             self.queue_s = 0.0
 
     @property
@@ -90,6 +93,12 @@ class LinkEstimate:
         if len(self._window) < LOSS_PACKETS:
             return 0.0
         return sum(each.arrived is None for each in self._window) / len(self._window)
+
+    @property
+    def sure_loss(self) -> float:
+        """The same less its standard deviation: of thirty packets one in ten and one in six look alike."""
+        loss = self.loss
+        return max(loss - math.sqrt(loss * (1 - loss) / max(len(self._window), 1)), 0.0)
 
     @property
     def sent_kbps(self) -> float:
@@ -112,19 +121,31 @@ class LinkEstimate:
         if not arrived:
             return
         delays = [each.arrived - each.sent for each in arrived if each.arrived is not None]
-        self._settle_base(now, min(delays))
-        queue = min(least for at, least in self._leasts if at > now - STANDING_S) - self._base
+        self._settle_base(now, min(delays), len(delays))
+        queue = self._standing(now) - self._base
         if queue > MOST_QUEUE_S:
             self._base = self._base_next = min(delays)
             queue = 0.0
         self.queue_s = max(queue, 0.0)
-        self.rtt_s = max(now - max(each.sent for each in arrived), 0.0)
+        self._trips.append((now, max(now - max(each.sent for each in arrived), 0.0)))
+        while self._trips[0][0] < now - WINDOW_S:
+            self._trips.popleft()
+        self.rtt_s = min(trip for _, trip in self._trips)
         self._train(arrived)
 
-    def _settle_base(self, now: float, least: float) -> None:
+    def _standing(self, now: float) -> float:
+        """The least delay of the newest packets: of STANDING_S, and enough of them."""
+        found, packets = math.inf, 0
+        for at, least, count in reversed(self._leasts):
+            if at <= now - STANDING_S and packets >= STANDING_PACKETS:
+                break
+            found, packets = min(found, least), packets + count
+        return found
+
+    def _settle_base(self, now: float, least: float, count: int) -> None:
         if now >= self._base_at + BASE_S / 2:
             self._base, self._base_next, self._base_at = self._base_next, math.inf, now
-        self._leasts.append((now, least))
+        self._leasts.append((now, least, count))
         while self._leasts[0][0] < now - LEAST_S:
             self._leasts.popleft()
         self._base_next = min(self._base_next, least)

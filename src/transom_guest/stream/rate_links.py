@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -24,6 +25,7 @@ AHEAD_S = 0.01
 """Seconds before the last frame has left, at which the next one is made: it takes about as long."""
 WATCHER_KEY_S = 5.0
 """Seconds between two key frames that one watcher causes."""
+log = logging.getLogger("transom.stream")
 
 
 class Carried(Protocol):
@@ -60,11 +62,9 @@ class _Link:
 class Links:
     """All calls come from the event loop's thread."""
 
-    def __init__(
-        self, cap_kbps: int, apply: Callable[[Decision], None], report: Callable[[StreamReport], None]
-    ) -> None:
+    def __init__(self, apply: Callable[[Decision], None], report: Callable[[StreamReport], None]) -> None:
         """`apply` hears what to encode, `report` what to tell the controller."""
-        self._cap, self._apply, self._report = cap_kbps, apply, report
+        self._apply, self._report = apply, report
         self._links: dict[Viewed, _Link] = {}
         self._applied: Decision | None = None
         self._told_at = float("-inf")
@@ -79,13 +79,17 @@ class Links:
     def join(self, now: float, peer: Viewed, *, told: bool) -> None:
         """A viewer is connected, which gives feedback or not."""
         if peer not in self._links:
-            self._links[peer] = _Link(peer, RateControl(now, self._cap, told=told))
+            self._links[peer] = _Link(peer, RateControl(now, peer.terms.kbps, told=told))
             self._settle(now)
 
     def leave(self, now: float, peer: Viewed) -> None:
         """A viewer went."""
-        if self._links.pop(peer, None) is not None:
-            self._settle(now)
+        link = self._links.pop(peer, None)
+        if link is None:
+            return
+        if link.control.link.garbage:
+            log.warning("peer %s told of %d packets that cannot be", peer.name, link.control.link.garbage)
+        self._settle(now)
 
     def sent(self, now: float) -> None:
         """A frame went out to all."""
@@ -103,6 +107,7 @@ class Links:
     def tick(self, now: float) -> None:
         """Each TICK_S while there are viewers."""
         for link in self._links.values():
+            link.control.allow(link.peer.terms.kbps)
             link.control.tick(now)
             link.hold()
             self._tell_controller(now, link)

@@ -11,6 +11,10 @@ SHARE = 0.3
 """Of the bitrate, that packets sent again may take..."""
 SAVED_S = 0.5
 """...saved up for so many seconds."""
+HOPELESS = 12
+"""Packets that were asked for and had no room, after which a key frame is the shorter way to a picture..."""
+HOPELESS_S = 1.0
+"""...once in so many seconds and a round trip."""
 PACKET_BYTES = 1200
 REMEMBERED = 1024
 """Packets whose last repair is known."""
@@ -27,6 +31,8 @@ class Repairs:
         self._bytes = 0.0
         self._at = float("-inf")
         self._repaired: OrderedDict[int, float] = OrderedDict()
+        self._refused: set[int] = set()
+        self._hopeless_at = float("-inf")
 
     def take(self, now: float, number: int) -> bool:
         """Whether the packet of this sequence number is sent again now."""
@@ -36,11 +42,27 @@ class Repairs:
         most = max(rate * SAVED_S, float(2 * PACKET_BYTES))
         self._bytes = min(self._bytes + min(now - self._at, SAVED_S) * rate, most)
         self._at = now
-        if now - self._repaired.get(number, float("-inf")) < self.rtt_s or self._bytes < PACKET_BYTES:
+        if now - self._repaired.get(number, float("-inf")) < self.rtt_s:
             return False
+        if self._bytes < PACKET_BYTES:
+            self._refused.add(number)
+            return False
+        self._refused.discard(number)
         self._bytes -= PACKET_BYTES
         self._repaired[number] = now
         self._repaired.move_to_end(number)
         if len(self._repaired) > REMEMBERED:
             self._repaired.popitem(last=False)
+        return True
+
+    def renewed(self) -> None:
+        """A key frame was sent: nothing before it is missing."""
+        self._refused.clear()
+
+    def hopeless(self, now: float) -> bool:
+        """Whether so much is missing that a key frame is due instead; true once, then after a while."""
+        if len(self._refused) < HOPELESS or now < self._hopeless_at + HOPELESS_S + self.rtt_s:
+            return False
+        self._refused.clear()
+        self._hopeless_at = now
         return True

@@ -14,7 +14,6 @@ from transom_guest.clipboard.service import Clipboard
 from transom_guest.environment import record_socket
 from transom_guest.input.actor import Actor
 from transom_guest.input.message import Density, InputError, KeyFrame, Ping, Resize, parse
-from transom_guest.stream.budget import BITRATE_CAP
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
 from transom_guest.stream.deadlines import Deadlines
@@ -75,7 +74,7 @@ class StreamServer:
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
         self._sound = Sound(self._played)
-        self._links = Links(BITRATE_CAP, self._capture.follow, self.outbox.put)
+        self._links = Links(self._capture.follow, self.outbox.put)
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
@@ -186,6 +185,8 @@ class StreamServer:
     def peer_told(self, peer: Peer, packets: list[Packet]) -> None:
         """A viewer told which packets arrived, and when."""
         self._links.feedback(self._loop.time(), peer, packets)
+        if peer.video.hopeless():
+            self.peer_key_wanted(peer)
 
     def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
         """A viewer said something on a data channel."""

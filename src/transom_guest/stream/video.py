@@ -50,6 +50,8 @@ class Video:
             self._sending = False
             return False
         self._sending = self._sending or unit.key
+        if unit.key:
+            self._repairs.renewed()
         if self._sending:
             self._pacer.put(self._packetizer.packets(unit.data, self.rtp_time(unit.grabbed)))
         return self._sending
@@ -60,6 +62,10 @@ class Video:
         if granted:
             self._pacer.spent(MTU)
         return granted
+
+    def hopeless(self) -> bool:
+        """Whether so much is lost that the viewer needs a key frame; true once."""
+        return self._repairs.hopeless(time.monotonic())
 
     def carry(self, decision: Decision, rtt_s: float) -> None:
         """What the viewer's link carries from now on."""

@@ -13,10 +13,11 @@ class Rules:
     clipboard: str = "down"
     clipboard_kib: int = 2
     microphone: bool = True
+    stream_kbps: int = 3000
 
 
 def test_a_driver_has_what_the_operator_allows() -> None:
-    assert terms(Rules(), drives=True) == PeerTerms(True, "down", 2048, True)
+    assert terms(Rules(), drives=True) == PeerTerms(True, "down", 2048, True, 3000)
 
 
 def test_a_watcher_has_nothing() -> None:

@@ -47,6 +47,8 @@ def run(
     wanted_kbps: Callable[[float], float] = lambda _: 99_999.0,
     fills: float = 1.0,
     longer: Callable[[float], float] = lambda _: 0.0,
+    jitter_s: float = 0.0,
+    stalls: Callable[[float], float] = lambda at: at,
     seconds: float = 30.0,
     queue_s: float = 0.4,
     seed: int = 1,
@@ -54,10 +56,10 @@ def run(
     """Time steps of a millisecond; `rate` is the link's kbit/s at a time.
 
     `fills` is the share of what it may send that the encoder sends; `longer` are seconds that the way to the viewer
-    is longer at a time.
+    is longer at a time; each packet is up to `jitter_s` later, and what would arrive at a time does at `stalls` of it.
     """
     dice, control, seen = random.Random(seed), RateControl(0.0, CAP), Run()
-    free_at = next_frame = 0.0
+    free_at = next_frame = last_at = 0.0
     bucket, first = Bucket(0.0, START_KBPS), FIRST_FRAME
     told: list[tuple[float, Packet]] = []
     feedbacks: list[tuple[float, list[Packet]]] = []
@@ -80,7 +82,8 @@ def run(
                 told.append((now + stands + rtt / 2 + longer(now), Packet(now, None, size)))
                 continue
             free_at = max(free_at, now) + size * 8 / 1000 / rate(now)
-            at = free_at + rtt / 2 + longer(now)
+            last_at = max(last_at, stalls(free_at + rtt / 2 + longer(now) + dice.random() * jitter_s))
+            at = last_at
             told.append((at, Packet(now, at + 1000.0, size)))
             seen.queues.append((now, stands * 1000))
             seen.arrived[int(at)] = seen.arrived.get(int(at), 0) + size

@@ -52,7 +52,7 @@ def test_a_link_that_becomes_slower_and_longer_is_used(more: float) -> None:
 
 @pytest.mark.parametrize("fills", [0.4, 0.6])
 def test_an_encoder_that_sends_less_than_it_may_comes_back_from_the_floor(fills: float) -> None:
-    seen = run(lambda now: 200 if 5 <= now < 10 else 3000, fills=fills, seconds=60)
+    seen = run(lambda now: 100 if 5 <= now < 10 else 3000, fills=fills, seconds=60)
     assert min(target for at, target in seen.targets if 7 < at < 10) <= FLOOR_KBPS * 1.1
     assert max(target for at, target in seen.targets if at > 40) >= START_KBPS
 
@@ -60,6 +60,29 @@ def test_an_encoder_that_sends_less_than_it_may_comes_back_from_the_floor(fills:
 def test_bursts_of_loss_are_survived() -> None:
     seen = run(lambda _: 2000, loss=lambda now: 0.5 if now % 5 < 0.15 else 0.01)
     assert seen.kbps(15, 30) >= 0.7 * 2000
+
+
+@pytest.mark.parametrize("kbps", [300, 1000, 3000])
+@pytest.mark.parametrize("jitter", [0.025, 0.04, 0.06])
+def test_jitter_is_no_queue(kbps: int, jitter: float) -> None:
+    seen = run(lambda _: kbps, jitter_s=jitter)
+    assert seen.kbps(12, 30) >= 0.8 * kbps
+
+
+def test_jitter_does_not_keep_a_link_at_the_floor() -> None:
+    seen = run(lambda now: 100 if now < 6 else 3000, jitter_s=0.06, fills=0.6, seconds=40)
+    assert max(target for at, target in seen.targets if at > 30) >= 4 * FLOOR_KBPS
+
+
+def test_a_receiver_that_holds_packets_for_a_moment_is_no_queue() -> None:
+    seen = run(lambda _: 1000, stalls=lambda at: math.ceil(at) if at % 1 > 0.85 else at)
+    assert seen.kbps(12, 30) >= 0.8 * 1000
+
+
+def test_another_cap_holds_at_once() -> None:
+    control = RateControl(0.0, CAP, told=False)
+    control.allow(500)
+    assert control.tick(1.0).kbps == 500
 
 
 def test_a_still_desktop_says_nothing_about_the_link() -> None:
@@ -100,7 +123,8 @@ def test_silence_after_words_halves_and_again() -> None:
     control.sent(5.2)
     assert control.tick(5.9).kbps == START_KBPS
     assert control.tick(6.5).kbps == START_KBPS // 2
-    assert control.tick(7.7).kbps == FLOOR_KBPS
+    assert control.tick(7.7).kbps == START_KBPS // 4
+    assert control.tick(8.9).kbps == FLOOR_KBPS
 
 
 def test_without_feedback_the_cap_holds() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+import pytest
+
 from transom_guest.stream.rate import START_KBPS, Decision
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_links import REPORT_S, WATCHER_KEY_S, Links
@@ -42,7 +44,7 @@ class Bench:
     def __init__(self) -> None:
         self.applied: list[Decision] = []
         self.reports: list[StreamReport] = []
-        self.links = Links(CAP, self.applied.append, self.reports.append)
+        self.links = Links(self.applied.append, self.reports.append)
         self.driver, self.watcher = FakePeer("driver"), FakePeer("watcher", PeerTerms(drives=False))
 
 
@@ -60,6 +62,36 @@ async def test_the_drivers_link_decides_and_a_watchers_never() -> None:
     for step in range(20):
         bench.links.feedback(2 + step, bench.watcher, through(2 + step, queue=step / 2))
     assert bench.applied[-1].kbps == CAP
+
+
+async def test_the_terms_of_who_drives_are_the_cap() -> None:
+    bench = Bench()
+    bench.driver.terms = PeerTerms(kbps=4000)
+    bench.links.join(0.0, bench.driver, told=False)
+    assert bench.applied[-1].kbps == 4000
+    bench.driver.terms = PeerTerms(kbps=800)
+    bench.links.tick(1.0)
+    assert bench.applied[-1].kbps == 800
+
+
+async def test_packets_that_cannot_be_are_refused_counted_and_told_of(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    before = bench.applied[-1]
+    broken = [
+        Packet(float("nan"), 1.0, 500),
+        Packet(900.0, 1.0, 500),
+        Packet(1.0, 1.1, -4),
+        Packet(1.0, 1e300, 9),
+    ]
+    bench.links.feedback(2.0, bench.driver, broken)
+    assert bench.applied[-1] == before
+    bench.links.feedback(2.1, bench.driver, through(2.1))
+    assert bench.applied[-1].cause == "limit"
+    bench.links.leave(3.0, bench.driver)
+    assert "told of 4 packets that cannot be" in caplog.text
 
 
 async def test_the_desktop_given_away_is_another_link() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.stream.rate_repair import PACKET_BYTES, SAVED_S, SHARE, Repairs
+from transom_guest.stream.rate_repair import HOPELESS, HOPELESS_S, PACKET_BYTES, SAVED_S, SHARE, Repairs
 
 
 def test_without_feedback_whatever_is_asked_for_is_sent_again() -> None:
@@ -20,6 +20,39 @@ def test_a_packet_on_its_way_is_not_sent_once_more() -> None:
     assert not repairs.take(1.05, 7)
     assert repairs.take(1.06, 8)
     assert repairs.take(1.2, 7)
+
+
+def test_when_too_much_is_lost_a_key_frame_is_due_instead_and_not_again_at_once() -> None:
+    repairs = Repairs()
+    repairs.kbps, repairs.rtt_s = 300, 0.1
+    granted = sum(repairs.take(1.0, number) for number in range(HOPELESS))
+    assert 0 < granted < HOPELESS
+    assert not repairs.hopeless(1.0)
+    for number in range(100, 100 + HOPELESS):
+        repairs.take(1.0, number)
+    assert repairs.hopeless(1.0) and not repairs.hopeless(1.0)
+    for number in range(200, 200 + 2 * HOPELESS):
+        repairs.take(1.2, number)
+    assert not repairs.hopeless(1.2)
+    assert repairs.hopeless(1.0 + HOPELESS_S + 0.2)
+
+
+def test_a_key_frame_makes_up_for_what_was_missing() -> None:
+    repairs = Repairs()
+    repairs.kbps = 300
+    for number in range(3 * HOPELESS):
+        repairs.take(1.0, number)
+    repairs.renewed()
+    assert not repairs.hopeless(1.0)
+
+
+def test_packets_that_are_asked_for_again_count_once() -> None:
+    repairs = Repairs()
+    repairs.kbps = 300
+    for _ in range(50):
+        for number in range(HOPELESS // 2):
+            repairs.take(1.0, number)
+    assert not repairs.hopeless(1.0)
 
 
 @given(st.integers(1, 20_000), st.lists(st.tuples(st.floats(0, 0.2), st.integers(0, 65_535)), max_size=300))
