@@ -112,6 +112,12 @@ async def test_unknown_sessions_and_messages_that_are_too_large(bench: Bench) ->
         assert (await close_of(socket))[0] == 4413
 
 
+async def test_a_page_that_doubts_its_socket_is_answered(bench: Bench) -> None:
+    async with bench.events() as socket:
+        await say(socket, type="ping")
+        assert await next_of(socket, "pong") == {"type": "pong"}
+
+
 async def test_floods_and_crowds_are_turned_away(bench: Bench) -> None:
     async with bench.events() as socket:
         for _ in range(events.BURST + 1):

@@ -118,6 +118,22 @@ class Link:
     def counters(self) -> dict[str, Any]:
         return self._ask({})
 
+    def move(self) -> str:
+        """Give the viewer another address, at once, and let every connection of the page stand still for ever, as
+        one that was made from the old address does. Returns the new address."""
+        subnet, device = self.host.removesuffix(".1"), device_of(self.namespace)
+        new = f"{subnet}.3"
+        inside = ["ip", "-n", self.namespace]
+        self._ask({"stall": {}})
+        for words in (
+            [*inside, "addr", "del", f"{subnet}.2", "peer", self.host, "dev", device],
+            [*inside, "addr", "add", new, "peer", self.host, "dev", device],
+            [*inside, "route", "replace", "default", "via", self.host],
+            ["ip", "route", "add", new, "dev", device],
+        ):
+            subprocess.run(words, check=True, timeout=10)
+        return new
+
     def _ask(self, what: dict[str, Any]) -> dict[str, Any]:
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(json.dumps(what) + "\n")
@@ -148,6 +164,11 @@ def emulated_link(port: int = 0) -> Iterator[Link]:
             process.kill()
             process.wait()
         subprocess.run(["ip", "netns", "delete", name], check=True)
+
+
+def device_of(namespace: str) -> str:
+    """The name of a link's device, on both sides."""
+    return "tl" + namespace.rsplit("-", 1)[1]
 
 
 def _tun(name: str) -> int:
@@ -185,21 +206,38 @@ def _inside(name: str, subnet: str, device: str, port: int) -> tuple[int, socket
     return tun, listener
 
 
-async def _relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:
-    far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+class Pages:
+    """The page's connections, past the link."""
 
-    async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-        sink.close()
+    def __init__(self, port: int) -> None:
+        self._port, self._running = port, set[asyncio.Task[Any]]()
+        self._kept: list[asyncio.StreamWriter] = []
 
-    await asyncio.gather(pump(reader, far_writer), pump(far_reader, writer))
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._port)
+
+        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+            with suppress(OSError):
+                while data := await source.read(65536):
+                    sink.write(data)
+                    await sink.drain()
+            sink.close()
+
+        tasks = {asyncio.create_task(pump(reader, far_writer)), asyncio.create_task(pump(far_reader, writer))}
+        self._running |= tasks
+        # what is dropped would be closed, and the other side told
+        self._kept += [writer, far_writer]
+        await asyncio.wait(tasks)
+        self._running -= tasks
+
+    def stall(self) -> None:
+        """Nothing passes any more, and nobody is told."""
+        for task in list(self._running):
+            task.cancel()
 
 
 async def _serve(name: str, subnet: str, port: int) -> None:
-    device = "tl" + name.rsplit("-", 1)[1]
+    device = device_of(name)
     tun = _tun(device)
     _up(device, f"{subnet}.1", f"{subnet}.2")
     far, listener = _inside(name, subnet, device, port)
@@ -207,16 +245,17 @@ async def _serve(name: str, subnet: str, port: int) -> None:
     directions = {"down": Direction(tun, far), "up": Direction(far, tun)}
     for direction in directions.values():
         loop.add_reader(direction.source, direction.readable)
-    server = None
+    server, pages = None, Pages(port)
     if listener is not None:
-        server = await asyncio.start_server(
-            lambda reader, writer: _relay(reader, writer, port), sock=listener
-        )
+        server = await asyncio.start_server(pages.serve, sock=listener)
     commands = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
     while line := await commands.readline():
         for which, fields in json.loads(line).items():
-            directions[which].shape = Shape(**fields)
+            if which == "stall":
+                pages.stall()
+            else:
+                directions[which].shape = Shape(**fields)
         print(json.dumps({which: one.told() for which, one in directions.items()}), flush=True)
     if server is not None:
         server.close()

@@ -186,6 +186,33 @@ describe("the WebSocket", () => {
     assert.equal(sockets.length, 2);
   });
 
+  test("one that may be dead is asked, and a newer one takes over soon", async () => {
+    await connected();
+    signal.nudge();
+    signal.nudge();
+    assert.deepEqual(sockets[0].sent, [{ type: "ping" }], "asked once");
+    sockets[0].says({ type: "pong" });
+    await pass(WAITS.doubtMs);
+    assert.equal(sockets.length, 1);
+    signal.nudge();
+    await pass(WAITS.doubtMs + WAITS.again.firstMs);
+    assert.equal(sockets.length, 2);
+  });
+
+  test("an offer that a dead one swallowed goes by HTTP, soon", async () => {
+    server.on(OFFER, { status: 202 });
+    server.on(ANSWER, { status: 200, body: { sdp: "ANSWER" } });
+    await connected();
+    const { now } = performance;
+    performance.now = () => now.call(performance) + WAITS.livelyMs + 1;
+    signal.offer(1, "OFFER");
+    performance.now = now;
+    assert.deepEqual(sockets[0].sent.map(({ type }) => type), ["offer", "ping"]);
+    await pass(WAITS.doubtMs + 100);
+    assert.equal(server.count(OFFER), 1);
+    assert.deepEqual(told.at(-1), { type: "answer", epoch: 1, sdp: "ANSWER" });
+  });
+
   test("signed out is told; signed in again elsewhere, it goes on", async () => {
     await connected();
     server.on(SESSION, { status: 401, code: "unauthenticated" }, ready);

@@ -258,9 +258,11 @@ class Stream:
             seat = SEAT.validate_python(body)
             await self._is(seat.peer)
             await act(parts, session.id, self._person, seat)
-        elif kind == "pong":
+        elif kind in ("pong", "ping"):
             for name in self._names:
                 await came(parts, session.id, self._person, name)
+            if kind == "ping":
+                self._put({"type": "pong"})
         else:
             self._refuse(body, "invalid", "unknown type")
 

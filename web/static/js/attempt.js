@@ -125,8 +125,8 @@ export class Attempt {
     return this.dead || this.pulse.silent(awake);
   }
 
-  /** True when its picture has run well for long enough to take the place of one that runs. @param {number} now @param {number} awake */
-  proved(now, awake) {
-    return this.pictureAt !== null && now - this.pictureAt >= LIMITS.proveMs && this.fresh(awake);
+  /** True when its picture has run well for long enough to take the place of one that runs. @param {number} now @param {number} awake @param {number} ms */
+  proved(now, awake, ms) {
+    return this.pictureAt !== null && now - this.pictureAt >= ms && this.fresh(awake);
   }
 }

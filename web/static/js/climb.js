@@ -52,6 +52,17 @@ export class Climb {
     this.probes.soon(now);
   }
 
+  /** @param {number} now */
+  sign(now) {
+    this.retry.sign(now);
+    this.probes.soon(now);
+  }
+
+  /** For so long a peer must run before it takes the place of what runs: longer after those that broke soon. */
+  get proveMs() {
+    return Math.min(LIMITS.proveMs * 2 ** Math.min(Math.max(this.retry.failures - 1, 0), 10), LIMITS.proveMostMs);
+  }
+
   /** @param {number} now @param {number} awake */
   forgive(now, awake) {
     for (const peer of this.#both) peer?.forgive(now, awake);
@@ -68,15 +79,21 @@ export class Climb {
 
   /** Give up what failed or took too long. @param {number} now @param {number} awake */
   bury(now, awake) {
-    if (this.peer?.cut(awake) && !this.peer.counted) {
-      this.peer.counted = true;
-      if (now - this.peer.since < LIMITS.steadyMs) this.retry.fail(now);
-    }
+    this.#judge(now, awake);
     const { trying } = this;
     const late = trying && trying.pictureAt === null && now - trying.since >= LIMITS.tryMs;
     if (!trying || !(late || trying.cut(awake))) return;
     this.dropTrying();
     this.retry.fail(now);
+  }
+
+  /** An end soon after its start, or after it came back, is a failure; one after a good time is none. @param {number} now @param {number} awake */
+  #judge(now, awake) {
+    const { peer } = this;
+    if (!peer || peer.cut(awake) === peer.counted) return;
+    peer.counted = !peer.counted;
+    if (!peer.counted) peer.since = now;
+    else if (now - peer.since < LIMITS.steadyMs) this.retry.fail(now);
   }
 
   /** @param {number} now @param {number} awake @param {boolean} direct without a relay */
@@ -97,6 +114,8 @@ export class Climb {
   took(peer, now) {
     this.dropPeer();
     this.peer = peer;
+    // how long it lasts is counted from here
+    peer.since = now;
     this.trying = null;
     this.retry.hasten(now);
     this.probes.wait(now);

@@ -86,7 +86,7 @@ export class Ladder {
     const { now } = event;
     switch (event.type) {
       case "tick":
-        if (this.#tickAt && now - this.#tickAt > LIMITS.jumpMs) this.#freshStart(now);
+        if (this.#tickAt && now - this.#tickAt > LIMITS.jumpMs) this.#wake(now);
         if (!this.#visible) this.#forgive(now);
         this.#tickAt = now;
         if (this.#visible && this.#phase === "ready") this.#climb.ping(this.#awake.now);
@@ -111,15 +111,15 @@ export class Ladder {
         this.#choose(event.rung, now);
         return true;
       case "signal":
-        if (event.up && !this.#signal) this.#retryNow(now);
+        if (event.up && !this.#signal) this.#sign(now);
         this.#signal = event.up;
         return true;
       case "visible":
         this.#visible = event.visible;
-        if (event.visible) this.#freshStart(now);
+        if (event.visible) this.#wake(now);
         return true;
       case "network":
-        this.#retryNow(now);
+        this.#sign(now);
         return true;
       case "probed":
         this.#climb.probes.ended(event.direct, now);
@@ -151,9 +151,21 @@ export class Ladder {
     this.#below.retry.anew(now);
   }
 
-  /** Nothing that happened while nobody looked counts against a peer. @param {number} now */
+  /** What failed may work again. @param {number} now */
+  #sign(now) {
+    this.#climb.sign(now);
+    this.#below.retry.sign(now);
+  }
+
+  /** @param {number} now */
   #freshStart(now) {
     this.#retryNow(now);
+    this.#forgive(now);
+  }
+
+  /** Nothing that happened while nobody looked counts against a peer. @param {number} now */
+  #wake(now) {
+    this.#sign(now);
     this.#forgive(now);
   }
 
@@ -191,7 +203,7 @@ export class Ladder {
   /** What runs is given up only for what has proved itself; what is broken for any picture. @param {Attempt} peer @param {number} now */
   #better(peer, now) {
     if (peer.pictureAt === null) return false;
-    return !this.#below.runs || this.#chosen || peer.proved(now, this.#awake.now);
+    return !this.#below.runs || this.#chosen || peer.proved(now, this.#awake.now, this.#climb.proveMs);
   }
 
   /** @param {Attempt} peer @param {number} now */

@@ -43,12 +43,15 @@ export const LIMITS = Object.freeze({
   /** A peer that ended is replaced in a quarter of a second; noVNC is prepared, and shown, when it is not. */
   deadPrepareMs: 300,
   deadShowMs: 1000,
-  /** The picture from below stays until the better one has run for this long. */
+  /** The picture from below stays until the better one has run for this long; twice as long after each that broke soon. */
   proveMs: 1000,
+  proveMostMs: 16_000,
   /** The way without a relay is tried beside the relay. */
   probe: Object.freeze({ firstMs: 20_000, mostMs: 600_000 }),
   /** After a change of network sooner. */
   probeSoonMs: 2000,
+  /** A network, server or page that returns lets what failed be tried at once; but so often, in so long, no more: it flaps. */
+  returns: Object.freeze({ most: 2, inMs: 60_000 }),
   /** Ticks further apart than this mean that the computer slept. */
   jumpMs: 6000,
   climb: Object.freeze({ firstMs: 2000, mostMs: 60_000 }),

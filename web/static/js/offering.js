@@ -40,6 +40,11 @@ export class Offering {
     this.#offer = null;
   }
 
+  /** The socket it may have been sent by is lost, and whether it arrived is not known: the server takes it twice. */
+  unsent() {
+    if (this.#offer) this.#offer.sent = false;
+  }
+
   /** By the WebSocket, where it was not sent yet. @returns {boolean} false: no WebSocket is open */
   bySocket() {
     const offer = this.#offer;

@@ -1,11 +1,15 @@
 import { backoff } from "./backoff.js";
+import { LIMITS } from "./limits.js";
 
-/** When something that failed may be tried again. */
+/** When something that failed may be tried again, and how often a good sign may shorten the wait. */
 export class Retry {
   failures = 0;
   #at = 0;
+  #failedAt = 0;
   #limits;
   #random;
+  /** When the last good signs were followed. @type {number[]} */
+  #followed = [];
 
   /** @param {{ firstMs: number, mostMs: number }} limits @param {() => number} random */
   constructor(limits, random) {
@@ -16,12 +20,23 @@ export class Retry {
   /** @param {number} now */
   fail(now) {
     this.failures += 1;
+    this.#failedAt = now;
     this.#at = now + backoff(this.failures, this.#limits, this.#random);
   }
 
   /** At once, and as if nothing had failed. @param {number} now */
   anew(now) {
     this.failures = 0;
+    this.#at = now;
+  }
+
+  /** A sign that it may work again: at once, unless such signs come too often to be worth much. @param {number} now */
+  sign(now) {
+    const { most, inMs } = LIMITS.returns;
+    const worthless = this.#followed.length >= most && now - (this.#followed[0] ?? 0) < inMs;
+    if (worthless) return;
+    this.#followed = [...this.#followed, now].slice(-most);
+    if (now - this.#failedAt > inMs) this.failures = 0;
     this.#at = now;
   }
 

@@ -85,6 +85,7 @@ export class Rungs {
     const { probe } = await import("./probe.js");
     const servers = withoutRelays(await this.#iceServers.current());
     const { connected } = await probe({ places: this.#places, name, epoch, servers, policy: "all" });
+    this.#signal.bye(epoch, name);
     this.#on.happen({ type: "probed", direct: connected });
   }
 

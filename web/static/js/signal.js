@@ -43,6 +43,10 @@ export class Signal {
   #polling = false;
   #closed = false;
   #up = true;
+  /** When the socket said something last, by performance.now(). */
+  #heardAt = 0;
+  /** It was asked whether it lives. */
+  #doubted = false;
 
   /**
    * @param {{ id: string, peer: string, request: Request, open: () => Socket,
@@ -71,9 +75,10 @@ export class Signal {
     if (!this.#isOpen) void this.#poll();
   }
 
-  /** Try the WebSocket now: the network may be back. */
+  /** The network may be back, or another one: try the WebSocket now, and ask one that seems open whether it lives. */
   nudge() {
-    if (this.#closed || this.#isOpen) return;
+    if (this.#closed) return;
+    if (this.#isOpen) return this.#doubt();
     this.#failures = 0;
     this.#connect();
     void this.#poll();
@@ -95,15 +100,18 @@ export class Signal {
    */
   offer(epoch, sdp) {
     this.#offering.replace(epoch, sdp);
-    if (this.#offering.bySocket()) return;
+    if (this.#offering.bySocket()) {
+      if (performance.now() - this.#heardAt > WAITS.livelyMs) this.#doubt();
+      return;
+    }
     if (this.#socket) this.#later(WAITS.offerMs, () => this.#offering.bySocket() || this.#offering.byHttp());
     else void this.#offering.byHttp();
   }
 
-  /** A peer is no more wanted. @param {number} epoch */
-  bye(epoch) {
-    this.#offering.drop(epoch);
-    this.#send({ type: "bye", peer: this.#peer, epoch });
+  /** A peer is no more wanted. @param {number} epoch @param {string} [peer] another than this page's own, which made a look */
+  bye(epoch, peer = this.#peer) {
+    if (peer === this.#peer) this.#offering.drop(epoch);
+    this.#send({ type: "bye", peer, epoch });
   }
 
   /** @param {Heartbeat} heartbeat */
@@ -136,7 +144,7 @@ export class Signal {
   }
 
   #opened() {
-    this.#expect(WAITS.silentMs);
+    this.#hear();
     this.#reach(true);
     // After a break this page has its seat again before anybody else is given it.
     this.seat("here");
@@ -145,7 +153,7 @@ export class Signal {
 
   /** @param {unknown} data */
   #received(data) {
-    this.#expect(WAITS.silentMs);
+    this.#hear();
     this.#failures = 0;
     const message = parse(data);
     if (message?.type === "ping") this.#send({ type: "pong" });
@@ -161,6 +169,7 @@ export class Signal {
     if (socket !== this.#socket || this.#closed) return;
     this.#letGo();
     if (code === 4401) this.#tell({ type: "signed-out" });
+    if (!code) this.#offering.unsent();
     void this.#offering.byHttp();
     void this.#poll();
     this.#failures += 1;
@@ -174,6 +183,19 @@ export class Signal {
     this.#tell({ type: "link-over", why });
   }
 
+  #hear() {
+    this.#heardAt = performance.now();
+    this.#doubted = false;
+    this.#expect(WAITS.silentMs);
+  }
+
+  /** Its way may be gone without a word, as when the address changed: let it answer, soon. */
+  #doubt() {
+    if (this.#doubted || !this.#send({ type: "ping" })) return;
+    this.#doubted = true;
+    this.#expect(WAITS.doubtMs);
+  }
+
   /** Drop the socket unless something is heard in time. @param {number} ms */
   #expect(ms) {
     clearTimeout(this.#watch);
@@ -184,6 +206,7 @@ export class Signal {
   #letGo() {
     const socket = this.#socket;
     this.#socket = null;
+    this.#doubted = false;
     clearTimeout(this.#watch);
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;

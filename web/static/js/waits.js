@@ -6,6 +6,10 @@ export const WAITS = Object.freeze({
   offerMs: 800,
   /** Both sides speak every 10 s; a socket silent for this long is dead. */
   silentMs: 30_000,
+  /** One that may be dead is asked, and given up when it says nothing in this time. */
+  doubtMs: 2000,
+  /** An offer goes without a question by a socket that said something so lately. */
+  livelyMs: 1000,
   /** The server holds a question for an answer this long. */
   answerMs: 10_000,
   /** How often the session is asked for while there is no WebSocket. */
