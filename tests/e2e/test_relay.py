@@ -1,4 +1,4 @@
-"""A viewer whose network takes no UDP to the door: the same picture by a real TURN server over TCP."""
+"""A viewer whose network takes no UDP to the door: the same picture by a real TURN server, and the way back from it."""
 
 from __future__ import annotations
 
@@ -6,41 +6,117 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.browser import Browser, signed_in, wait_rung
+from tests.e2e.test_ladder import DESKTOP, MOST_MS, SLACK_MS, WATCH, door_port, stood
+from tests.support.browser import Browser, BrowserContext, Page, Route, chromium, signed_in, wait_rung
+from tests.support.cut import udp_cut
 from tests.support.server import Server, running_server
-from tests.support.turn_server import coturn
+from tests.support.turn_server import TurnServer, coturn
 
 pytestmark = [pytest.mark.machine, pytest.mark.browser]
 
 ONLY_RELAY = """
 const Real = RTCPeerConnection;
 window.RTCPeerConnection = function (configuration, ...rest) {
-    return new Real({...configuration, iceTransportPolicy: 'relay'}, ...rest);
+    return window.made = new Real({...configuration, iceTransportPolicy: 'relay'}, ...rest);
 };
 window.RTCPeerConnection.prototype = Real.prototype;
 """
+TRANSPORT = """async () => {
+    const report = [...(await window.made.getStats()).values()];
+    const find = id => report.find(one => one.id === id);
+    const pair = find(report.find(one => one.type === 'transport').selectedCandidatePairId);
+    return find(pair.localCandidateId).relayProtocol;
+}"""
+"""How the browser speaks to the relay it uses."""
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    with coturn() as turn:
-        settings = {
-            "TRANSOM_TURN_URLS": f"turn:127.0.0.1:{turn.port}?transport=tcp",
-            "TRANSOM_TURN_SECRET_FILE": str(turn.secret_file),
-        }
-        with running_server(settings) as started:
-            yield started
+def turn() -> Iterator[TurnServer]:
+    with coturn() as started:
+        yield started
 
 
-def test_a_viewer_behind_a_relay_sees_the_desktop(browser: Browser, server: Server) -> None:
-    session = server.create()["id"]
-    server.wait_for(session, "ready")
+@pytest.fixture(scope="module")
+def server(turn: TurnServer) -> Iterator[Server]:
+    settings = {
+        "TRANSOM_TURN_URLS": ",".join(turn.urls),
+        "TRANSOM_TURN_SECRET_FILE": str(turn.secret_file),
+    }
+    with running_server(settings) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def session(server: Server) -> str:
+    made: str = server.create(start_url=DESKTOP)["id"]
+    server.wait_for(made, "ready")
+    return made
+
+
+@pytest.fixture(autouse=True)
+def no_session_is_left() -> Iterator[None]:
+    """One machine for the whole file: the end of the server takes it away."""
+    yield
+
+
+@pytest.fixture(scope="module")
+def browser(turn: TurnServer) -> Iterator[Browser]:
+    """One that trusts the relay's key."""
+    with chromium(f"--ignore-certificate-errors-spki-list={turn.key_pin}") as started:
+        yield started
+
+
+@pytest.fixture
+def viewer(browser: Browser, server: Server) -> Iterator[BrowserContext]:
+    with signed_in(browser, server) as context:
+        yield context
+
+
+def by_relay(viewer: BrowserContext, server: Server, session: str, url: str) -> str:
+    """See the desktop by the relay of `url` alone; how the browser speaks to it."""
+
+    def only(route: Route) -> None:
+        found = route.fetch().json()
+        for one in found["ice_servers"]:
+            one["urls"] = [each for each in one["urls"] if each == url]
+        route.fulfill(json=found)
+
+    page: Page = viewer.new_page()
+    page.add_init_script(ONLY_RELAY)
+    page.route("**/api/webrtc/ice-servers", only)
+    page.goto(f"{server.url}/session/{session}")
+    wait_rung(page, "webrtc-relay", seconds=30)
+    spoken: str = page.evaluate(TRANSPORT)
+    page.close()
+    return spoken
+
+
+def test_a_viewer_behind_a_relay_sees_the_desktop(
+    viewer: BrowserContext, server: Server, session: str, turn: TurnServer
+) -> None:
     with server.client() as client:
         (relay,) = client.get("/api/webrtc/ice-servers").json()["ice_servers"]
     assert relay["username"].split(":")[0].isdigit()
     assert relay["credential"]
-    with signed_in(browser, server) as viewer:
-        page = viewer.new_page()
-        page.add_init_script(ONLY_RELAY)
-        page.goto(f"{server.url}/session/{session}")
+    _, tcp, tls = turn.urls
+    assert by_relay(viewer, server, session, tcp) == "tcp"
+    assert by_relay(viewer, server, session, tls) == "tls"
+
+
+def test_the_relay_is_left_when_the_direct_way_opens(
+    viewer: BrowserContext, server: Server, session: str, turn: TurnServer
+) -> None:
+    page = viewer.new_page()
+    page.goto(f"{server.url}/session/{session}")
+    wait_rung(page, "webrtc")
+    with udp_cut(door_port(server, session), turn.relays):
+        page.reload()
         wait_rung(page, "webrtc-relay", seconds=30)
+        page.evaluate(WATCH)
+        page.wait_for_timeout(1500)
+        page.evaluate("seen.longest = 0")
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    wait_rung(page, "webrtc", seconds=30)
+    assert stood(page) < MOST_MS + SLACK_MS
+    assert page.evaluate("window.seen !== undefined"), "the page was not reloaded"
+    page.close()

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
 from scripts import viewer_browser
 
 from tests.support.server import Server
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
+def chromium(*flags: str) -> Iterator[Browser]:
     """Debian's Chromium, headless."""
     with sync_playwright() as playwright:
-        browser = viewer_browser.launch(playwright)
+        browser = viewer_browser.launch(playwright, *flags)
         try:
             yield browser
         finally:
@@ -60,6 +60,7 @@ __all__ = [
     "Browser",
     "BrowserContext",
     "Page",
+    "Route",
     "chromium",
     "expect",
     "picture_colour",

@@ -11,11 +11,13 @@ DEADLINE_S = 10
 
 
 @contextmanager
-def udp_cut(port: int) -> Iterator[None]:
-    """No datagram with this port, either way, while the block runs."""
+def udp_cut(port: int, spared: range = range(0)) -> Iterator[None]:
+    """No datagram with this port, either way, while the block runs; but to and from the ports that are `spared`."""
     table = f"transom_test_{secrets.token_hex(4)}"
+    few = f"{spared.start}-{spared.stop - 1}"
+    spare = f"  udp sport {few} accept\n  udp dport {few} accept\n" if spared else ""
     rules = (
-        f"table inet {table} {{\n chain cut {{\n  type filter hook input priority 0;\n"
+        f"table inet {table} {{\n chain cut {{\n  type filter hook input priority 0;\n{spare}"
         f"  udp dport {port} drop\n  udp sport {port} drop\n }}\n}}\n"
     )
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True, timeout=DEADLINE_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import secrets
 import shutil
 import socket
@@ -13,7 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from tests.support.exit_certificates import Authority
 from tests.support.server import free_port
+
+RELAY_PORTS = 8
+"""As many viewers' pairs as one test has at a time, and more."""
 
 
 @dataclass(frozen=True)
@@ -22,13 +31,33 @@ class TurnServer:
 
     port: int
     secret_file: Path
+    tls_port: int
+    """TLS, by a certificate of `authority` for 127.0.0.1."""
+    authority: Path
+    key_pin: str
+    """SHA-256 of the certificate's public key in base64: what Chromium can be told to trust."""
+    relays: range
+    """The ports that it relays from."""
+
+    @property
+    def urls(self) -> list[str]:
+        """By each of three transports."""
+        place = f"127.0.0.1:{self.port}"
+        return [
+            f"turn:{place}?transport=udp",
+            f"turn:{place}?transport=tcp",
+            f"turns:127.0.0.1:{self.tls_port}?transport=tcp",
+        ]
 
 
 @contextmanager
 def coturn() -> Iterator[TurnServer]:
     """A TURN server that relays to 127.0.0.1 only (loopback peers must be allowed for a test on one host)."""
     folder = Path(tempfile.mkdtemp(prefix="transom-turn-"))
-    port, secret = free_port(), secrets.token_hex(16)
+    port, tls_port, secret = free_port(), free_port(), secrets.token_hex(16)
+    first = 20000 + secrets.randbelow(1000) * RELAY_PORTS
+    authority = Authority(folder, "relay lab")
+    certificate, key = authority.issue("relay", ["127.0.0.1"])
     secret_file = folder / "secret"
     secret_file.touch(0o600)
     secret_file.write_text(secret)
@@ -36,7 +65,9 @@ def coturn() -> Iterator[TurnServer]:
     config.touch(0o600)
     config.write_text(
         f"listening-port={port}\nlistening-ip=127.0.0.1\nrelay-ip=127.0.0.1\nuse-auth-secret\n"
-        f"static-auth-secret={secret}\nrealm=transom.test\nallow-loopback-peers\nno-cli\nno-tls\nno-dtls\n"
+        f"static-auth-secret={secret}\nrealm=transom.test\nallow-loopback-peers\nno-cli\nno-dtls\n"
+        f"tls-listening-port={tls_port}\ncert={certificate}\npkey={key}\n"
+        f"min-port={first}\nmax-port={first + RELAY_PORTS - 1}\n"
         f"pidfile={folder}/pid\nlog-file=stdout\nuserdb={folder}/db\n"
     )
     process = subprocess.Popen(
@@ -51,8 +82,15 @@ def coturn() -> Iterator[TurnServer]:
             except OSError:
                 assert time.monotonic() < end and process.poll() is None, "coturn did not start"
                 time.sleep(0.05)
-        yield TurnServer(port, secret_file)
+        relays = range(first, first + RELAY_PORTS)
+        yield TurnServer(port, secret_file, tls_port, authority.ca, _pin(certificate), relays)
     finally:
         process.terminate()
         process.wait(timeout=10)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _pin(certificate: Path) -> str:
+    key = x509.load_pem_x509_certificate(certificate.read_bytes()).public_key()
+    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return base64.b64encode(hashlib.sha256(spki).digest()).decode()

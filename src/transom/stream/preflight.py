@@ -51,8 +51,9 @@ def judge(looks: Sequence[Look]) -> Verdict:
         return Verdict(
             "weak", "UDP works; WebSockets are cut on the way, so there is no noVNC to fall back to"
         )
-    if any(look.works for look in relays):
-        return Verdict("weak", "UDP to the machine is blocked; a relay works")
+    ways = [look.what for look in relays if look.works]
+    if ways:
+        return Verdict("weak", f"UDP to the machine is blocked; a relay works ({', '.join(ways)})")
     why = "no TURN relay is set up" if not relays else "no relay is reached"
     if any(look.refused for look in relays):
         why = "the relay refuses the credentials: the TURN secret differs between the two"

@@ -88,10 +88,8 @@ async function look() {
   const relays = relaysOf(servers);
   const stun = servers.filter((one) => ![one.urls].flat().some((url) => /^turns?:/.test(url)));
   const direct = await lookAtPeer("UDP to the machine", stun, "all", `${name}0`);
-  const found = [];
-  for (const [index, { name: transport, server }] of relays.entries()) {
-    found.push({ name: transport, found: await lookAtPeer(transport, [server], "relay", `${name}${index + 1}`) });
-  }
+  const looks = relays.map(({ name: transport, server }, index) => lookAtPeer(transport, [server], "relay", `${name}${index + 1}`));
+  const found = (await Promise.all(looks)).map((one, index) => ({ name: relays[index]?.name ?? "", found: one }));
   const { standing, verdict, advice } = judge({ codec, socket, direct, relays: found });
   byId("verdict-box").dataset["standing"] = standing;
   setText(byId("verdict"), verdict);

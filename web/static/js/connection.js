@@ -25,8 +25,13 @@ export function makeLine() {
   return { connection, control, motion, clipboard, audio, offer };
 }
 
+/** Before it is offered to anybody. @param {Line} line @param {RTCIceServer[]} iceServers @param {RTCIceTransportPolicy} [policy] */
+export function useServers({ connection }, iceServers, policy = "all") {
+  connection.setConfiguration({ ...connection.getConfiguration(), iceServers, ...(policy === "relay" ? { iceTransportPolicy: policy } : {}) });
+}
+
 /** Constrained baseline first: what the machine sends. @param {RTCRtpTransceiver} transceiver */
-export function preferH264(transceiver) {
+function preferH264(transceiver) {
   const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
   const rank = (/** @type {RTCRtpCodec} */ codec) => {
     if (codec.mimeType !== "video/H264") return 2;

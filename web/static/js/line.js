@@ -1,4 +1,4 @@
-import { makeLine } from "./connection.js";
+import { makeLine, useServers } from "./connection.js";
 
 /** @import { Line } from "./connection.js" */
 
@@ -13,6 +13,6 @@ let first = typeof RTCPeerConnection === "function" ? makeLine() : null;
 export function takeLine(iceServers) {
   const line = first ?? makeLine();
   first = null;
-  line.connection.setConfiguration({ ...line.connection.getConfiguration(), iceServers });
+  useServers(line, iceServers);
   return line;
 }

@@ -1,6 +1,7 @@
 import { request } from "./api.js";
-import { preferH264 } from "./connection.js";
+import { makeLine, useServers } from "./connection.js";
 
+/** @import { Line } from "./connection.js" */
 /** @import { Places } from "../../types/model" */
 
 const ANSWER_MS = 8000;
@@ -18,13 +19,15 @@ const CONNECT_MS = 5000;
  * @returns {Promise<Found>} never rejects; `why` is the server's word when there was no answer
  */
 export async function probe({ places, name, epoch, servers, policy, connectMs = CONNECT_MS }) {
-  const connection = new RTCPeerConnection({ iceServers: servers, iceTransportPolicy: policy, bundlePolicy: "max-bundle" });
+  const line = makeLine();
+  const { connection } = line;
+  useServers(line, servers, policy);
   const since = performance.now();
   /** @type {Found} */
   const found = { connected: false, ms: 0, codec: "", pairs: [], errors: [], why: "" };
   connection.addEventListener("icecandidateerror", (event) => found.errors.push(wordsOf(event)));
   try {
-    await negotiate(connection, places, name, epoch);
+    await negotiate(line, places, name, epoch);
     found.codec = codecOf(connection.remoteDescription?.sdp ?? "");
     found.connected = await connects(connection, connectMs);
     found.pairs = pairsOf([...(await connection.getStats()).values()]);
@@ -36,11 +39,9 @@ export async function probe({ places, name, epoch, servers, policy, connectMs = 
   return found;
 }
 
-/** @param {RTCPeerConnection} connection @param {Wanted["places"]} places @param {string} peer @param {number} epoch */
-async function negotiate(connection, places, peer, epoch) {
-  connection.createDataChannel("control");
-  preferH264(connection.addTransceiver("video", { direction: "recvonly" }));
-  const offer = await connection.createOffer();
+/** @param {Line} line @param {Wanted["places"]} places @param {string} peer @param {number} epoch */
+async function negotiate({ connection, offer: made }, places, peer, epoch) {
+  const offer = await made;
   await connection.setLocalDescription(offer);
   await request("POST", places.offer, { body: { peer, epoch, sdp: offer.sdp } });
   const query = new URLSearchParams({ peer, epoch: `${epoch}`, wait_ms: `${ANSWER_MS}` });

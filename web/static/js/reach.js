@@ -8,14 +8,18 @@
 
 /** In plain words, the first thing that matters. @param {Looks} looks @returns {Verdict} */
 export function judge({ codec, socket, direct, relays }) {
-  const relay = relays.find(({ found }) => found.connected);
+  const ways = relays.filter(({ found }) => found.connected).map(({ name }) => name);
+  const shut = relays.filter(({ found }) => !found.connected).map(({ name }) => name);
   if (!codec) return weak("This browser does not decode H.264.", `The desktop comes by noVNC${socket ? "" : ", for which WebSockets must get through"}. Another browser shows the better picture.`);
   if (direct?.connected) {
     const also = socket ? "" : " WebSockets are cut on the way, so there is no noVNC to fall back to: a proxy in between should let them pass.";
     return { standing: socket ? "good" : "weak", verdict: "All well: the picture comes directly, by UDP.", advice: `If a desktop did not connect, it was a passing fault. Try it again.${also}` };
   }
   if (direct?.why) return bad("The machine gave no answer.", `${direct.why} It is not your network: the session may be starting, or over.`);
-  if (relay) return weak(`UDP to the machine is blocked; the relay works (${relay.name}).`, "The picture comes, with some delay. A network that lets UDP pass to the door's ports makes it faster.");
+  if (ways.length) {
+    const not = shut.length ? ` ${shut.join(" and ")} ${shut.length > 1 ? "do" : "does"} not work from here.` : "";
+    return weak(`UDP to the machine is blocked; the relay works (${ways.join(", ")}).`, `The picture comes, with some delay.${not} A network that lets UDP pass to the door's ports makes it faster.`);
+  }
   const refused = relays.some(({ found }) => found.errors.some((one) => / 401\b/.test(one)));
   const why = relayWords(relays, refused);
   if (socket) return weak("UDP to the machine is blocked; noVNC works.", why);
