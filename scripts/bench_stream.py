@@ -1,6 +1,10 @@
-"""The stream beside noVNC and Selkies, by one black-box harness: `make bench-stream`, or
+"""The stream beside noVNC and Selkies, by one black-box harness: `make bench-stream`, some ten minutes. Or in pieces,
+of which each is kept once it is done:
 
-python scripts/bench_stream.py --keys 100 --only ours,novnc --add
+python scripts/bench_stream.py --keys 50 --loads 0
+python scripts/bench_stream.py --keys 50 --loads 0 --add
+python scripts/bench_stream.py --keys 0 --loads 1 --add
+python scripts/bench_stream.py --table docs         # what was measured, as docs/measurements.md has it
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ from typing import Any
 from bench.harness import Harness
 from bench.peers import NoVnc, Ours, OursPage, Peer, SelkiesWebRtc, SelkiesWebSocket, commit
 from bench.processes import busy, seconds_of
-from bench.report import write
+from bench.report import published, write
 from bench.scenery import paint
 from bench.stage import PIXELS, ROOT
 from playwright.sync_api import sync_playwright
@@ -75,13 +79,17 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=100, help="for each peer")
     parser.add_argument("--each", type=int, default=10, help="keys in one turn of a peer")
     parser.add_argument("--loads", type=int, default=1, help="how often each peer's loads are run")
-    parser.add_argument("--seconds", type=float, default=8, help="of each load")
+    parser.add_argument("--seconds", type=float, default=6, help="of each load")
     parser.add_argument("--only", default="", help="peers, separated by commas")
     parser.add_argument("--add", action="store_true", help="to the runs that are there")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench")
+    parser.add_argument("--table", choices=("docs",), help="measure nothing; print the runs that are there")
     wanted = parser.parse_args()
     wanted.out.mkdir(parents=True, exist_ok=True)
     kept = wanted.out / "stream.json"
+    if wanted.table:
+        print(published(json.loads(kept.read_text())["runs"]))
+        return 0
     runs = json.loads(kept.read_text())["runs"] if wanted.add and kept.exists() else []
     runs.append(measured(wanted))
     print(write(runs, wanted.out))

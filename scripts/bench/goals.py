@@ -39,7 +39,8 @@ GOALS = (
     Goal("typing_media_kbps", 0.5, 40, "typing, kbit/s of media"),
     Goal("static_media_kbps", 0.5, 0.5, "still screen, kbit/s of media"),
     Goal("static_cores", 0.5, 0.02, "still screen, cores in the machine"),
-    Goal("ssim_300ms", 0.5, 0.99, "SSIM after 300 ms still", least=True),
+    Goal("ssim_300ms", 0.5, 0.99, "SSIM 300 ms after scrolling", least=True),
+    Goal("ssim_page_300ms", 0.5, 0.99, "SSIM 300 ms after a new page", least=True),
     Goal("frame_cpu_ms", 0.5, 6, "processor time of a frame, ms"),
     Goal("nobody_cores", 0.5, 0.01, "nobody watching, cores"),
 )

@@ -16,6 +16,7 @@ from bench.peers import Ours, Peer
 from bench.pixels import root_luma, ssim
 from bench.processes import busy, seconds_of, tcp_sent
 from bench.stage import StageError
+from bench.stages import parts_of_counts, parts_of_mark
 from transom_guest.x11.xlib import Display
 
 FIRST_S, KEY_S = 30.0, 3.0
@@ -46,6 +47,7 @@ class Harness:
             wide, high = (1620, 790) if isinstance(peer, Ours) else peer.viewport
             context = self._browser.new_context(viewport={"width": wide, "height": high})
             context.add_init_script(script)
+            peer.dress(context)
             peer.viewport = (wide, high)
             peer.signed_in(context)
             self._contexts[peer.name] = context
@@ -89,19 +91,22 @@ class Harness:
             self._focus(page)
             page.wait_for_timeout(SETTLE_MS)
             self.press(page)
+            before = page.evaluate("bench.bytes()")
             for _ in range(each):
                 page.wait_for_timeout(random.uniform(*PAUSES_MS))
                 self._note(peer, "key_ms", self.press(page))
-            if isinstance(peer, Ours):
-                self._marks(peer, page)
+            self._stages(peer, page, before)
 
-    def _marks(self, peer: Peer, page: Page) -> None:
-        """What our own page knows of the last input that was marked: where its milliseconds went."""
-        told = page.evaluate("async () => (await window.transom.stats())")
-        parts = {**(told.get("latency") or {}), "total_ms": told.get("latency_ms")}
-        for name, ms in parts.items():
-            if ms is not None:
-                self._note(peer, f"stage_{name}", ms)
+    def _stages(self, peer: Peer, page: Page, before: dict[str, float]) -> None:
+        """Where the milliseconds went: by our guest's marks, and by what the browser counts."""
+        for mark in page.evaluate("bench.marks"):
+            for name, ms in parts_of_mark(mark).items():
+                self._note(peer, f"stage_{name}_ms", ms)
+        after = page.evaluate("bench.bytes()")
+        for name, ms in parts_of_counts(before, after).items():
+            self._note(peer, f"stage_{name}_ms", ms)
+        if isinstance(peer, Ours):
+            self._note(peer, "stage_page_ms", page.evaluate("transom.stats().then(s => s.latency_ms)"))
 
     def _load(self, peer: Peer, seconds: float) -> None:
         client = peer.client
@@ -123,7 +128,8 @@ class Harness:
             page.wait_for_timeout(2000)
             self._note(peer, "ssim_2s", self._likeness(peer, page))
             client.tell("flip")
-            page.wait_for_timeout(500)
+            page.wait_for_timeout(STILL_MS - PICK_UP_MS)
+            self._note(peer, "ssim_page_300ms", self._likeness(peer, page))
         time.sleep(3)
         used, began = seconds_of(peer.roots()), time.monotonic()
         time.sleep(seconds)
@@ -139,7 +145,7 @@ class Harness:
         took = time.monotonic() - began
         sent = max(tcp_sent(peer.port) - sent, 0)
         after = page.evaluate("bench.bytes()")
-        rise = {name: after[name] - before[name] for name in after}
+        rise = {name: after[name] - before[name] for name in after if name != "rtt"}
         media = sent if peer.by_socket else rise["media"]
         self._note(peer, f"{load}_media_kbps", media * 8 / 1000 / took)
         self._note(peer, f"{load}_all_kbps", (rise["transport"] + sent) * 8 / 1000 / took)

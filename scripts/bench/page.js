@@ -5,6 +5,7 @@
   const pixel = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
   const peers = [];
   const offers = [];
+  const marks = [];
   let pressedAt = 0;
 
   addEventListener("keydown", () => (pressedAt = performance.now()), true);
@@ -14,6 +15,13 @@
     constructor(...given) {
       super(...given);
       peers.push(this);
+    }
+    createDataChannel(...given) {
+      const channel = super.createDataChannel(...given);
+      channel.addEventListener("message", ({ data }) => {
+        if (typeof data === "string" && data.startsWith('["mark"')) marks.push(JSON.parse(data));
+      });
+      return channel;
     }
     setLocalDescription(...given) {
       offers.push(performance.now());
@@ -56,6 +64,9 @@
   window.bench = {
     firstAt: 0,
     offers,
+    /** Of our own guest: `["mark", seq, rtp, act, grab, send, read, convert, encode]`. */
+    marks,
+    peers,
     shown,
     sizeOf,
     square: () => (shown() ? square(shown()) : null),
@@ -87,7 +98,7 @@
     },
     /** What peer connections have received so far: bytes, frames, and the seconds these took. */
     async bytes() {
-      let media = 0, audio = 0, transport = 0, frames = 0, decode = 0, jitter = 0, emitted = 0;
+      let media = 0, audio = 0, transport = 0, frames = 0, decode = 0, jitter = 0, emitted = 0, rtt = null;
       for (const peer of peers) {
         if (peer.connectionState === "closed") continue;
         for (const one of (await peer.getStats()).values()) {
@@ -100,9 +111,10 @@
           }
           if (one.type === "inbound-rtp" && one.kind === "audio") audio += one.bytesReceived;
           if (one.type === "transport") transport += one.bytesReceived;
+          if (one.type === "candidate-pair" && one.nominated) rtt = one.currentRoundTripTime ?? rtt;
         }
       }
-      return { media, audio, transport, frames, decode, jitter, emitted };
+      return { media, audio, transport, frames, decode, jitter, emitted, rtt };
     },
     /** The picture's brightness, one byte a pixel, in base64, with its size. */
     luma() {

@@ -73,6 +73,9 @@ class Peer:
     def signed_in(self, context: BrowserContext) -> None:
         """Give a browser's context what it needs to see the page."""
 
+    def dress(self, context: BrowserContext) -> None:
+        """Change what its pages get, where this peer is one to try something with."""
+
 
 class NoVnc(Peer):
     """noVNC's own client, websockify between."""

@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from bench.goals import Samples, gather, judge, quantile
+from bench.goals import OURS, Samples, gather, judge, quantile
+from bench.stages import ORDER
 
 ROWS = (
     ("key_ms", "key to picture, ms", 1),
@@ -20,15 +21,14 @@ ROWS = (
     ("static_media_kbps", "still, kbit/s of media", 1),
     ("static_all_kbps", "still, kbit/s of all", 1),
     ("static_cores", "still, cores", 3),
-    ("ssim_300ms", "SSIM after 300 ms", 4),
+    ("ssim_300ms", "SSIM 300 ms after scrolling", 4),
+    ("ssim_page_300ms", "SSIM 300 ms after a new page", 4),
     ("ssim_2s", "SSIM after 2 s", 4),
     ("nobody_cores", "nobody watching, cores", 3),
     ("frame_cpu_ms", "processor time of a frame, ms", 1),
     ("scroll_jitter_buffer_ms", "scroll, jitter buffer, ms", 1),
     ("scroll_decode_ms", "scroll, decode, ms", 1),
 )
-STAGES = ("act", "grab", "send", "rest", "total")
-"""By the guest's marks: input to change, change to grab, grab to packet, and all after that."""
 COLOURS = ("#1a7f64", "#7fb8a4", "#6b6b6b", "#b4541a", "#d99a3d")
 WIDE, HIGH, LEFT, TOP, RIGHT = 860, 380, 60, 50, 200
 MOST_MS = 100
@@ -55,17 +55,39 @@ def _cell(values: list[float] | None, digits: int) -> str:
 
 
 def stages(samples: Samples) -> list[str]:
-    """Where the milliseconds go, by the frame marks of our own stream."""
+    """Where the milliseconds go, in the order in which a key's picture goes through; the rest is drawing."""
     lines = []
     for peer in dict.fromkeys(peer for peer, _ in samples):
-        found = {stage: samples.get((peer, f"stage_{stage}_ms")) for stage in STAGES}
-        if any(found.values()):
-            cells = [_cell(values, 1) for values in found.values()]
-            lines.append(f"| {peer} | " + " | ".join(cells) + " |")
+        found = [samples.get((peer, f"stage_{stage}_ms")) for stage in ORDER]
+        if any(found):
+            whole = samples.get((peer, "key_ms"))
+            known = sum(quantile(values, 0.5) for values in found if values)
+            rest = f"{quantile(whole, 0.5) - known:.1f}" if whole and all(found) else ""
+            lines.append(f"| {peer} | " + " | ".join([*(_cell(values, 1) for values in found), rest]) + " |")
     if not lines:
         return []
-    head = ["| stage, ms: p50 / p95 (n) | " + " | ".join(STAGES) + " |", "|---" * (len(STAGES) + 1) + "|"]
+    names = [stage.replace("_", " ") for stage in ORDER]
+    head = [
+        "| stage, ms: p50 / p95 (n) | " + " | ".join([*names, "draw"]) + " |",
+        "|---" * (len(ORDER) + 2) + "|",
+    ]
     return [*head, *lines]
+
+
+def published(runs: list[dict[str, Any]]) -> str:
+    """What docs/measurements.md says, ready to be pasted: conditions, table, where ours spends a key's time, goals."""
+    samples, lost = gather(runs)
+    others = [run["others_cores"] for run in runs]
+    keys = sum(len(values) for (peer, what), values in samples.items() if (peer, what) == (OURS, "key_ms"))
+    commits = ", ".join(dict.fromkeys(run["commit"] for run in runs))
+    head = (
+        f"Commit {commits}, {runs[-1]['at'][:10]}, {runs[-1]['cores']} cores of which other processes used "
+        f"{min(others):.2f} to {max(others):.2f}; {keys} keys each, {sum(lost.values())} of all never seen:"
+    )
+    missed = [one for one in judge(samples) if not one.met]
+    told = "; ".join(f"{one.text} {one.measured:.4g} ({one.wanted})" for one in missed) or "nothing"
+    parts = [[head], table(samples), stages(samples), [f"Missed: {told}."]]
+    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def verdicts(samples: Samples) -> list[str]:

@@ -14,6 +14,14 @@ describe("marks", () => {
     assert.deepEqual(marks.latest(), { ms: 20, act_ms: 1, grab_ms: 2, send_ms: 3, rest_ms: 14 });
   });
 
+  test("what a mark says of the parts of a part is for others", () => {
+    const marks = new Marks();
+    marks.sent(1, 100);
+    marks.drawn(9000, 120);
+    marks.marked(mark(1, 9000, 1, 2, 3, 0.2, 1, "x"));
+    assert.deepEqual(marks.latest(), { ms: 20, act_ms: 1, grab_ms: 2, send_ms: 3, rest_ms: 14 });
+  });
+
   test("a mark may come before its frame, and a frame that was skipped is shown by the next", () => {
     const marks = new Marks();
     marks.sent(1, 100);

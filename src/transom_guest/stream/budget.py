@@ -13,8 +13,8 @@ BITRATE_CAP = 2000
 """kbit/s that motion is held under, until `set_bitrate`."""
 VBV_MS = 500
 """What may be sent at once, in milliseconds of the bitrate."""
-PAYLOAD = 0.95
-"""Of what motion may take, in the frames themselves; the rest are RTP's headers and extensions."""
+PAYLOAD = 0.92
+"""Of the bitrate, in the frames themselves; the rest are headers, and what x264 takes beyond its word."""
 SETTLED = 64
 """Bytes of a repeated frame, at most, that has nothing left to sharpen; two slices that skip everything are 27."""
 FRAME_RATE = 60

@@ -7,6 +7,7 @@ to nothing, motion is held under the cap, and an infinite GOP sends key frames o
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
@@ -38,6 +39,8 @@ class AccessUnit:
     """Monotonic seconds; the frame's time for every viewer."""
     settled: bool = False
     """The same picture again took next to nothing: it is as sharp as it gets."""
+    steps: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Seconds that reading the screen, converting colours and encoding took, one after the other from `grabbed` on."""
 
 
 class Pixels(Protocol):
@@ -74,7 +77,7 @@ class Encoder:
         self._picture: Picture | None = None
         self._shape = (0, 0, 0)
         self._budget, self._vbv = Budget(), Vbv(0, 0)
-        self._grabbed = 0.0
+        self._grabbed = self._read = self._converted = 0.0
         self._pipeline = Gst.Pipeline.new("encode")
         self._source = make("appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True, max_buffers=2)
         self._x264 = _x264()
@@ -94,6 +97,7 @@ class Encoder:
 
     def encode(self, screen: Pixels, frame: Frame) -> bool:
         """Encode the screen as it is. False when GStreamer refuses it."""
+        self._read = time.monotonic()
         picture, rows = self._picture, frame.rows
         shape = (screen.width, screen.height, self._scale)
         if picture is None or shape != self._shape:
@@ -106,6 +110,7 @@ class Encoder:
         self._spend(self._budget.next(frame.grabbed, still=rows is None))
         self._grabbed = frame.grabbed
         buffer = picture.update(screen.address, screen.stride, rows)
+        self._converted = time.monotonic()
         return bool(GstApp.AppSrc.push_buffer(self._source, buffer) == Gst.FlowReturn.OK)
 
     def set_bitrate(self, kbps: int, vbv_ms: int = VBV_MS, burst_kbps: int = 0) -> None:
@@ -135,7 +140,10 @@ class Encoder:
         delta = bool(buffer.get_flags() & Gst.BufferFlags.DELTA_UNIT)
         data = buffer.extract_dup(0, buffer.get_size())
         settled = self._budget.settled(len(data))
-        self._on_unit(AccessUnit(data, key=not delta, grabbed=self._grabbed, settled=settled))
+        times = (self._grabbed, self._read, self._converted, time.monotonic())
+        read, converted, encoded = (after - before for before, after in pairwise(times))
+        unit = AccessUnit(data, not delta, self._grabbed, settled, (read, converted, encoded))
+        self._on_unit(unit)
         return Gst.FlowReturn.OK
 
 

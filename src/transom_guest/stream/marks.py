@@ -7,7 +7,7 @@ counts as the input's doing: nobody can tell.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,10 +31,13 @@ class Mark:
     act_ms: float
     grab_ms: float
     send_ms: float
+    steps_ms: tuple[float, ...] = ()
+    """Of `send_ms`: reading the screen, converting colours, encoding."""
 
     def message(self, rtp_time: int) -> str:
         """As the viewer is told, whose stream has `rtp_time` at that grab."""
-        return json.dumps(["mark", self.seq, rtp_time, self.act_ms, self.grab_ms, self.send_ms])
+        steps = (self.act_ms, self.grab_ms, self.send_ms, *self.steps_ms)
+        return json.dumps(["mark", self.seq, rtp_time, *steps])
 
 
 class Marked(Protocol):
@@ -80,23 +83,22 @@ class Marks:
             if one.changed is not None and one.grabbed is None:
                 one.grabbed = now
 
-    def sent(self, now: float) -> list[Mark]:
-        """The frame grabbed last was sent: the marks that it is due."""
+    def sent(self, now: float, within: Sequence[float] = ()) -> list[Mark]:
+        """The frame grabbed last was sent, after steps of so many seconds: the marks that it is due."""
         made: list[Mark] = []
         for viewer, one in list(self._followed.items()):
             if one.changed is None or one.grabbed is None:
                 continue
-            steps = [(one.changed - one.felt), (one.grabbed - one.changed), (now - one.grabbed)]
-            made.append(
-                Mark(viewer, one.seq, one.grabbed, *(round(max(step, 0) * 1000, 1) for step in steps))
-            )
+            act, grab, send = one.changed - one.felt, one.grabbed - one.changed, now - one.grabbed
+            steps = (_milliseconds(act), _milliseconds(grab), _milliseconds(send))
+            made.append(Mark(viewer, one.seq, one.grabbed, *steps, tuple(map(_milliseconds, within))))
             self._marked[viewer] = now
             del self._followed[viewer]
         return made
 
-    def tell(self, now: float, viewers: Iterable[Marked]) -> None:
-        """The frame grabbed last was sent: tell viewers of their marks."""
-        for mark in self.sent(now):
+    def tell(self, now: float, viewers: Iterable[Marked], within: Sequence[float]) -> None:
+        """The frame grabbed last was sent, after steps of so many seconds: tell viewers of their marks."""
+        for mark in self.sent(now, within):
             for viewer in viewers:
                 if viewer.key == mark.viewer:
                     viewer.say(mark.message(viewer.rtp_time(mark.grabbed)))
@@ -105,3 +107,7 @@ class Marks:
         """A viewer ended."""
         self._followed.pop(viewer, None)
         self._marked.pop(viewer, None)
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(max(seconds, 0) * 1000, 1)

@@ -265,7 +265,7 @@ class StreamServer:
     def _encoded(self, unit: AccessUnit) -> None:
         """In the encoder's thread: straight on to the viewers, no event loop between."""
         waiting = [peer for peer in self._watchers if not peer.push(unit)]
-        self._loop.call_soon_threadsafe(self._frame_out, waiting, unit.settled, self._loop.time())
+        self._loop.call_soon_threadsafe(self._frame_out, waiting, unit, self._loop.time())
         if self._recorder.on:
             self._loop.call_soon_threadsafe(self._recorder.take, unit.data, unit.key, self._loop.time())
 
@@ -274,10 +274,10 @@ class StreamServer:
         for peer in self._watchers:
             peer.play(packet)
 
-    def _frame_out(self, waiting: list[Peer], settled: bool, now: float) -> None:
+    def _frame_out(self, waiting: list[Peer], unit: AccessUnit, now: float) -> None:
         self._links.sent(now)
-        self._marks.tell(now, self._watchers)
-        self._capture.frame_out(self._links.next_frame_in(), settled=settled)
+        self._marks.tell(now, self._watchers, unit.steps)
+        self._capture.frame_out(self._links.next_frame_in(), settled=unit.settled)
         for peer in waiting:
             self.peer_key_wanted(peer)
 

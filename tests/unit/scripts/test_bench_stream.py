@@ -56,14 +56,46 @@ def test_a_missed_goal_says_by_how_much() -> None:
 
 def test_the_report_has_the_table_the_conditions_and_a_plot(tmp_path: Path) -> None:
     from bench.report import write
+    from bench.stages import ORDER
 
-    marked = run(ours__stage_act_ms=[1], ours__stage_grab_ms=[2], ours__stage_total_ms=[20])
-    assert "| ours | 1.0 | 2.0 |  |  | 20.0 |" in write([marked], tmp_path)
+    each = {f"ours__stage_{name}_ms": [1.0] for name in ORDER}
+    assert "| ours |" + " 1.0 |" * len(ORDER) + " 11.0 |" in write(
+        [run(ours__key_ms=[20.0], **each)], tmp_path
+    )
     text = write([run(ours__key_ms=[float(n) for n in range(1, 101)], novnc__scroll_fps=[19])], tmp_path)
     assert "| key to picture, ms | 50.5 / 96.0 (100) |  |" in text
     assert "other processes used 0.25 of 2 cores" in text
     assert (tmp_path / "stream.md").read_text() == text
     ElementTree.parse(tmp_path / "key-to-picture.svg")
+
+
+def test_what_is_published_has_the_conditions_and_says_what_was_missed() -> None:
+    from bench.report import published
+
+    told = published([run(ours__key_ms=[18.0, 30.0]), run(ours__static_media_kbps=[18.0])])
+    assert "Commit abc, 2026-01-01, 2 cores of which other processes used 0.25 to 0.25; 2 keys each" in told
+    assert "Missed: key to picture, p50, ms 24 (<= 20); still screen, kbit/s of media 18 (<= 0.5)." in told
+
+
+def test_a_mark_and_the_browsers_counters_say_where_the_milliseconds_went() -> None:
+    from bench.stages import parts_of_counts, parts_of_mark
+
+    found = parts_of_mark(["mark", 1, 90, 2, 0.5, 6, 0.2, 1, 4])
+    assert found == {
+        "act": 2,
+        "grab": 0.5,
+        "send": 6,
+        "read": 0.2,
+        "convert": 1,
+        "encode": 4,
+        "packets": pytest.approx(0.8),
+    }
+    assert parts_of_mark(["mark", 1, 90, 2, 0.5, 6]) == {"act": 2, "grab": 0.5, "send": 6}
+    before = {"frames": 10, "decode": 0.1, "jitter": 1.0, "emitted": 10, "rtt": None}
+    after = {"frames": 20, "decode": 0.12, "jitter": 1.05, "emitted": 20, "rtt": 0.001}
+    counted = parts_of_counts(before, after)
+    assert counted == pytest.approx({"jitter_buffer": 5.0, "decode": 2.0, "network": 0.5})
+    assert parts_of_counts(before, before) == {}
 
 
 def test_ssim_is_one_for_equal_pictures_and_falls_with_noise() -> None:

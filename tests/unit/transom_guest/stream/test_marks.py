@@ -1,3 +1,5 @@
+import json
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -9,7 +11,9 @@ def test_a_mark_says_what_each_step_took() -> None:
     marks.felt("a", 7, 1.0)
     marks.changed(1.002)
     marks.grabbed(1.0035)
-    assert marks.sent(1.009) == [Mark("a", 7, 1.0035, 2.0, 1.5, 5.5)]
+    (mark,) = marks.sent(1.009, (0.0002, 0.001, 0.004))
+    assert mark == Mark("a", 7, 1.0035, 2.0, 1.5, 5.5, (0.2, 1.0, 4.0))
+    assert json.loads(mark.message(90)) == ["mark", 7, 90, 2.0, 1.5, 5.5, 0.2, 1.0, 4.0]
     assert marks.sent(1.01) == []
 
 
