@@ -144,7 +144,7 @@ class Bench:
         page.wait_for_function(
             "rung => window.transom && window.transom.state === 'live' && window.transom.rung === rung",
             arg=rung,
-            timeout=30_000,
+            timeout=120_000,
             polling=20,
         )
 
@@ -159,7 +159,7 @@ class Bench:
                 return True
             time.sleep(0.2)
 
-    def fresh(self, count: int, card: str) -> dict[str, Any]:
+    def fresh(self, count: int, card: str, look_ms: float = READ_MS) -> dict[str, Any]:
         """Milliseconds from the click on a card to the first decoded frame, a new machine each time; and the
         medians of the stages before it."""
         times, stages, warm = [], [], 0
@@ -167,9 +167,11 @@ class Bench:
             self.warmed()
             page = self.context.new_page()
             page.goto(f"{self.url}/dashboard/remote-cli")
-            page.wait_for_timeout(READ_MS)
-            page.get_by_role("button", name=card, exact=True).click()
-            page.wait_for_url("**/session/ses_*")
+            button = page.get_by_role("button", name=card, exact=True)
+            button.wait_for()
+            page.wait_for_timeout(look_ms)
+            button.click()
+            page.wait_for_url("**/session/ses_*", wait_until="commit", timeout=60_000)
             session = page.url.rsplit("/", 1)[1]
             self.live(page, "webrtc")
             while "first_frame" not in (timeline := self.state(session)["timeline"]):

@@ -10,7 +10,7 @@ async function needed(path, found = new Set()) {
   found.add(path);
   const file = path.replace(/^\/static\/novnc\//, "node_modules/@novnc/novnc/").replace(/^\//, "");
   const text = await readFile(new URL(file, WEB), "utf8");
-  for (const [, name] of text.matchAll(/^(?:import|export)\s[^;]*?from\s+['"]([^'"]+)['"]/gm)) {
+  for (const [, name] of text.matchAll(/^(?:import|export)\s(?:[^;]*?from\s+)?['"]([^'"]+)['"]/gm)) {
     await needed(new URL(name, `http://host${path}`).pathname, found);
   }
   return found;

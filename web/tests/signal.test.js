@@ -107,6 +107,59 @@ const connected = async () => {
   sockets[0].opens();
 };
 
+describe("an offer that went ahead of the page's modules", () => {
+  const ANSWERED = { type: "answer", epoch: 1, sdp: "ANSWER" };
+  const answer = { type: "answer", peer: "me", epoch: 1, sdp: "ANSWER" };
+  /** A signal whose first socket is open, and has carried an offer already. */
+  const begin = async () => {
+    signal.close();
+    sockets = [];
+    const open = () => (sockets.push(new FakeSocket()), sockets.at(-1));
+    const tell = (event) => told.push(event);
+    const ahead = { epoch: 1, sdp: "OFFER" };
+    signal = new Signal({ id: "ses_a", peer: "me", request: server.request, open, tell, random: () => 1, ahead });
+    await connected();
+  };
+
+  test("is not sent again, and its answer is told once it is asked for", async () => {
+    await begin();
+    sockets[0].says(answer);
+    assert.deepEqual(told, []);
+    signal.offer(1, "OFFER");
+    assert.deepEqual([sockets[0].sent, told], [[], [ANSWERED]]);
+    sockets[0].says(answer);
+    assert.deepEqual(told, [ANSWERED], "once");
+  });
+
+  test("may be answered later, or refused before", async () => {
+    await begin();
+    signal.offer(1, "OFFER");
+    sockets[0].says(answer);
+    assert.deepEqual([sockets[0].sent, told], [[], [ANSWERED]]);
+    await begin();
+    sockets[0].says(answer);
+    sockets[0].says({ type: "refused", peer: "me", epoch: 1, code: "peer_lost", message: "m" });
+    signal.offer(1, "OFFER");
+    assert.deepEqual(told, [{ type: "refused", epoch: 1, code: "peer_lost", message: "m" }], "the newest word counts");
+  });
+
+  test("whose socket is lost is asked for by HTTP; another offer goes its own way", async () => {
+    server.on(OFFER, { status: 202, body: {} });
+    server.on(ANSWER, { status: 200, body: { sdp: "ANSWER" } });
+    await begin();
+    sockets[0].closes();
+    await settle();
+    told.length = 0;
+    signal.offer(1, "OFFER");
+    await settle();
+    assert.deepEqual([told, server.count(OFFER)], [[ANSWERED], 1], "it may not have arrived");
+    await begin();
+    signal.offer(2, "OTHER");
+    sockets[0].says(answer);
+    assert.deepEqual([sockets[0].sent.length, told], [1, []]);
+  });
+});
+
 describe("the WebSocket", () => {
   test("sessions, answers and refusals are told; others' and nonsense are not", async () => {
     await connected();

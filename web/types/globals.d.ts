@@ -10,6 +10,9 @@ interface Window {
     socket?: WebSocket;
     heard?: MessageEvent[];
     ice?: Promise<import("./model").IceServers | null>;
+    line?: import("./model").Line | undefined;
+    offered?: import("./model").Offered;
   };
+  connections?: import("./model").Connections;
   transom?: import("./model").Surface;
 }

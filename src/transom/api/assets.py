@@ -3,11 +3,12 @@ versions. A page is written with `/static/...`; it is sent with `/static/v/VERSI
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import os
 import re
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
@@ -20,11 +21,23 @@ LOADED = re.compile(
     r'<(?:link rel="(?:modulepreload|stylesheet)" href|script(?: type="module")? src)="([^"]+)"'
 )
 """What a page loads at once."""
+INLINE = re.compile(r'<script src="/static/v/\w+/([^"]+)"></script>')
+"""A plain script of a page: it is sent within the page, and runs before anything is fetched."""
 FOREVER = "public, max-age=31536000, immutable"
 NOVNC = "public, max-age=300, stale-while-revalidate=604800"
 """noVNC changes with its package alone: an old one serves once more while the new one is fetched."""
+REMEMBERED = 8 * 2**20
+"""Bytes of files that are kept in memory: a page has some eighty, and asks for all of them at once."""
 LOOK_S = 1.0
 """The files are looked at again after this long: who changes them sees it at the next load."""
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page as it is sent; `scripts` are the digests of those within it, as a content policy names them."""
+
+    text: str
+    scripts: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -39,7 +52,7 @@ class Assets:
     def __init__(self, web: Path) -> None:
         self._web = web
         self._known: _Known | None = None
-        self._pages: dict[str, tuple[int, str, str]] = {}
+        self._pages: dict[str, tuple[int, str, Page]] = {}
 
     def version(self) -> str:
         """Of all files together, by their names, sizes and times."""
@@ -48,8 +61,8 @@ class Assets:
             self._known = _Known(now, _digest(self._web / "static"))
         return self._known.version
 
-    def page(self, name: str) -> str | None:
-        """A page's text as it is sent; None when it is not installed."""
+    def page(self, name: str) -> Page | None:
+        """A page as it is sent; None when it is not installed."""
         path = self._web / name
         try:
             changed = path.stat().st_mtime_ns
@@ -58,16 +71,30 @@ class Assets:
         version, known = self.version(), self._pages.get(name)
         if known is None or known[:2] != (changed, version):
             text = OURS.sub(f"/static/v/{version}/", path.read_text(encoding="utf-8"))
-            known = self._pages[name] = (changed, version, text)
+            known = self._pages[name] = (changed, version, self._inlined(text))
         return known[2]
 
-    def page_before(self, name: str, following: str) -> str | None:
+    def _inlined(self, text: str) -> Page:
+        digests: list[str] = []
+
+        def inline(found: re.Match[str]) -> str:
+            try:
+                script = (self._web / "static" / found[1]).read_text(encoding="utf-8")
+            except OSError:
+                return found[0]
+            digest = hashlib.sha256(script.encode()).digest()
+            digests.append(f"'sha256-{base64.b64encode(digest).decode()}'")
+            return f"<script>{script}</script>"
+
+        return Page(INLINE.sub(inline, text), tuple(digests))
+
+    def page_before(self, name: str, following: str) -> Page | None:
         """The page `name`, from which people go on to `following`: what that one loads is fetched ahead."""
-        text, next_text = self.page(name), self.page(following)
-        if text is None or next_text is None:
-            return text
-        links = "".join(f'    <link rel="prefetch" href="{path}">\n' for path in LOADED.findall(next_text))
-        return text.replace("  </head>", f"{links}  </head>", 1)
+        page, then = self.page(name), self.page(following)
+        if page is None or then is None:
+            return page
+        links = "".join(f'    <link rel="prefetch" href="{path}">\n' for path in LOADED.findall(then.text))
+        return replace(page, text=page.text.replace("  </head>", f"{links}  </head>", 1))
 
 
 def _digest(folder: Path) -> str:
@@ -86,16 +113,56 @@ class Kept:
     def __init__(self, files: StaticFiles, keep: str, assets: Assets | None = None) -> None:
         self._files: ASGIApp = files
         self._keep, self._assets = keep, assets
+        self._remembered: dict[str, list[Message]] = {}
+        self._size, self._version = 0, ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._files(scope, receive, send)
         asked = scope.get("path_params", {}).get("version")
         current = self._assets is None or asked == self._assets.version()
+        whole = self._assets is not None and current and scope["method"] == "GET" and not _partial(scope)
+        path = scope["path"]
+        for message in self._known(asked).get(path, ()) if whole else ():
+            await send(_copy(message))
+        if whole and path in self._remembered:
+            return None
+        said: list[Message] = []
 
         async def with_header(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] in (200, 304) and current:
                 MutableHeaders(scope=message)["Cache-Control"] = self._keep
+            said.append(_copy(message))
             await send(message)
 
-        return await self._files(scope, receive, with_header)
+        await self._files(scope, receive, with_header)
+        if whole and _is_whole(said):
+            self._remember(path, said)
+        return None
+
+    def _known(self, version: str) -> dict[str, list[Message]]:
+        if version != self._version:
+            self._remembered, self._size, self._version = {}, 0, version
+        return self._remembered
+
+    def _remember(self, path: str, said: list[Message]) -> None:
+        size = sum(len(message.get("body", b"")) for message in said)
+        if self._size + size <= REMEMBERED:
+            self._remembered[path] = said
+            self._size += size
+
+
+def _is_whole(said: list[Message]) -> bool:
+    """Whether that is a file to its end: a browser that goes on to another page breaks off."""
+    length = dict(said[0]["headers"]).get(b"content-length") if said and said[0]["status"] == 200 else None
+    return length is not None and int(length) == sum(len(each.get("body", b"")) for each in said)
+
+
+def _copy(message: Message) -> Message:
+    """Whoever sends it on adds headers."""
+    return {**message, "headers": list(message["headers"])} if "headers" in message else dict(message)
+
+
+def _partial(scope: Scope) -> bool:
+    """Whether a part is asked for, or only what is newer."""
+    return any(name in (b"range", b"if-none-match", b"if-modified-since") for name, _ in scope["headers"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -20,10 +20,10 @@ DRAIN_LIMIT, DRAIN_S = 4 * 2**20, 5.0
 READ_S = 20.0
 """Seconds for a whole body to arrive: one that dribbles in holds a connection and memory."""
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
-CONTENT_POLICY = "; ".join(
+POLICY = "; ".join(
     (
         "default-src 'none'",
-        "script-src 'self'",
+        "script-src {scripts}",
         "style-src 'self'",
         "img-src 'self' data: blob:",
         "media-src 'self' blob:",
@@ -36,8 +36,15 @@ CONTENT_POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
+
+
+def content_policy(scripts: Sequence[str] = ()) -> str:
+    """The policy of an answer, in which the scripts of these digests stand."""
+    return POLICY.format(scripts=" ".join(("'self'", *scripts)))
+
+
 HEADERS = {
-    "Content-Security-Policy": CONTENT_POLICY,
+    "Content-Security-Policy": content_policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",

@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from transom.api.access import P, principal_of
-from transom.api.assets import FOREVER, NOVNC, Assets, Kept
+from transom.api.assets import FOREVER, NOVNC, Assets, Kept, Page
+from transom.api.guard import content_policy
 from transom.model.errors import NotFound
 from transom.model.ids import is_id
 
@@ -70,11 +71,11 @@ async def watch_page(request: Request, session: str = "") -> Response:
     return html(request.app.state.assets.page("watch.html"))
 
 
-def html(text: str | None) -> Response:
+def html(page: Page | None) -> Response:
     """A page. Raises NotFound."""
-    if text is None:
+    if page is None:
         raise NotFound("this page is not installed")
-    return HTMLResponse(text)
+    return HTMLResponse(page.text, headers={"Content-Security-Policy": content_policy(page.scripts)})
 
 
 def mount(app: FastAPI, web: Path) -> Assets:

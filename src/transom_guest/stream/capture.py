@@ -60,8 +60,10 @@ class Capture:
         display.select_structure()
         self._loop.add_reader(display.fileno(), self._readable)
 
-    def start(self) -> None:
-        """Begin to grab, from a whole picture and a key frame. Idempotent."""
+    def start(self, *, key: bool = False) -> None:
+        """Begin to grab, from a whole picture and a key frame. Idempotent; `key`: one is needed in any case."""
+        if self._on and key:
+            self.key_wanted()
         if self._on:
             return
         self._on = True

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
+
+ANSWER_DEADLINE = 30.0 if "TRANSOM_EMULATED" in os.environ else 5.0
+"""Seconds from the offer to an answer with its candidates: a tenth of a second, emulated some thirty times that."""
+CONNECT_DEADLINE = 30.0
+"""Seconds from the answer until the peer must be connected; the door takes no new source later either."""
+LOST_DEADLINE = 15.0
+"""Seconds a peer may be disconnected before it is closed; the page rebuilds it after five."""
+EARLY = 8.0 if "TRANSOM_EMULATED" in os.environ else 1.0
+"""Seconds from the answer for which a viewer's first frames are made ahead: ICE and DTLS take a tenth of that."""
 
 
 class Deadlines:

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 from transom_guest.environment import LOOPBACK
 from transom_guest.stream import certificate
 from transom_guest.stream.clip_channel import LABEL, ClipChannel, ClipEvents
+from transom_guest.stream.deadlines import ANSWER_DEADLINE
 from transom_guest.stream.description import credentials, description
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import (
@@ -36,8 +37,6 @@ from transom_guest.stream.sound_offer import Opus
 from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
 
-ANSWER_DEADLINE = 30.0 if "TRANSOM_EMULATED" in os.environ else 5.0
-"""Seconds from the offer to an answer with its candidates: a tenth of a second, emulated some thirty times that."""
 MAX_QUEUED_MESSAGES = 500
 """Messages from one viewer that may wait for the event loop; more are dropped and counted."""
 MAX_BUFFERED = 1 << 20
@@ -84,6 +83,8 @@ class Peer:
         self._closed = False
         self._pipeline = self._webrtc = self._probe = cast("Any", None)
         self.video = Video(codec)
+        self.tells = codec.twcc is not None
+        """The viewer offered to tell which packets arrive."""
         self._queued = 0
         self._gathered = asyncio.Event()
         self._codec, self._certificate, self._opus = codec, certificate.make(), opus
@@ -100,13 +101,13 @@ class Peer:
         return f"{self.name}/{self.epoch}"
 
     @property
-    def tells(self) -> bool:
-        """The viewer offered to tell which packets arrive."""
-        return self._codec.twcc is not None
+    def watching(self) -> bool:
+        """True when frames reach the viewer, or are kept for it: it is just connecting."""
+        return self.connected or self.video.expected
 
     @property
-    def watching(self) -> bool:
-        """True when frames reach the viewer."""
+    def connected(self) -> bool:
+        """True while what is sent reaches the viewer."""
         return self.state == "connected" and not self._closed
 
     async def answer(self, sdp: str) -> str:
@@ -145,7 +146,7 @@ class Peer:
 
     def play(self, packet: bytes) -> None:
         """Send one packet of sound, from any thread."""
-        if self.sound is not None and self.watching:
+        if self.sound is not None and self.connected:
             self.sound.push(packet)
 
     def say(self, text: str, channel: str = "control") -> bool:

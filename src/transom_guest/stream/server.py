@@ -16,7 +16,7 @@ from transom_guest.input.actor import Actor
 from transom_guest.input.message import Density, InputError, KeyFrame, Ping, Resize, parse
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
-from transom_guest.stream.deadlines import Deadlines
+from transom_guest.stream.deadlines import CONNECT_DEADLINE, EARLY, LOST_DEADLINE, Deadlines
 from transom_guest.stream.encode import AccessUnit, Encoder
 from transom_guest.stream.gst import GstError
 from transom_guest.stream.marks import MARKED, Marks
@@ -45,10 +45,6 @@ from transom_wire.link import (
 
 MAX_MALFORMED = 100
 """Malformed messages after which a peer is closed."""
-CONNECT_DEADLINE = 30.0
-"""Seconds from the answer until the peer must be connected; the door takes no new source later either."""
-LOST_DEADLINE = 15.0
-"""Seconds a peer may be disconnected before it is closed; the page rebuilds it after five."""
 log = logging.getLogger("transom.stream")
 
 
@@ -146,8 +142,11 @@ class StreamServer:
             return
         if self._lives(peer):
             self.outbox.put(PeerAnswer(peer=peer.name, epoch=peer.epoch, sdp=answer))
-            if peer.state != "connected":
+            if not peer.connected:
                 self._give(peer, CONNECT_DEADLINE, "never connected")
+                peer.video.expect(EARLY)  # its first frames are made while it connects
+                self._watch(key=True)
+                self._loop.call_later(EARLY, self._watch)
 
     # from peers
 
@@ -162,12 +161,13 @@ class StreamServer:
         self._say_state(peer, state, reason)
         if state == "connected":
             self._deadlines.revoke(peer.key)
+            begun = peer.video.begin()
             self._links.join(self._loop.time(), peer, told=peer.tells)
-        elif state == "disconnected":
+            self._watch(key=not begun)
+            return
+        if state == "disconnected":
             self._give(peer, LOST_DEADLINE, "disconnected for too long")
         self._watch()
-        if state == "connected":
-            self._capture.key_wanted()
 
     def peer_open(self, peer: Peer) -> None:
         """A viewer's control channel opened: it learns the desktop's size and the pointer's shape."""
@@ -305,12 +305,12 @@ class StreamServer:
         self._watch()
         self._spawn(peer.close())
 
-    def _watch(self) -> None:
-        """Capture while, and only while, somebody watches."""
+    def _watch(self, *, key: bool = False) -> None:
+        """Capture while, and only while, somebody watches; a key frame first where `key`."""
         self._watchers = tuple(peer for peer in self._peers.values() if peer.watching)
         self._sound.wanted(any(peer.sound is not None for peer in self._watchers))
         if self._watchers:
-            self._capture.start()
+            self._capture.start(key=key)
         else:
             self._capture.stop()
 
@@ -319,10 +319,10 @@ class StreamServer:
 
     def _refuse(self, offer: PeerOffer, reason: str) -> None:
         log.warning("offer of peer %s/%d refused: %s", offer.peer, offer.epoch, reason)
-        self.outbox.put(PeerState(peer=offer.peer, epoch=offer.epoch, state="failed", reason=reason))
+        self.outbox.put(PeerState(offer.peer, offer.epoch, "failed", reason))
 
     def _say_state(self, peer: Peer, state: str, reason: str) -> None:
-        self.outbox.put(PeerState(peer=peer.name, epoch=peer.epoch, state=state, reason=reason))
+        self.outbox.put(PeerState(peer.name, peer.epoch, state, reason))
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

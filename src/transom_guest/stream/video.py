@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
+import threading
 import time
 
+from transom_guest.stream.early import EarlyFrames
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import Gst, GstApp, make
 from transom_guest.stream.offer import H264, rtp_caps
@@ -37,14 +39,36 @@ class Video:
             "appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True, max_bytes=0, caps=caps
         )
         self._pacer, self._repairs = PacketPacer(self._send, START_KBPS), Repairs()
-        self._sending = False
+        self._sending = self._open = False
+        self._early: EarlyFrames[AccessUnit] = EarlyFrames()
+        self._opening = threading.Lock()
 
     def rtp_time(self, seconds: float) -> int:
         """The RTP timestamp of a monotonic time."""
         return (self._epoch + round(seconds * CLOCK_RATE)) % 2**32
 
+    def expect(self, seconds: float) -> None:
+        """The viewer is connecting: for so long its first frames are made and kept."""
+        self._early.expect(time.monotonic() + seconds)
+
+    @property
+    def expected(self) -> bool:
+        """Whether frames are kept now."""
+        return self._early.expected(time.monotonic())
+
+    def begin(self) -> bool:
+        """The viewer is connected: it is sent what was kept. False when there was nothing."""
+        with self._opening:
+            self._open = True
+            frames = self._early.take(time.monotonic())
+            return all(self._push(unit) for unit in frames) and bool(frames)
+
     def push(self, unit: AccessUnit) -> bool:
         """Take one frame; False when the viewer must wait for a key frame."""
+        with self._opening:
+            return self._push(unit) if self._open else self._early.keep(unit)
+
+    def _push(self, unit: AccessUnit) -> bool:
         behind = self.source.get_property("current-level-bytes") > MAX_QUEUED_BYTES
         if behind or self._pacer.empty_in() > MAX_QUEUED_S:
             self._sending = False
@@ -77,7 +101,8 @@ class Video:
         return self._pacer.empty_in()
 
     def close(self) -> None:
-        """Send nothing any more."""
+        """Send nothing any more, and expect nobody."""
+        self._early.expect(float("-inf"))
         self._pacer.close()
 
     def _send(self, packets: list[bytes]) -> None:

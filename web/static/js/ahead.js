@@ -1,6 +1,8 @@
-// A plain script, in the page's head: the events' socket opens, and the ICE servers are asked for, while the modules
-// are still being fetched and read. They find both in opening.js.
+// In the page's head, before anything is fetched: the events' socket opens, the ICE servers are asked for, and the first
+// connection is made and offered. A browser's first takes far longer than its second, and the server keeps the offer
+// until the machine is there. The modules find it all in opening.js and line.js.
 (() => {
+  const OPEN = 1;
   const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/sessions/${location.pathname.split("/").at(-1)}/events`);
   /** @type {MessageEvent[]} */
   const heard = [];
@@ -8,5 +10,20 @@
   const ice = fetch("/api/webrtc/ice-servers", { credentials: "same-origin", cache: "no-store" })
     .then((response) => (response.ok ? response.json() : null))
     .catch(() => null);
-  window.ahead = { socket, heard, ice };
+  const peer = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const offered = { peer, epoch: 1, sdp: "" };
+  const line = typeof RTCPeerConnection === "function" ? window.connections?.make() : undefined;
+  const ahead = (window.ahead = { socket, heard, ice, line, offered });
+
+  /** @param {string | undefined} sdp */
+  const offer = (sdp) => {
+    // Whoever has taken the line offers it.
+    if (!sdp || !ahead.line || socket.readyState !== OPEN) return;
+    offered.sdp = sdp;
+    socket.send(JSON.stringify({ type: "offer", ...offered }));
+  };
+  line?.offer.then(({ sdp }) => {
+    if (socket.readyState === OPEN) offer(sdp);
+    else socket.addEventListener("open", () => offer(sdp), { once: true });
+  }, () => {});
 })();

@@ -1,18 +1,26 @@
-import { makeLine, useServers } from "./connection.js";
+import { makeLine, useServers } from "./lines.js";
+import { randomName } from "./names.js";
 
-/** @import { Line } from "./connection.js" */
+/** @import { Line, Offered } from "../../types/model" */
 
 /**
- * The page's first connection is made, and its offer with it, as soon as this module runs: the page loads it by itself,
- * while its other modules are still being read. A browser's first takes far longer than its second.
- * @type {Line | null}
+ * The page's first connection: the one that its head made and offered, else one that is made as soon as this module runs.
+ * @type {Line | undefined}
  */
-let first = typeof RTCPeerConnection === "function" ? makeLine() : null;
+let first = window.ahead?.line ?? (typeof RTCPeerConnection === "function" ? makeLine() : undefined);
+/** @type {Offered} */
+const offered = window.ahead?.offered ?? { peer: randomName(), epoch: 1, sdp: "" };
 
-/** The one made ahead, or a new one. @param {RTCIceServer[]} iceServers @returns {Line} */
+/** Under which name and number the page's first connection is offered, and what of it is on its way already. */
+export function offeredAhead() {
+  return offered;
+}
+
+/** The first one, which whoever takes it offers from now on; or a new one. @param {RTCIceServer[]} iceServers @returns {Line} */
 export function takeLine(iceServers) {
   const line = first ?? makeLine();
-  first = null;
+  first = undefined;
+  delete window.ahead?.line;
   useServers(line, iceServers);
   return line;
 }

@@ -1,7 +1,7 @@
 import { SERVER_DIED, WAITS } from "./waits.js";
 
 /** @import { Request } from "./signal.js" */
-/** @import { Places, SignalEvent } from "../../types/model" */
+/** @import { Offered, Places, SignalEvent } from "../../types/model" */
 
 /**
  * The offer that waits for its answer: by the WebSocket while that is open, else by HTTP. A newer one replaces an older.
@@ -14,12 +14,19 @@ export class Offering {
   #tell;
   /** @type {{ epoch: number, sdp: string, sent: boolean, abort: AbortController } | null} */
   #offer = null;
+  /** The one that went out before anybody asked for it. @type {Offered | null} */
+  #ahead;
+  /** Tells what became of that one. @type {(() => void) | null} */
+  #early = null;
+  /** The WebSocket is gone that it went by, perhaps before it arrived: the server takes it twice. */
+  #cut = false;
 
   /**
    * @param {{ peer: string, places: Places, ask: Request, send: (message: object) => boolean,
-   *   tell: (event: SignalEvent) => void }} parts `send` is false where no WebSocket is open
+   *   tell: (event: SignalEvent) => void, ahead?: Offered | null }} parts `send` is false where no WebSocket is open
    */
-  constructor({ peer, places, ask, send, tell }) {
+  constructor({ peer, places, ask, send, tell, ahead = null }) {
+    this.#ahead = ahead;
     this.#peer = peer;
     this.#places = places;
     this.#ask = ask;
@@ -30,7 +37,11 @@ export class Offering {
   /** @param {number} epoch @param {string} sdp */
   replace(epoch, sdp) {
     this.drop();
-    this.#offer = { epoch, sdp, sent: false, abort: new AbortController() };
+    const [ahead, early] = [this.#ahead, this.#early];
+    const went = Boolean(sdp) && ahead?.epoch === epoch && ahead.sdp === sdp;
+    this.#offer = { epoch, sdp, sent: went && !this.#cut, abort: new AbortController() };
+    this.#ahead = this.#early = null;
+    if (went && early) early();
   }
 
   /** Nobody waits for it any more. @param {number} [epoch] only this one */
@@ -56,6 +67,7 @@ export class Offering {
   /** The slow road: post what was not sent yet, then ask until there is an answer. */
   async byHttp() {
     const offer = this.#offer;
+    this.#cut = true;
     if (!offer) return;
     const { epoch, sdp, abort } = offer;
     const query = new URLSearchParams({ peer: this.#peer, epoch: `${epoch}`, wait_ms: `${WAITS.answerMs}` });
@@ -75,6 +87,7 @@ export class Offering {
 
   /** @param {unknown} epoch @param {unknown} sdp */
   answered(epoch, sdp) {
+    if (this.#keeps(epoch, () => this.answered(epoch, sdp))) return;
     if (this.#offer?.epoch !== epoch || typeof sdp !== "string") return;
     this.#offer = null;
     this.#tell({ type: "answer", epoch: Number(epoch), sdp });
@@ -82,10 +95,18 @@ export class Offering {
 
   /** @param {unknown} epoch @param {{ code?: string, message?: string }} why */
   refused(epoch, { code = "", message = "" }) {
+    if (this.#keeps(epoch, () => this.refused(epoch, { code, message }))) return;
     const waits = this.#offer?.epoch === epoch;
     // The one refusal that comes after an answer, to a peer that may be on the screen.
     if (!waits && !(code === SERVER_DIED && Number.isInteger(epoch))) return;
     if (waits) this.#offer = null;
     this.#tell({ type: "refused", epoch: Number(epoch), code, message });
+  }
+
+  /** What is said of the offer that went ahead waits until it is asked for. @param {unknown} epoch @param {() => void} tell */
+  #keeps(epoch, tell) {
+    if (!this.#ahead?.sdp || this.#ahead.epoch !== epoch) return false;
+    this.#early = tell;
+    return true;
   }
 }

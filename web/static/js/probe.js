@@ -1,8 +1,7 @@
 import { request } from "./api.js";
-import { makeLine, useServers } from "./connection.js";
+import { makeLine, useServers } from "./lines.js";
 
-/** @import { Line } from "./connection.js" */
-/** @import { Places } from "../../types/model" */
+/** @import { Line, Places } from "../../types/model" */
 
 const ANSWER_MS = 8000;
 const CONNECT_MS = 5000;

@@ -3,7 +3,7 @@ import { Offering } from "./offering.js";
 import { ownersPlaces } from "./places.js";
 import { WAITS } from "./waits.js";
 
-/** @import { Heartbeat, Places, SeatDeed, SignalEvent } from "../../types/model" */
+/** @import { Heartbeat, Offered, Places, SeatDeed, SignalEvent } from "../../types/model" */
 
 /** An unknown session is believed only when the server says so this often in a row. */
 const MISSING_TIMES = 2;
@@ -50,9 +50,10 @@ export class Signal {
 
   /**
    * @param {{ id: string, peer: string, request: Request, open: () => Socket,
-   *   tell: (event: SignalEvent) => void, places?: Places, random?: () => number }} parts `open` makes a WebSocket
+   *   tell: (event: SignalEvent) => void, places?: Places, random?: () => number, ahead?: Offered | null }} parts `open`
+   *   makes a WebSocket; `ahead` went out by the first one
    */
-  constructor({ id, peer, request, open, tell, places = ownersPlaces(id), random = Math.random }) {
+  constructor({ id, peer, request, open, tell, places = ownersPlaces(id), random = Math.random, ahead = null }) {
     this.#id = id;
     this.#places = places;
     this.#peer = peer;
@@ -61,7 +62,7 @@ export class Signal {
     this.#tell = tell;
     this.#random = random;
     const ask = this.#ask.bind(this);
-    this.#offering = new Offering({ peer, places, ask, send: (message) => this.#send(message), tell });
+    this.#offering = new Offering({ peer, places, ask, send: (message) => this.#send(message), tell, ahead });
   }
 
   /** The name this page goes by. */

@@ -2,7 +2,7 @@ import { request } from "./api.js";
 import { isOver } from "./format.js";
 import { Ladder } from "./ladder.js";
 import { Listeners } from "./listeners.js";
-import { randomName } from "./names.js";
+import { offeredAhead } from "./line.js";
 import { eventsSocket } from "./opening.js";
 import { ownersPlaces } from "./places.js";
 import { Rungs, fetchVnc } from "./rungs.js";
@@ -29,7 +29,7 @@ export class Viewer {
   #screen;
   #ladder = new Ladder();
   #signal;
-  #peerName = randomName();
+  #peerName = offeredAhead().peer;
   #seats = new Seats(this.#peerName);
   #rungs;
   #listeners = new Listeners();
@@ -57,6 +57,7 @@ export class Viewer {
       places,
       open: () => eventsSocket(places),
       tell: (event) => this.#heard(event),
+      ahead: offeredAhead(),
     });
     this.#rungs = new Rungs(places, this.#screen.layers, this.#signal, {
       happen: (happening) => this.#happen(happening),

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import os
 from pathlib import Path
+from typing import cast
 
 import httpx
 import pytest
 from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+from starlette.types import Message, Receive, Scope, Send
 
 from transom.api import assets
-from transom.api.assets import FOREVER, NOVNC, Assets
+from transom.api.assets import FOREVER, NOVNC, Assets, Kept, Page
 from transom.api.guard import SecurityHeaders
-from transom.api.pages import mount
+from transom.api.pages import html, mount
 
 PAGE = """<html>
   <head>
@@ -47,8 +52,9 @@ def look_always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_page_names_our_files_by_version_and_novncs_as_they_are(web: Path) -> None:
     made = Assets(web)
-    text = made.page("session.html")
-    assert text is not None
+    page = made.page("session.html")
+    assert page is not None
+    text = page.text
     assert f'"/static/v/{made.version()}/css/a.css"' in text
     assert f'"/static/v/{made.version()}/js/a.js"' in text
     assert '"/static/novnc/core/b.js"' in text
@@ -69,13 +75,26 @@ def test_a_page_that_changes_is_read_again(web: Path) -> None:
     made.page("session.html")
     (web / "session.html").write_text("new")
     os.utime(web / "session.html", ns=(1, 1))
-    assert made.page("session.html") == "new"
+    assert made.page("session.html") == Page("new", ())
+
+
+def test_a_plain_script_stands_in_its_page_and_the_page_s_policy_names_it(web: Path) -> None:
+    (web / "session.html").write_text('<head><script src="/static/js/a.js"></script></head>')
+    app = FastAPI()
+    app.state.assets = mount(app, web)
+    page = app.state.assets.page("session.html")
+    assert page.text == "<head><script>one</script></head>"
+    digest = base64.b64encode(hashlib.sha256(b"one").digest()).decode()
+    policy = html(page).headers["Content-Security-Policy"]
+    assert f"script-src 'self' 'sha256-{digest}';" in policy
+    assert "script-src 'self';" in html(Page("", ())).headers["Content-Security-Policy"]
 
 
 def test_the_page_before_fetches_what_the_next_one_loads(web: Path) -> None:
     made = Assets(web)
-    text = made.page_before("dashboard.html", "session.html")
-    assert text is not None
+    page = made.page_before("dashboard.html", "session.html")
+    assert page is not None
+    text = page.text
     assert f'<link rel="prefetch" href="/static/v/{made.version()}/js/a.js">' in text
     assert '<link rel="prefetch" href="/static/novnc/core/b.js">' in text
     assert f'<link rel="prefetch" href="/static/v/{made.version()}/css/a.css">' in text
@@ -101,3 +120,61 @@ async def test_only_this_version_is_kept_for_ever(web: Path) -> None:
         assert (await client.get("/static/novnc/core/b.js")).headers["cache-control"] == NOVNC
         for path in (f"/static/v/{made.version()}/../../session.html", "/static/v/x/..%2f..%2fsession.html"):
             assert (await client.get(path)).status_code == 404
+
+
+async def test_a_file_of_this_version_is_read_once_and_another_version_reads_it_anew(
+    web: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = FastAPI()
+    made = mount(app, web)
+    app.add_middleware(SecurityHeaders)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        path = f"/static/v/{made.version()}/js/a.js"
+        first = await client.get(path)
+        monkeypatch.setattr(made, "version", lambda: path.split("/")[3])
+        (web / "static/js/a.js").unlink()
+        again = [await client.get(path) for _ in range(2)]
+        assert [(each.text, each.headers) for each in again] == [("one", first.headers)] * 2
+        part = await client.get(path, headers={"Range": "bytes=1-"})
+        assert part.status_code == 404, "only whole files are remembered"
+        (web / "static/js/a.js").write_text("three")
+        monkeypatch.setattr(made, "version", lambda: "0123456789abcdef")
+        assert (await client.get("/static/v/0123456789abcdef/js/a.js")).text == "three"
+
+
+async def test_a_file_that_a_browser_broke_off_is_not_remembered(web: Path) -> None:
+    whole = [b"on", b"e"]
+
+    async def files(scope: Scope, receive: Receive, send: Send) -> None:
+        """As one that looks for a disconnect does: it ends without an error."""
+        headers = [(b"content-length", b"3")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for number, body in enumerate(bodies):
+            await send({"type": "http.response.body", "body": body, "more_body": number + 1 < len(bodies)})
+
+    made = Assets(web)
+    kept = Kept(cast("StaticFiles", files), FOREVER, made)
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/a",
+        "headers": [],
+        "path_params": {"version": made.version()},
+    }
+
+    async def get() -> bytes:
+        said: list[Message] = []
+
+        async def send(message: Message) -> None:
+            said.append(message)
+
+        await kept(scope, cast("Receive", None), send)
+        return b"".join(each.get("body", b"") for each in said)
+
+    bodies = whole[:1]
+    assert await get() == b"on"
+    bodies = whole
+    assert await get() == b"one"
+    bodies = []
+    assert await get() == b"one"

@@ -1,0 +1,171 @@
+"""Measure starts and connects: a server of its own, a real Chromium, and what each part of a connect took.
+
+    python scripts/measure_starts.py                     # sandboxes
+    python scripts/measure_starts.py --emulated          # QEMU without KVM, from a snapshot; as root
+
+`click`: from the click on a dashboard card to the first decoded frame, on a warm machine, a new one each time;
+the moment the dashboard is there, and after a second's look at it. `open`: the session's page is loaded anew, of a
+machine that runs; `connect`: by the page that is there, from noVNC to WebRTC, so without a page's load. All in
+milliseconds. `load_average` is the host's at the start: compare only what was measured on a quiet one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+from measure import FLIP, SIZE, Bench, quantiles
+from playwright.sync_api import Page, sync_playwright
+from viewer_browser import launch, signed_in
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.support.helper_lab import helper
+from tests.support.server import running_server
+
+WARM = {"TRANSOM_POOL_MIN": "1", "TRANSOM_POOL_MAX": "1", "TRANSOM_POOL_MEMORY_MIB": "64"}
+EMULATED = {
+    "TRANSOM_DRIVER": "qemu",
+    "TRANSOM_ACCELERATOR": "tcg",
+    "TRANSOM_PROGRAM": "terminal",
+    "TRANSOM_MEMORY_MIB": "1024",
+    "TRANSOM_DISK_MIB": "1024",
+    "TRANSOM_BOOTING_DEADLINE_S": "600",
+}
+PAUSE_MS = 700
+"""Between two connects: the one before has been let go of."""
+MARKS = """(() => {
+  const marks = (window.marks = {});
+  const mark = (name) => { marks[name] ??= performance.now(); };
+  const Connection = RTCPeerConnection, Socket = WebSocket;
+  window.RTCPeerConnection = class extends Connection {
+    constructor(...all) {
+      mark("made"); super(...all);
+      this.addEventListener("iceconnectionstatechange", () => this.iceConnectionState === "connected" && mark("ice"));
+      this.addEventListener("connectionstatechange", () => this.connectionState === "connected" && mark("dtls"));
+    }
+    createDataChannel(name, ...all) {
+      const channel = super.createDataChannel(name, ...all);
+      if (name === "control") channel.addEventListener("open", () => mark("open"));
+      return channel;
+    }
+  };
+  window.WebSocket = class extends Socket {
+    constructor(...all) {
+      super(...all);
+      this.addEventListener("message", ({ data }) => String(data).startsWith('{"type":"answer"') && mark("answer"));
+    }
+    send(data) { if (String(data).startsWith('{"type":"offer"')) mark("offer"); super.send(data); }
+  };
+  window.watchLive = () => {
+    const { state, rung } = window.transom ?? {};
+    if (state === "live" && rung === "webrtc") mark("frame");
+    else setTimeout(window.watchLive, 1);
+  };
+  window.watchLive();
+})()"""
+PIECES = (("offer", "answer"), ("answer", "ice"), ("ice", "dtls"), ("dtls", "frame"), ("offer", "frame"))
+
+
+def drawn(page: Page, seconds: float) -> dict[str, float]:
+    """The page's marks, once a frame was drawn: milliseconds since its load."""
+    page.wait_for_function("() => window.marks?.frame", timeout=seconds * 1000, polling=20)
+    marks: dict[str, float] = page.evaluate("window.marks")
+    return marks
+
+
+def told(rows: list[dict[str, float]], since: str) -> dict[str, Any]:
+    """Quantiles of the time from `since` (a mark, or "load") to the frame; medians of the pieces, which may overlap."""
+    pieces = {
+        f"{begin}_to_{end}": round(statistics.median(row[end] - row[begin] for row in rows), 1)
+        for begin, end in PIECES
+        if all(begin in row and end in row for row in rows)
+    }
+    return quantiles([row["frame"] - row.get(since, 0.0) for row in rows]) | {"medians": pieces}
+
+
+def opens(bench: Bench, session: str, count: int, seconds: float) -> dict[str, Any]:
+    """The page loaded anew, again and again."""
+    page, rows = bench.open(session), []
+    for _ in range(count):
+        page.wait_for_timeout(PAUSE_MS)
+        page.reload(wait_until="commit")
+        rows.append(drawn(page, seconds))
+    page.close()
+    return told(rows, "load")
+
+
+def connects(bench: Bench, session: str, count: int, seconds: float) -> dict[str, Any]:
+    """By a page that is there: to noVNC, and from it to WebRTC."""
+    page, rows = bench.open(session), []
+    for _ in range(count):
+        page.evaluate("window.transom.use('vnc')")
+        bench.live(page, "vnc")
+        page.wait_for_timeout(PAUSE_MS)
+        page.evaluate(
+            "() => { for (const name in window.marks) delete window.marks[name];"
+            " window.marks.asked = performance.now(); window.transom.use('webrtc'); window.watchLive(); }"
+        )
+        rows.append(drawn(page, seconds))
+    page.close()
+    return told(rows, "asked")
+
+
+def figures(bench: Bench, asked: argparse.Namespace) -> dict[str, Any]:
+    """What was asked for."""
+    seconds = 120.0 if asked.emulated else 30.0
+    found: dict[str, Any] = {"load_average": os.getloadavg()[0]}
+    if asked.clicks:
+        found["click_at_once"] = bench.fresh(asked.clicks, asked.card, look_ms=0)
+        found["click_after_a_look"] = bench.fresh(asked.clicks, asked.card)
+    if asked.connects:
+        with bench.session(FLIP) as session:
+            found["open"] = opens(bench, session, asked.connects, seconds)
+            found["connect"] = connects(bench, session, asked.connects, seconds)
+    return found
+
+
+@contextmanager
+def server(asked: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """The address and token of a server that is there for this run alone."""
+    with ExitStack() as stack:
+        settings = dict(WARM)
+        if asked.emulated:
+            settings |= EMULATED | {"TRANSOM_HELPER_SOCKET": stack.enter_context(helper()).socket}
+        started = stack.enter_context(running_server(settings))
+        yield started.url, started.ready["token"]
+
+
+def main() -> int:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--emulated", action="store_true", help="QEMU without KVM, with a root helper")
+    parser.add_argument("--clicks", type=int, default=10, help="of each kind; 0: none")
+    parser.add_argument("--connects", type=int, default=20, help="of each kind; 0: none")
+    parser.add_argument("--card", default="Open a desktop", help="text of the button that is clicked")
+    asked = parser.parse_args()
+    with sync_playwright() as playwright, server(asked) as (url, token):
+        browser = launch(playwright)
+        with (
+            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as api,
+            signed_in(browser, api, viewport=SIZE) as context,
+        ):
+            context.add_init_script(MARKS)
+            found = figures(Bench(url, api, context), asked)
+        browser.close()
+    json.dump(found, sys.stdout, indent=2)
+    print()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
