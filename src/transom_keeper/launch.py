@@ -25,6 +25,7 @@ from transom_keeper.sandbox import (
     ImageFacts,
     arguments,
     argv0,
+    host_name,
     identity_files,
 )
 from transom_wire.control import KeeperConfig
@@ -132,7 +133,7 @@ async def launch(bwrap: str, config: KeeperConfig, tag: str, groups: Groups, out
 
 def _prepare(config: KeeperConfig, init_fd: int, info_fd: int) -> tuple[list[str], list[int]]:
     """What bubblewrap is told, and the descriptors it reads besides: the filter, and the files of /etc."""
-    files = identity_files(secrets.token_hex(16))
+    files = identity_files(secrets.token_hex(16), host_name(config.machine))
     facts = look_at(Path(config.image_root), list(files))
     filter_fd = confined.memory("seccomp", seccomp.program(platform.machine()))
     contents = {

@@ -88,8 +88,13 @@ def environment(session: str, init_fd: int) -> dict[str, str]:
     }
 
 
-def identity_files(machine_id: str) -> dict[str, str]:
-    """Files of /etc that say who this machine is; `machine_id` is 32 hexadecimal digits, its own."""
+def host_name(machine: str) -> str:
+    """The name that a machine has for itself: a claim's, too."""
+    return machine.replace("_", "-")
+
+
+def identity_files(machine_id: str, name: str) -> dict[str, str]:
+    """Files of /etc that say who this machine is; `machine_id` is 32 hexadecimal digits, its own, as its `name`."""
     return {
         "/etc/passwd": (
             "root:x:0:0:root:/root:/usr/sbin/nologin\n"
@@ -99,8 +104,8 @@ def identity_files(machine_id: str) -> dict[str, str]:
         "/etc/group": "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n",
         "/etc/machine-id": f"{machine_id}\n",
         "/etc/resolv.conf": "",
-        "/etc/hostname": "transom\n",
-        "/etc/hosts": "127.0.0.1 localhost transom\n::1 localhost\n",
+        "/etc/hostname": f"{name}\n",
+        "/etc/hosts": f"127.0.0.1 localhost {name}\n::1 localhost\n",
     }
 
 
@@ -116,7 +121,7 @@ def arguments(
     """What goes to `bwrap --args`, and after it the command. `files` maps a path of /etc to the descriptor
     of its content. Raises ImageError."""
     return [
-        *_namespaces(seccomp_fd, info_fd),
+        *_namespaces(host_name(config.machine), seccomp_fd, info_fd),
         *_file_system(config, facts, files),
         "--clearenv",
         *(
@@ -136,13 +141,13 @@ def _set(name: str, value: str) -> tuple[str, str, str]:
     return "--setenv", name, value
 
 
-def _namespaces(seccomp_fd: int, info_fd: int) -> list[str]:
+def _namespaces(name: str, seccomp_fd: int, info_fd: int) -> list[str]:
     return [
         "--unshare-all",
         "--die-with-parent",
         "--new-session",
         *("--uid", str(GUEST_UID), "--gid", str(GUEST_UID)),
-        *("--hostname", "transom"),
+        *("--hostname", name),
         *("--seccomp", str(seccomp_fd)),
         *("--info-fd", str(info_fd)),
     ]

@@ -17,7 +17,7 @@ from transom_keeper.sandbox import (
     tag_of,
 )
 
-FACTS = ImageFacts(files=frozenset(identity_files("0" * 32)), has_guest_mount=True, opt_empty=True)
+FACTS = ImageFacts(files=frozenset(identity_files("0" * 32, "a")), has_guest_mount=True, opt_empty=True)
 
 
 def told(facts: ImageFacts = FACTS) -> list[str]:
@@ -74,7 +74,7 @@ def test_the_environment_has_the_names_the_guest_lives_by() -> None:
 
 
 def test_identity_is_the_machine_s_own() -> None:
-    files = identity_files("ab" * 16)
+    files = identity_files("ab" * 16, "mch-a")
     assert files["/etc/machine-id"] == "ab" * 16 + "\n"
     assert "user:x:1000:1000" in files["/etc/passwd"]
     assert files["/etc/resolv.conf"] == ""
