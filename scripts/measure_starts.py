@@ -4,9 +4,9 @@
     python scripts/measure_starts.py --emulated          # QEMU without KVM, from a snapshot; as root
 
 `click`: from the click on a dashboard card to the first decoded frame, on a warm machine, a new one each time;
-the moment the dashboard is there (not emulated), and after a second's look at it. `open`: the session's page is loaded anew, of a
-machine that runs; `connect`: by the page that is there, from noVNC to WebRTC, so without a page's load. All in
-milliseconds. `load_average` is the host's at the start: compare only what was measured on a quiet one.
+the moment the dashboard is there (not emulated), and after a second's look at it. `open`: the session's page is
+loaded anew, of a machine that runs; `connect`: by the page that is there, from noVNC to WebRTC, so without a page's
+load. All in milliseconds. `load_average` is the host's at the start: compare only what was measured on a quiet one.
 """
 
 from __future__ import annotations
