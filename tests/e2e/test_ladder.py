@@ -25,11 +25,14 @@ LOOSE, HELD = (30, 160, 60), (200, 30, 30)
 
 DESKTOP = (
     "data:text/html,<title>ladder</title><body style='margin:0;background:rgb(30,160,60)' "
-    "onkeydown=\"document.body.style.background='rgb(200,30,30)'\" "
+    "onkeydown=\"document.body.style.background='rgb(200,30,30)';"
+    "if(event.key.toLowerCase()=='x')n.style.background=`rgb(0,0,${window.c=(window.c||0)+40})`\" "
     "onkeyup=\"document.body.style.background='rgb(30,160,60)'\"><div id=d style='height:40vh'></div>"
+    "<div id=n style='position:fixed;bottom:0;width:100%25;height:9vh;background:black'></div>"
     "<script>setInterval(()=>d.style.background=`hsl(0 0%25 ${Math.random()*100}%25)`,100)</script>"
 )
-"""Green, and red while a key is down, below a field that changes ten times a second."""
+"""Green, and red while a key is down, below a field that changes ten times a second and above
+one that is bluer by 40 for each x."""
 
 WATCH = """() => {
     const small = document.createElement('canvas');
@@ -114,6 +117,23 @@ def stood(page: Page) -> float:
     return longest
 
 
+def typed(page: Page) -> int:
+    """How many x came to the desktop, since it began."""
+    return round(picture_colour(page, 0.5, 0.97)[2] / 40)
+
+
+def types_in_the_gap(page: Page, count: int = 5) -> None:
+    """On a rung that is lost; sooner or later each arrived once, or none did and the page says so."""
+    before = typed(page)
+    for _ in range(count):
+        page.keyboard.press("x")
+    wait_rung(page, "webrtc", "vnc")
+    assert stood(page) < MOST_MS + SLACK_MS
+    page.wait_for_timeout(500)
+    said = "may not have arrived" in page.locator("#toast").inner_text()
+    assert typed(page) - before == (0 if said else count)
+
+
 def climbs_back(page: Page) -> None:
     wait_rung(page, "webrtc", seconds=40)
     assert page.evaluate("window.seen !== undefined"), "the page was not reloaded"
@@ -137,8 +157,7 @@ def test_the_stream_server_is_killed(page: Page, server: Server, session: str) -
     see(page, HELD)
     os.kill(stream_server(server.machine(session)), signal.SIGKILL)
     page.wait_for_function("() => window.transom.state === 'lost'", timeout=10_000, polling=20)
-    wait_rung(page, "webrtc", "vnc")
-    assert stood(page) < MOST_MS + SLACK_MS
+    types_in_the_gap(page)
     page.keyboard.up("Shift")
     see(page, LOOSE)
     climbs_back(page)
@@ -161,9 +180,16 @@ def test_the_controller_stands_still(page: Page, server: Server, session: str) -
     climbs_back(page)
 
 
-def test_the_viewers_computer_sleeps(page: Page, server: Server, session: str) -> None:
+def test_the_page_is_frozen_and_the_viewers_computer_sleeps(page: Page) -> None:
     page.keyboard.down("Shift")
     see(page, HELD)
+    browser, epoch = page.context.new_cdp_session(page), page.evaluate("window.transom.epoch")
+    browser.send("Page.setWebLifecycleState", {"state": "frozen"})
+    time.sleep(4)
+    browser.send("Page.setWebLifecycleState", {"state": "active"})
+    page.evaluate("Object.assign(seen, { longest: 0, last: performance.now() })")
+    assert stood(page) < MOST_MS
+    assert page.evaluate("window.transom.epoch") == epoch
     own = [
         process
         for process in descendants(os.getpid())
@@ -179,5 +205,26 @@ def test_the_viewers_computer_sleeps(page: Page, server: Server, session: str) -
     page.evaluate("Object.assign(seen, { longest: 0, last: performance.now() })")
     assert stood(page) < MOST_MS + SLACK_MS
     page.keyboard.up("Shift")
+    climbs_back(page)
+    see(page, LOOSE)
+
+
+BLIND = """() => {
+    const context = CanvasRenderingContext2D.prototype, draw = context.drawImage;
+    window.blind = true;
+    context.drawImage = function (what, ...rest) {
+        if (!window.blind || !(what instanceof VideoFrame)) return draw.call(this, what, ...rest);
+        this.fillStyle = '#000';
+        this.fillRect(0, 0, this.canvas.width, this.canvas.height);
+    };
+}"""
+"""Each picture that comes is drawn black, as by a decoder that has lost its way."""
+
+
+def test_a_picture_that_turns_black_over_a_lit_desktop_is_replaced(page: Page) -> None:
+    epoch = page.evaluate("window.transom.epoch")
+    page.evaluate(BLIND)
+    page.wait_for_function(f"() => window.transom.epoch > {epoch}", timeout=15_000)
+    page.evaluate("window.blind = false")
     climbs_back(page)
     see(page, LOOSE)

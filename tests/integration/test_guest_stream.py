@@ -17,6 +17,7 @@ from tests.support.stream_lab import StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only, luma, name_of, pixel
 from transom.stream.sdp import read_transport, viewer_ufrag
 from transom_guest.stream.pacing import QUICK
+from transom_guest.stream.sight import KEEP_S
 from transom_wire.link import PeerChange, PeerClose, PeerOffer, PeerTerms
 
 __all__ = ["golden_image", "loopback_only"]
@@ -80,6 +81,16 @@ async def test_a_ping_is_answered_and_the_pointers_shape_is_told(lab: StreamLab,
     await viewer.until(lambda: ["p", 7] in viewer.heard)
     shapes = [message for message in viewer.heard if message[0] == "cursor"]
     assert shapes[0][4].startswith("iVBORw0KGgo")
+
+
+async def test_a_black_desktop_is_told_from_a_lit_one(lab: StreamLab, viewer: Viewer) -> None:
+    viewer.control.send('["l", 1]')
+    await viewer.until(lambda: ["lit", 0] in viewer.heard)
+    viewer.say("k", A, 1)
+    await lab.feels("press 61")
+    await asyncio.sleep(KEEP_S + 0.1)
+    viewer.control.send('["l", 2]')
+    await viewer.until(lambda: ["lit", 1] in viewer.heard)
 
 
 async def test_the_pointer_moves_clicks_and_scrolls(lab: StreamLab, viewer: Viewer) -> None:

@@ -118,6 +118,7 @@ TABLE = [
     of_owner("POST", W + "/offer", 202, OFFER),
     of_owner("GET", W + "/answer", 204, query=ASK),
     of_owner("GET", W + "/candidate", 200, query=ASK),
+    of_owner("DELETE", W + "/peers/{peer}/{epoch}", 204),
     of_owner("POST", W + "/candidate", 202, {**PEER, "candidate": "candidate:1"}),
     of_owner("POST", W + "/answer", 202, OFFER),
     of_owner("GET", S + "/seats", 200),
@@ -173,6 +174,8 @@ EXIT_NAMES = {
     "kind": "provider",
     "subject": "demo",
     "number": "7",
+    "peer": "p",
+    "epoch": "1",
 }
 SOCKETS = [S + "/events", S + "/vnc", S + "/echo"]
 GUEST_SOCKETS = [G + "/events", G + "/vnc"]

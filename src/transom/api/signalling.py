@@ -73,6 +73,13 @@ async def post_answer(owned: Owned, answer: Description, parts: P) -> dict[str, 
     return {"peer": answer.peer, "epoch": answer.epoch}
 
 
+@router.delete("/api/webrtc/session/{session}/peers/{peer}/{epoch}", status_code=204)
+async def delete_peer(owned: Owned, peer: PeerName, epoch: Epoch, parts: P) -> Response:
+    """The viewer leaves: its place in the machine is free at once. What is unknown or over is nothing to do."""
+    await parts.broker.bye(owned.id, peer, epoch)
+    return Response(status_code=204)
+
+
 @router.post("/api/webrtc/session/{session}/candidate", status_code=202)
 async def post_candidate(owned: Owned, candidate: Candidate) -> dict[str, Any]:
     """Taken and dropped: the door needs no candidate of the viewer's."""

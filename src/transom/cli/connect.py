@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from transom.cli.failure import Failure
@@ -43,6 +44,15 @@ def _udp(client: Client, session: str) -> list[Look]:
         return [Look(CODEC, False, str(error))]
     except (TypeError, KeyError, IndexError):
         return [Look(CODEC, False, "the machine did not answer")]
+    try:
+        return _judged(sdp, line, ufrag)
+    finally:
+        with suppress(Failure):
+            client.delete("webrtc", "session", session, "peers", peer, "1")
+
+
+def _judged(sdp: str, line: str, ufrag: str) -> list[Look]:
+    """Of the machine's answer, and of the door that `line` names."""
     ice = dict(re.findall(r"^a=(ice-ufrag|ice-pwd):(\S{4,256})\r?$", sdp, re.MULTILINE))
     door = _CANDIDATE.fullmatch(line)
     if len(ice) != 2 or door is None:

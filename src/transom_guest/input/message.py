@@ -128,6 +128,13 @@ class KeyFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class Look:
+    """The viewer's picture is black: is the desktop?"""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """To be answered with the same id."""
 
@@ -135,7 +142,19 @@ class Ping:
 
 
 Message = (
-    Move | Nudge | Button | Wheel | Key | Holding | ReleaseAll | Text | Resize | Density | KeyFrame | Ping
+    Move
+    | Nudge
+    | Button
+    | Wheel
+    | Key
+    | Holding
+    | ReleaseAll
+    | Text
+    | Resize
+    | Density
+    | KeyFrame
+    | Look
+    | Ping
 )
 
 
@@ -247,5 +266,6 @@ _READERS: dict[str, tuple[int, Callable[..., Message]]] = {
     "s": (4, _resize),
     "z": (3, _density),
     "i": (2, lambda seq: KeyFrame(_seq(seq))),
+    "l": (2, lambda seq: Look(_seq(seq))),
     "p": (2, _ping),
 }

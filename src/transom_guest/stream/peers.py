@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+MAX_MALFORMED = 100
+"""Malformed messages after which a peer is closed."""
 MAX_PEERS = 8
 """Viewers at one time: each costs a pipeline, three door sockets and its share of the uplink."""
 

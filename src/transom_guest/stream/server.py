@@ -13,7 +13,7 @@ from transom_guest.clipboard.frames import FrameError
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.environment import record_socket
 from transom_guest.input.actor import Actor
-from transom_guest.input.message import Density, InputError, KeyFrame, Ping, Resize, parse
+from transom_guest.input.message import Density, InputError, KeyFrame, Look, Ping, Resize, parse
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
 from transom_guest.stream.deadlines import CONNECT_DEADLINE, EARLY, LOST_DEADLINE, Deadlines
@@ -23,12 +23,13 @@ from transom_guest.stream.marks import MARKED, Marks
 from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
 from transom_guest.stream.peer import Peer
-from transom_guest.stream.peers import Full, Stale, judge
+from transom_guest.stream.peers import MAX_MALFORMED, Full, Stale, judge
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_links import Links
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_guest.stream.resize import Resizer
+from transom_guest.stream.sight import Sight
 from transom_guest.stream.sound import Sound
 from transom_guest.stream.sound_offer import sound_of
 from transom_guest.x11.fixes import CursorImage
@@ -43,8 +44,6 @@ from transom_wire.link import (
     ToGuestMessage,
 )
 
-MAX_MALFORMED = 100
-"""Malformed messages after which a peer is closed."""
 log = logging.getLogger("transom.stream")
 
 
@@ -60,8 +59,7 @@ class StreamServer:
         self._watchers: tuple[Peer, ...] = ()
         self._deadlines = Deadlines()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._cursors = Cursors()
-        self._marks = Marks()
+        self._cursors, self._marks = Cursors(), Marks()
         self._input_display, self._display = Display(), Display()
         self._actor = Actor(self._input_display, self._loop.time)
         self._clipboard = Clipboard(Display(), self._loop.time)
@@ -69,7 +67,7 @@ class StreamServer:
         self._capture = Capture(self._display, self._encoder, self, self._marks)
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
-        self._sound = Sound(self._played)
+        self._sound, self._sight = Sound(self._played), Sight(self._loop.time)
         self._links = Links(self._capture.follow, self.outbox.put)
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
@@ -204,6 +202,8 @@ class StreamServer:
                 peer.say(json.dumps(["p", id]), channel)
             case KeyFrame():
                 self.peer_key_wanted(peer)
+            case Look():
+                peer.say(self._sight.told())
             case _ if not peer.terms.drives:
                 self._dropped(peer)
             case Resize(_, width, height):

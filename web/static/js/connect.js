@@ -1,4 +1,4 @@
-import { get, goSignIn, socketUrl } from "./api.js";
+import { get, goSignIn, remove, socketUrl } from "./api.js";
 import { byId, make, setText } from "./elements.js";
 import { randomName } from "./names.js";
 import { ownersPlaces } from "./places.js";
@@ -9,6 +9,9 @@ import { judge, relaysOf } from "./reach.js";
 /** @import { Found } from "./probe.js" */
 
 const ECHO_MS = 5000;
+/** One name for all looks of this page: a later one takes the place of an earlier. */
+const name = `${randomName()}-look`;
+let epoch = 0;
 const id = location.pathname.split("/").at(-2) ?? "";
 const again = /** @type {HTMLButtonElement} */ (byId("again"));
 const WORDS = { waiting: "looking", good: "works", weak: "weak", bad: "does not work" };
@@ -54,10 +57,11 @@ function lookAtSocket() {
   });
 }
 
-/** @param {string} what @param {RTCIceServer[]} servers @param {RTCIceTransportPolicy} policy @param {string} name */
-async function lookAtPeer(what, servers, policy, name) {
+/** @param {string} what @param {RTCIceServer[]} servers @param {RTCIceTransportPolicy} policy @param {string} peer */
+async function lookAtPeer(what, servers, policy, peer) {
   const done = row(what);
-  const found = await probe({ places: ownersPlaces(id), name, epoch: 1, servers, policy });
+  const found = await probe({ places: ownersPlaces(id), name: peer, epoch, servers, policy });
+  remove(`/api/webrtc/session/${id}/peers/${peer}/${epoch}`).catch(() => {});
   done(found.connected, wordsOf(found), [...found.pairs.map(lineOf), ...found.errors.slice(0, 4)]);
   return found;
 }
@@ -80,7 +84,7 @@ async function look() {
   byId("verdict-box").dataset["standing"] = "waiting";
   setText(byId("verdict"), "Looking…");
   setText(byId("advice"), "");
-  const name = `${randomName()}-look`;
+  epoch += 1;
   const codec = lookAtCodec();
   const socket = await lookAtSocket();
   /** @type {RTCIceServer[]} */

@@ -59,6 +59,12 @@ export class Ladder {
     return this.#climb.peer ? !this.#fresh() : this.#below.lost;
   }
 
+  /** True while what is typed should wait: the peer on the screen is gone, or probably is. */
+  get doubts() {
+    const { peer } = this.#climb;
+    return Boolean(peer && (peer.dead || peer.pulse.suspect(this.#awake.now)));
+  }
+
   /** What is being tried beside it. @returns {"webrtc" | "vnc" | null} */
   get trying() {
     if (this.#below.spare) return "vnc";

@@ -18,6 +18,13 @@ export const LIMITS = Object.freeze({
   steadyMs: 10_000,
   /** Pictures that stay black for this long count all the same: the desktop may be black. */
   blackMs: 3000,
+  /** What is typed while a peer is in doubt waits for whichever rung comes, so long, and so many messages; else it is dropped, and said. */
+  gap: Object.freeze({ keepMs: 2000, most: 128 }),
+  /**
+   * A live picture that turns black: the guest is asked whether its desktop is, after `passingMs` and each `askMs`, so often
+   * without an answer; while it says no, a key frame is asked for each `nudgeMs`, and after `brokenMs` the peer is given up.
+   */
+  black: Object.freeze({ lookMs: 1000, passingMs: 500, askMs: 1000, unanswered: 5, nudgeMs: 800, brokenMs: 3000 }),
   /** How often the ladder looks, and while a peer is in doubt. */
   tickMs: 200,
   hurriedTickMs: 50,

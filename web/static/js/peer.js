@@ -1,4 +1,5 @@
 import { Clip } from "./clip.js";
+import { Gap, isStroke } from "./gap.js";
 import { takeLine } from "./line.js";
 import { readReport } from "./statistics.js";
 
@@ -18,6 +19,7 @@ const MOTION_QUEUE = 2048;
  * @property {() => void} open the control channel is open
  * @property {(seq: number) => void} [sent] input with this number is on its way
  * @property {() => void} typed a key press or a text was sent
+ * @property {(count: number) => void} dropped so many key presses and texts were kept for too long, and were not sent
  */
 
 /** One try at a peer connection to the guest's stream server: one epoch. */
@@ -30,6 +32,8 @@ export class Peer {
   #clip;
   #on;
   #seq = 0;
+  #gap = new Gap();
+  #holds = false;
   #closed = false;
 
   /** @param {RTCIceServer[]} iceServers @param {PeerEvents} on @param {ClipOrder} [order] */
@@ -78,11 +82,43 @@ export class Peer {
 
   /** Send a control message; `seq` is put in after the tag. @param {string} tag @param {...unknown} rest */
   control(tag, ...rest) {
+    if (!this.#waits(tag)) return this.#say(tag, ...rest);
+    this.#gap.keep(performance.now(), [tag, ...rest]);
+    return true;
+  }
+
+  /** Keep what is typed, or send what was kept. @param {boolean} on */
+  hold(on) {
+    if (on === this.#holds) return;
+    this.#holds = on;
+    if (!on) this.#flush();
+  }
+
+  /** What was typed and not sent, for another rung. */
+  takeGap() {
+    return this.#gap.end(performance.now());
+  }
+
+  /** Typed while nobody knows whether it would arrive, or before there is a channel; a release waits behind it. @param {string} tag */
+  #waits(tag) {
+    if (this.#closed || !(this.#holds || this.#control.readyState === "connecting")) return false;
+    return tag === "k" || tag === "t" || (tag === "r" && !this.#gap.empty);
+  }
+
+  #flush() {
+    if (this.#holds || this.#control.readyState !== "open") return;
+    const { kept, lost } = this.takeGap();
+    for (const [tag, ...rest] of kept) this.#say(tag, ...rest);
+    if (lost > 0) this.#on.dropped(lost);
+  }
+
+  /** @param {string} tag @param {...unknown} rest */
+  #say(tag, ...rest) {
     if (this.#control.readyState !== "open") return false;
     const seq = this.#nextSeq();
     this.#on.sent?.(seq);
     this.#control.send(JSON.stringify([tag, seq, ...rest]));
-    if (tag === "t" || (tag === "k" && rest[1])) this.#on.typed();
+    if (isStroke([tag, ...rest])) this.#on.typed();
     return true;
   }
 
@@ -105,7 +141,7 @@ export class Peer {
 
   close() {
     if (this.#closed) return;
-    this.control("r");
+    this.#say("r");
     this.#closed = true;
     this.#connection.close();
   }
@@ -126,7 +162,10 @@ export class Peer {
       receiver.jitterBufferTarget = 0;
       return this.#on.stream(new MediaStream([track]));
     });
-    this.#control.addEventListener("open", () => this.#on.open());
+    this.#control.addEventListener("open", () => {
+      this.#on.open();
+      this.#flush();
+    });
     for (const channel of [this.#control, this.#motion]) {
       channel.addEventListener("message", ({ data }) => this.#received(data));
     }

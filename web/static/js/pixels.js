@@ -1,5 +1,7 @@
 import { LIMITS } from "./limits.js";
 
+/** @import { Size } from "../../types/model" */
+
 /** A video encoder's black is a little off zero; a dark grey desktop is well above. 0..255. */
 const BLACK = 12;
 
@@ -35,6 +37,15 @@ export class Probe {
     context.drawImage(picture, 0, 0, PROBE.width, PROBE.height);
     return anyLit(context.getImageData(0, 0, PROBE.width, PROBE.height).data);
   }
+}
+
+/** True when nothing at all is lit, looked at in full: dear, so ask `Probe` first. @param {CanvasImageSource} picture @param {Size} size */
+export function isBlack(picture, { width, height }) {
+  if (!width || !height) return false;
+  const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true });
+  if (!context) return false;
+  context.drawImage(picture, 0, 0);
+  return !anyLit(context.getImageData(0, 0, width, height).data);
 }
 
 /**

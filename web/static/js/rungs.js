@@ -15,6 +15,7 @@ import { WebRtc } from "./webrtc.js";
  * @property {(rung: WebRtc) => void} open input may be sent on it
  * @property {(rung: WebRtc) => void} swapped another element shows its picture
  * @property {(rung: WebRtc, message: unknown[]) => void} message from the guest
+ * @property {(count: number) => void} dropped so many key presses and texts were not sent
  */
 
 /** All rungs that live: those on the screen, and those that are being tried beside them, each on a layer of its own. */
@@ -63,7 +64,7 @@ export class Rungs {
     this.#opening = epoch;
     const servers = await this.#iceServers.current();
     if (this.#opening !== epoch) return;
-    const { happen, open, swapped, message } = this.#on;
+    const { happen, open, swapped, message, dropped } = this.#on;
     /** @type {WebRtc} */
     const peer = new WebRtc(this.#layers.add(), direct ? withoutRelays(servers) : servers, {
       offer: (sdp) => this.#signal.offer(epoch, sdp),
@@ -75,6 +76,7 @@ export class Rungs {
       swapped: () => swapped(peer),
       open: () => open(peer),
       message: (what) => message(peer, what),
+      dropped,
     }, this.#order);
     this.#peers.set(epoch, peer);
     peer.open().catch(() => happen({ type: "refused", epoch }));

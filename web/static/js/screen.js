@@ -1,4 +1,5 @@
 import { Following } from "./following.js";
+import { whole } from "./gap.js";
 import { Layers } from "./layers.js";
 import { NO_STATS, Recent } from "./statistics.js";
 import { WebRtc } from "./webrtc.js";
@@ -46,8 +47,11 @@ export class Screen {
    */
   show(rung, element) {
     const other = rung !== this.#rung;
-    const unheard = other ? (this.webrtc?.unheard ?? 0) : 0;
+    const before = other ? this.webrtc : null;
+    const { kept, lost } = before?.takeGap() ?? { kept: [], lost: 0 };
+    const unheard = (before?.unheard ?? 0) + lost;
     this.#rung = rung;
+    rung.replay(whole(kept));
     this.#recent = new Recent();
     if (this.layers.show(rung.layer, element)) rung.focus();
     this.following.soon();

@@ -63,6 +63,7 @@ export class Viewer {
       happen: (happening) => this.#happen(happening),
       open: () => this.#screen.following.soon(),
       swapped: (rung) => this.#screen.rung === rung && this.#show(rung),
+      dropped: (count) => this.#listeners.tell("unheard", count),
       message: (rung, message) => this.#screen.rung === rung && this.#listeners.tell("message", message),
     });
     watchSurroundings(stage, {
@@ -240,6 +241,7 @@ export class Viewer {
     const before = this.#look();
     const event = /** @type {LadderEvent} */ ({ ...happening, now: performance.now() });
     for (const command of this.#ladder.handle(event)) this.#obey(command);
+    this.webrtc?.hold(this.#ladder.doubts);
     if (before !== this.#look()) this.#changed();
   }
 

@@ -3,6 +3,7 @@ import { keysymsOf } from "./keysyms.js";
 import { LIMITS } from "./limits.js";
 import { firstLit } from "./pixels.js";
 
+/** @import { Typed } from "./gap.js" */
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size } from "../../types/model" */
 
@@ -64,6 +65,14 @@ export class Vnc {
   /** @param {string} text */
   type(text) {
     for (const keysym of keysymsOf(text)) this.#rfb.sendKey(keysym, null);
+  }
+
+  /** What was typed on the rung before. @param {Typed[]} typed */
+  replay(typed) {
+    for (const [tag, what, down] of typed) {
+      if (tag === "k") this.#rfb.sendKey(what, null, Boolean(down));
+      else this.type(what);
+    }
   }
 
   close() {

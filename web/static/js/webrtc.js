@@ -1,3 +1,4 @@
+import { BlackWatch } from "./black.js";
 import { Cursors } from "./cursor.js";
 import { Freezes } from "./freezes.js";
 import { Input } from "./input.js";
@@ -7,6 +8,7 @@ import { Picture } from "./picture.js";
 import { readTarget } from "./statistics.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
+/** @import { Typed } from "./gap.js" */
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size, Target } from "../../types/model" */
 
@@ -24,6 +26,7 @@ const EARLY_KINDS = 32;
  * @property {(relay: boolean) => void} relay known once connected
  * @property {() => void} swapped another element shows the picture
  * @property {() => void} open input may be sent
+ * @property {(count: number) => void} dropped so many key presses and texts were not sent
  * @property {(pong: boolean, sent: boolean) => void} heard the guest said something: the answer to a ping, that it sent a
  *   changed picture, or else
  * @property {(message: unknown[]) => void} message from the guest, once `takeEarly` was called
@@ -53,6 +56,11 @@ export class WebRtc {
   #leaving = new AbortController();
   #pings = 0;
   #unheard = 0;
+  #black = new BlackWatch({
+    ask: () => void this.send("l"),
+    nudge: () => void this.send("i"),
+    broken: () => this.#on.connection("failed"),
+  });
   /** @type {Map<unknown, unknown[]> | null} the newest message of each kind, until somebody listens */
   #early = new Map();
 
@@ -69,6 +77,7 @@ export class WebRtc {
       sound: (stream) => (this.#sound = stream),
       message: (message) => this.#received(message),
       typed: () => (this.#unheard += 1),
+      dropped: on.dropped,
     }, order);
     this.#input = new Input(layer, this.#peer, {
       desktop: () => this.size(),
@@ -128,6 +137,21 @@ export class WebRtc {
   /** Key presses and texts since the last sign of life: they may be lost when this peer is given up. */
   get unheard() {
     return this.#unheard;
+  }
+
+  /** Keep what is typed, or send what was kept. @param {boolean} on */
+  hold(on) {
+    this.#peer.hold(on);
+  }
+
+  /** What was typed and not sent, for another rung. */
+  takeGap() {
+    return this.#peer.takeGap();
+  }
+
+  /** What was typed on the rung before. @param {Typed[]} typed */
+  replay(typed) {
+    for (const one of typed) this.#peer.control(...one);
   }
 
   /** Say something to the guest. @param {string} tag @param {...unknown} rest */
@@ -216,6 +240,7 @@ export class WebRtc {
       this.#on.picture(this.#relay);
     } else if (this.#lit) {
       this.#on.frame();
+      if (this.#picture) this.#black.drawn(performance.now(), this.#picture.element, this.#picture.size());
     }
   }
 
@@ -227,6 +252,7 @@ export class WebRtc {
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
     if (tag === "rate") this.#target = readTarget(message) ?? this.#target;
+    if (tag === "lit") this.#black.told(performance.now(), width);
     if (tag === "mark") this.#marks.marked(message);
     if (tag === "mark") this.#freezes?.marked(performance.now());
     if (!this.#early) this.#on.message(message);

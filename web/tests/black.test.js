@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Black } from "../static/js/black.js";
+import { LIMITS } from "../static/js/limits.js";
+
+const { passingMs, askMs, brokenMs, unanswered } = LIMITS.black;
+
+/** Look each 100 ms at a black picture from `from` up to `to`; the guest answers each question by `lit`. */
+function watch(black, from, to, lit) {
+  const did = [];
+  for (let now = from; now < to; now += 100) {
+    const what = black.look(now, true);
+    if (what) did.push(what);
+    if (what === "ask" && lit !== null) black.told(now + 20, lit);
+  }
+  return did;
+}
+
+test("a black desktop is asked about, and left alone, for hours", () => {
+  const did = watch(new Black(), 0, 3_600_000, false);
+  assert.deepEqual([...new Set(did)], ["ask"]);
+  assert.ok(did.length <= 3_600_000 / askMs);
+});
+
+test("a black picture of a desktop that is lit: a key frame, and then another way", () => {
+  const did = watch(new Black(), 0, passingMs + brokenMs + 300, true);
+  assert.equal(did[0], "ask");
+  assert.equal(did[1], "nudge");
+  assert.equal(did.at(-1), "broken");
+});
+
+test("a picture that is lit again in time clears everything", () => {
+  const black = new Black();
+  assert.ok(!watch(black, 0, passingMs + brokenMs - 200, true).includes("broken"));
+  assert.equal(black.look(5000, false), null);
+  assert.deepEqual(watch(black, 5100, 5100 + passingMs - 100, true), []);
+});
+
+test("a desktop that turned black after the question is asked about again", () => {
+  const black = new Black();
+  black.look(0, true);
+  assert.equal(black.look(passingMs, true), "ask");
+  black.told(passingMs, true);
+  assert.ok(!watch(black, passingMs + 100, 60_000, false).includes("broken"));
+});
+
+test("a guest that knows no answer is not asked for ever", () => {
+  assert.deepEqual(watch(new Black(), 0, 600_000, null), Array(unanswered).fill("ask"));
+});
+
+test("an answer that nobody waits for changes nothing", () => {
+  const black = new Black();
+  black.told(0, true);
+  assert.deepEqual(watch(black, 10_000, 10_000 + passingMs, false), []);
+});

@@ -1,0 +1,55 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Gap, whole } from "../static/js/gap.js";
+import { LIMITS } from "../static/js/limits.js";
+
+const A = 97;
+const press = (keysym) => ["k", keysym, 1];
+const lift = (keysym) => ["k", keysym, 0];
+
+test("what is typed in a short gap comes out once, in order", () => {
+  const gap = new Gap();
+  const typed = [press(A), lift(A), ["t", "é"], press(98)];
+  typed.forEach((one, at) => gap.keep(at, /** @type {any} */ (one)));
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: typed, lost: 0 });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: [], lost: 0 });
+});
+
+test("a gap that lasts drops all of it, and says how much", () => {
+  const gap = new Gap();
+  gap.keep(0, ["k", A, 1]);
+  gap.keep(10, ["k", A, 0]);
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], lost: 1 });
+  gap.keep(10_000, ["k", A, 1]);
+  gap.keep(10_000 + LIMITS.gap.keepMs + 1, ["t", "b"]);
+  gap.keep(10_000 + LIMITS.gap.keepMs + 2, ["t", "c"]);
+  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], lost: 3 });
+});
+
+test("more than fits drops all of it, not the rest alone", () => {
+  const gap = new Gap();
+  for (let i = 0; i <= LIMITS.gap.most; i++) gap.keep(i, ["t", "x"]);
+  gap.keep(LIMITS.gap.most + 1, ["t", "y"]);
+  assert.deepEqual(gap.end(LIMITS.gap.most + 2), { kept: [], lost: LIMITS.gap.most + 2 });
+});
+
+test("a new rung is left with no key down, and is told of none that it does not know", () => {
+  assert.deepEqual(whole(/** @type {any} */ ([lift(65), press(A), lift(A), press(98)])), [press(A), lift(A), press(98), lift(98)]);
+  assert.deepEqual(whole([]), []);
+  assert.deepEqual(whole(/** @type {any} */ ([press(A), ["r"], press(98), lift(98)])), [press(A), lift(A), press(98), lift(98)]);
+});
+
+test("whatever is typed: each stroke is kept or counted, never both, and never twice", () => {
+  let seed = 5;
+  const random = (most) => ((seed = (seed * 1103515245 + 12345) % 2 ** 31), seed % most);
+  for (let round = 0; round < 500; round++) {
+    const gap = new Gap();
+    let now = 0;
+    const count = random(90);
+    for (let i = 0; i < count; i++) gap.keep((now += random(60)), ["t", `${i}`]);
+    const { kept, lost } = gap.end((now += random(500)));
+    assert.equal(kept.length + lost, count);
+    assert.ok(kept.length === 0 || lost === 0);
+    assert.deepEqual(kept.map(([, text]) => text), kept.map((_, at) => `${at}`));
+  }
+});
