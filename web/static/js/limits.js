@@ -32,12 +32,12 @@ export const LIMITS = Object.freeze({
   gapMs: 500,
   /** Nothing heard for this long: a ping. A still picture costs two pings a second. */
   pingMs: 400,
-  /** Unanswered for so long, over most round trips, pings follow this often: 10 % loss each way takes nine in a row once in 3 million. */
-  hurryMs: 650,
+  /** Unanswered for longer than the round trip takes, and so long, pings follow this often: 10 % loss each way takes nine in a row once in 3 million. */
+  hurry: Object.freeze({ leastMs: 500, mostMs: 650, slackMs: 60, trips: 1 }),
   hurryEachMs: 50,
-  /** This long unanswered, and so many pings: noVNC is prepared. */
-  suspectMs: 900,
-  suspectPings: 5,
+  /** This long unanswered, round trips counted in (the first ping may be lost), and so many pings: noVNC is prepared, and what is typed waits. */
+  suspect: Object.freeze({ leastMs: 700, mostMs: 1200, slackMs: 200, trips: 2 }),
+  suspectPings: 6,
   /** This long unanswered, and so many pings: the peer is cut off. Not under a bad mobile network's round trip. */
   silentMs: 1200,
   silentPings: 10,

@@ -13,6 +13,10 @@ export class Pulse {
   /** Pings ever, until the first answer: a guest that knows none is not asked for ever. */
   #wasted = 0;
   #answers = false;
+  /** When the first ping since the last sign of life went out. */
+  #askedAt = 0;
+  /** @type {number | null} what an answer takes, smoothed */
+  #rttMs = null;
 
   /** @param {number} awake */
   constructor(awake) {
@@ -21,9 +25,21 @@ export class Pulse {
 
   /** @param {number} awake @param {boolean} pong */
   heard(awake, pong) {
+    if (pong && this.#asked > 0) this.#measure(awake - this.#askedAt);
     this.heardAt = awake;
     this.#asked = 0;
     this.#answers ||= pong;
+  }
+
+  /** A lost ping makes it look longer for a while, which only makes us patient. @param {number} ms */
+  #measure(ms) {
+    this.#rttMs = this.#rttMs === null ? ms : this.#rttMs + (ms - this.#rttMs) / 4;
+  }
+
+  /** How long nothing may be heard, with the round trip counted in. @param {{ leastMs: number, mostMs: number, slackMs: number, trips: number }} limits */
+  #patience({ leastMs, mostMs, slackMs, trips }) {
+    if (this.#rttMs === null) return mostMs;
+    return Math.min(Math.max(LIMITS.pingMs + this.#rttMs * trips + slackMs, leastMs), mostMs);
   }
 
   /** True when it answered a ping once, and so can be told to be silent. */
@@ -45,6 +61,7 @@ export class Pulse {
     if (needless || awake - this.#pingAt < every) return false;
     if (!this.#answers && this.#wasted >= LIMITS.pingsWasted) return false;
     this.#pingAt = awake;
+    if (!this.#asked) this.#askedAt = awake;
     this.#asked += 1;
     this.#wasted += this.#answers ? 0 : 1;
     return true;
@@ -52,12 +69,12 @@ export class Pulse {
 
   /** True while pings go out fast: one of them is bound to get through a network that merely loses some. @param {number} awake */
   hurried(awake) {
-    return this.#answers && this.#asked > 0 && awake - this.heardAt >= LIMITS.hurryMs;
+    return this.#answers && this.#asked > 0 && awake - this.heardAt >= this.#patience(LIMITS.hurry);
   }
 
   /** Probably cut off: time to prepare. @param {number} awake */
   suspect(awake) {
-    return this.#unanswered(awake, LIMITS.suspectMs, LIMITS.suspectPings);
+    return this.#unanswered(awake, this.#patience(LIMITS.suspect), LIMITS.suspectPings);
   }
 
   /** Cut off: too long and too often unanswered for bad luck. @param {number} awake */
