@@ -44,13 +44,17 @@ def test_a_url_is_read(url: str, read: tuple[str, str, int, str]) -> None:
     assert read_url(url) == read
 
 
-@pytest.mark.parametrize("transport", ["udp", "tcp"])
-def test_a_real_relay_grants_and_refuses(transport: str) -> None:
+def test_a_real_relay_grants_and_refuses_by_each_transport(monkeypatch: pytest.MonkeyPatch) -> None:
     with coturn() as turn:
-        url = f"turn:127.0.0.1:{turn.port}?transport={transport}"
         username, password = turn_credentials(turn.secret_file.read_text(), "somebody", 2_000_000_000)
-        assert allocation(url, username, password).works
-        refused = allocation(url, username, "wrong")
-        assert not refused.works
-        assert refused.refused
-    assert not allocation(url, username, password).works
+        monkeypatch.setenv("SSL_CERT_FILE", str(turn.authority))
+        for url, what in zip(turn.urls, ("turn-udp", "turn-tcp", "turn-tls"), strict=True):
+            granted, refused = allocation(url, username, password), allocation(url, username, "wrong")
+            assert (granted.what, granted.works) == (what, True), granted
+            assert not refused.works
+            assert refused.refused
+        monkeypatch.delenv("SSL_CERT_FILE")
+        untrusted = allocation(turn.urls[2], username, password)
+        assert not untrusted.works
+        assert "certificate" in untrusted.detail.lower()
+    assert not any(allocation(url, username, password).works for url in turn.urls)
