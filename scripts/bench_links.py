@@ -25,9 +25,9 @@ from bench.processes import busy  # noqa: E402
 from tests.support.link_emulator import Shape  # noqa: E402
 from tests.support.link_session import LinkSession, Watched, link_session  # noqa: E402
 
-SETTLE_S = 4.0
+SETTLE_S = 3.0
 """Seconds after a change of the link that are looked at, but not counted."""
-COUNTED_S = 10.0
+COUNTED_S = 9.0
 CAP_KBPS = 5000
 """What the picture may take: the links are to limit it."""
 FREEZE_S = 0.5

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from transom_guest.stream.rate_burst import Burst
-from transom_guest.stream.rate_estimate import LinkEstimate, Packet
+from transom_guest.stream.rate_estimate import ARRIVED_S, LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
 
 FLOOR_KBPS = 150
@@ -23,7 +23,9 @@ START_KBPS = 1000
 QUEUE_HIGH_S = 0.05
 """Seconds in queues at which the link is over-used."""
 QUEUE_LOW_S = 0.025
-"""Seconds in queues under which it is not."""
+"""Seconds in queues under which it is not..."""
+PACKET_BITS = 1260 * 8
+"""...or one packet of this size, and twice as much for over-use: on a slow link one packet alone is more."""
 CUT = 0.85
 """Of what arrived, after over-use."""
 DRAIN = 0.35
@@ -187,7 +189,7 @@ class RateControl:
 
     def _judge(self, now: float) -> None:
         link = self.link
-        if link.queue_s < QUEUE_LOW_S:
+        if link.queue_s < self._low_s():
             self._low_at, self._cut = now, False
             self._proven = max(self._proven, link.arrived_kbps)
         if self._drain is not None:
@@ -195,28 +197,32 @@ class RateControl:
             return
         if now - self._moved < JUDGE_S + link.rtt_s and not self._fresh_queue():
             return
-        if link.queue_s > QUEUE_HIGH_S:
+        if link.queue_s > self._high_s():
             self._over_used(now)
         elif link.sure_loss > LOSS_HIGH:
             self._ceiling, self._ceiling_at = self._target, now
             self._move(now, self._target * (1 - link.loss / 2), "loss")
-        elif link.queue_s < QUEUE_LOW_S:
+        elif link.queue_s < self._low_s():
             self._raise(now)
         elif self.limited and now - max(self._low_at, self._moved) > STAND_S:
             link.lengthen()
 
     def _draining(self, now: float, drain: _Drain) -> None:
         queue, rtt = self.link.queue_s, self.link.rtt_s
-        if queue < QUEUE_LOW_S:
+        if now - drain.since < ARRIVED_S:
+            # what arrives was sent before the cut and filled the link; what arrived when it was made may be older
+            drain = self._drain = replace(drain, kbps=min(drain.kbps, self._carried(now) * DRAIN))
+        if queue < self._low_s():
             # until now the link was full, so this is what it carries
-            self._drain = None
-            self._move(now, min(self._target, self._carried(now)), "delay")
+            self._drain, carried = None, self._carried(now)
+            self._ceiling = min(self._ceiling, max(carried, FLOOR_KBPS))
+            self._move(now, min(self._target, carried), "delay")
         elif queue > drain.queue_s + DRAIN_FROM_S and now - drain.since > JUDGE_S + rtt:
             self._over_used(now)
         elif now - drain.since > drain.queue_s / (1 - DRAIN) * PATIENCE + JUDGE_S + rtt:
             full = self.link.sure_loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
             if full or queue < drain.queue_s / 2:
-                self._drain = _Drain(drain.kbps, now, queue, first=False)
+                self._drain = _Drain(min(drain.kbps, self._carried(now) * DRAIN), now, queue, first=False)
             else:
                 if queue > drain.queue_s * UNMOVED and drain.first:
                     self._move(now, max(self._before * CUT, self._target), "probe")
@@ -224,9 +230,15 @@ class RateControl:
                 self.link.lengthen()
                 self._drain, self._moved, self._cut = None, now, False
 
+    def _low_s(self) -> float:
+        return max(QUEUE_LOW_S, PACKET_BITS / 1000 / self._target)
+
+    def _high_s(self) -> float:
+        return max(QUEUE_HIGH_S, 2 * self._low_s())
+
     def _fresh_queue(self) -> bool:
         """A queue that came up since the last move was a raise, or grew since a cut: no reason to wait."""
-        known = self._cut_at_s if self._cause == "delay" else QUEUE_HIGH_S
+        known = self._cut_at_s if self._cause == "delay" else self._high_s()
         return self.link.queue_s > known + QUEUE_HIGH_S
 
     def _carried(self, now: float) -> float:
@@ -241,8 +253,9 @@ class RateControl:
         arrived = self._carried(now)
         if self._cut:  # the queue outlived a cut: what seemed to be carried was not
             arrived = min(arrived, self._target)
-        if self.link.sent_kbps < LIMITED * self._target and arrived < self._target / 2:
-            # little was sent, and yet it queues: what arrived is no measure of the link
+        sent = self.link.sent_kbps
+        if sent < LIMITED * self._target and LIMITED * sent < arrived < self._target / 2:
+            # little was sent, it came through, and yet it queues: what arrived is no measure of the link
             arrived = max(arrived, self._target / 2)
         self._ceiling, self._ceiling_at = max(arrived, FLOOR_KBPS), now
         self._proven = min(self._proven, self._ceiling)

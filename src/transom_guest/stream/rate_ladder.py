@@ -11,12 +11,10 @@ from dataclasses import dataclass
 
 UP_FACTOR = 1.25
 """A better step is taken only when the bitrate is this much above where it was left..."""
-UP_AFTER_S = 3.0
-"""...for so many seconds: a change of size costs a key frame."""
-DOWN_AFTER_S = 0.5
-"""Seconds under a step's bitrate before it is left."""
-SMALLER_AFTER_S = 2.0
-"""Seconds that the bitrate was filled, and too small for the size, before the size is left."""
+FASTER_AFTER_S, SLOWER_AFTER_S = 1.0, 0.5
+"""...for so many seconds; and seconds under a frame rate's bitrate before it is left."""
+LARGER_AFTER_S, SMALLER_AFTER_S = 3.0, 2.0
+"""The same of sizes, whose bitrate must have been filled besides: each change costs a key frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +33,13 @@ SCALES = ((330, 100), (230, 75), (0, 50))
 
 
 class _Stairs:
-    """Down a step or more after `down_s` under it, up after UP_AFTER_S well above the next one."""
+    """Down after `down_s` under a step, up after `up_s` well above the next one; several at once where that fits."""
 
-    def __init__(self, steps: tuple[tuple[int, int], ...], down_s: float) -> None:
-        self._steps, self._down_s = steps, down_s
+    def __init__(self, steps: tuple[tuple[int, int], ...], down_s: float, up_s: float) -> None:
+        self._steps, self._down_s, self._up_s = steps, down_s, up_s
         self._at = 0
         self._below = self._above = None  # type: float | None
+        self._least = 0.0
 
     @property
     def value(self) -> int:
@@ -52,23 +51,28 @@ class _Stairs:
             self._above = None
             self._below = now if self._below is None else self._below
             if now - self._below >= self._down_s:
-                self._below = None
-                self._at = next(index for index, (least, _) in enumerate(self._steps) if kbps >= least)
+                self._below, self._at = None, self._fits(kbps)
         elif self._at and kbps >= self._steps[self._at - 1][0] * UP_FACTOR:
             self._below = None
-            self._above = now if self._above is None else self._above
-            if now - self._above >= UP_AFTER_S:
-                self._above, self._at = None, self._at - 1
+            if self._above is None:
+                self._above, self._least = now, kbps
+            self._least = min(self._least, kbps)
+            if now - self._above >= self._up_s:
+                self._above, self._at = None, self._fits(self._least / UP_FACTOR)
         else:
             self._below = self._above = None
         return self.value
+
+    def _fits(self, kbps: float) -> int:
+        return next(index for index, (least, _) in enumerate(self._steps) if kbps >= least)
 
 
 class Ladder:
     """Where the stream stands."""
 
     def __init__(self) -> None:
-        self._rates, self._scales = _Stairs(RATES, DOWN_AFTER_S), _Stairs(SCALES, SMALLER_AFTER_S)
+        self._rates = _Stairs(RATES, SLOWER_AFTER_S, FASTER_AFTER_S)
+        self._scales = _Stairs(SCALES, SMALLER_AFTER_S, LARGER_AFTER_S)
 
     def take(self, now: float, kbps: int, *, filled: bool = True) -> Step:
         """What holds with this bitrate; `filled`: the desktop moves enough to use it."""

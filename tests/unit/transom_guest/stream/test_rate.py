@@ -35,6 +35,17 @@ def test_a_link_that_drops_is_followed_within_three_seconds_and_taken_again(rtt:
     assert seen.longest_freeze(since=3) < 1.0
 
 
+def test_a_drop_is_followed_also_where_little_of_what_may_be_sent_was() -> None:
+    seen = run(
+        lambda now: 300 if 15 <= now < 25 else 8000,
+        wanted_kbps=lambda now: 99_999 if now < 12 else 2400,
+        seconds=25,
+    )
+    assert max(target for at, target in seen.targets if 14 < at < 15) == CAP
+    assert max(target for at, target in seen.targets if 16.5 < at < 18) <= 600
+    assert seen.worst_queue_ms(17.5, 18.5) < 120
+
+
 @pytest.mark.parametrize("more", [0.04, 0.12, 0.4])
 def test_a_way_that_became_longer_is_no_queue(more: float) -> None:
     seen = run(lambda _: 2000, longer=lambda now: more if now >= 10 else 0.0)
