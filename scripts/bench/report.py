@@ -55,7 +55,7 @@ def _cell(values: list[float] | None, digits: int) -> str:
 
 
 def stages(samples: Samples) -> list[str]:
-    """Where the milliseconds go, in the order in which a key's picture goes through; the rest is drawing."""
+    """Where the milliseconds go, in the order in which a key's picture goes through."""
     lines = []
     for peer in dict.fromkeys(peer for peer, _ in samples):
         found = [samples.get((peer, f"stage_{stage}_ms")) for stage in ORDER]
@@ -68,7 +68,7 @@ def stages(samples: Samples) -> list[str]:
         return []
     names = [stage.replace("_", " ") for stage in ORDER]
     head = [
-        "| stage, ms: p50 / p95 (n) | " + " | ".join([*names, "draw"]) + " |",
+        "| stage, ms: p50 / p95 (n) | " + " | ".join([*names, "rest"]) + " |",
         "|---" * (len(ORDER) + 2) + "|",
     ]
     return [*head, *lines]
