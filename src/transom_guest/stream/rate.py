@@ -209,20 +209,21 @@ class RateControl:
 
     def _draining(self, now: float, drain: _Drain) -> None:
         queue, rtt = self.link.queue_s, self.link.rtt_s
-        if now - drain.since < ARRIVED_S:
+        if drain.first and now - drain.since < ARRIVED_S:
             # what arrives was sent before the cut and filled the link; what arrived when it was made may be older
             drain = self._drain = replace(drain, kbps=min(drain.kbps, self._carried(now) * DRAIN))
         if queue < self._low_s():
             # until now the link was full, so this is what it carries
             self._drain, carried = None, self._carried(now)
-            self._ceiling = min(self._ceiling, max(carried, FLOOR_KBPS))
+            if drain.first:
+                self._ceiling = min(self._ceiling, max(carried, FLOOR_KBPS))
             self._move(now, min(self._target, carried), "delay")
         elif queue > drain.queue_s + DRAIN_FROM_S and now - drain.since > JUDGE_S + rtt:
             self._over_used(now)
         elif now - drain.since > drain.queue_s / (1 - DRAIN) * PATIENCE + JUDGE_S + rtt:
             full = self.link.sure_loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
             if full or queue < drain.queue_s / 2:
-                self._drain = _Drain(min(drain.kbps, self._carried(now) * DRAIN), now, queue, first=False)
+                self._drain = _Drain(drain.kbps, now, queue, first=False)
             else:
                 if queue > drain.queue_s * UNMOVED and drain.first:
                     self._move(now, max(self._before * CUT, self._target), "probe")
