@@ -14,8 +14,9 @@ class Flapping {
   #peers = new Map();
   #vncs = new Map();
   #was = true;
+  #probed = 0;
 
-  /** @param {{ periodMs: number, vncDies: boolean, signal: boolean }} network `signal`: the server's socket goes with it */
+  /** @param {{ periodMs: number, vncDies: boolean, signal: boolean, relay?: boolean }} network `signal`: the server's socket goes with it */
   constructor(network) {
     this.network = network;
   }
@@ -31,6 +32,7 @@ class Flapping {
   say(type, rest = {}) {
     for (const command of this.#ladder.handle(/** @type {any} */ ({ type, now: this.now, ...rest }))) {
       this.did[command.do] = (this.did[command.do] ?? 0) + 1;
+      if (command.do === "probe") this.#probed = this.now + 500;
       if (command.do === "open-peer") this.#peers.set(command.epoch, null);
       if (command.do === "close-peer") this.#peers.delete(command.epoch);
       if (command.do === "open-vnc") this.#vncs.set(command.vnc, null);
@@ -45,6 +47,7 @@ class Flapping {
       if (this.up !== this.#was) this.#turned();
       this.#was = this.up;
       this.say("tick");
+      if (this.now === this.#probed) this.say("probed", { direct: false });
       if (this.up) this.#flow();
     }
     return this.did;
@@ -60,7 +63,7 @@ class Flapping {
   #flow() {
     for (const [epoch, since] of this.#peers) {
       if (since === null) this.#peers.set(epoch, this.now);
-      else if (this.now - since === 300) this.say("picture", { epoch, relay: false });
+      else if (this.now - since === 300) this.say("picture", { epoch, relay: Boolean(this.network.relay) });
       else if (this.now - since > 300) {
         this.say("frame", { epoch });
         this.say("heard", { epoch, pong: true, sent: false });
@@ -87,6 +90,11 @@ describe("a network that goes and returns each three seconds", () => {
       assert.ok((did["open-vnc"] ?? 0) <= 24, JSON.stringify(did));
     });
   }
+
+  test("beside a relay the direct way is not looked for at each turn", () => {
+    const { did } = run({ periodMs: 3000, vncDies: false, signal: true, relay: true }, 60_000);
+    assert.ok((did["probe"] ?? 0) <= 4, JSON.stringify(did));
+  });
 
   test("and then stays: WebRTC is back within the longest wait", () => {
     const flapping = run({ periodMs: 3000, vncDies: false, signal: true }, 60_000);

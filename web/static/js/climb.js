@@ -54,8 +54,7 @@ export class Climb {
 
   /** @param {number} now */
   sign(now) {
-    this.retry.sign(now);
-    this.probes.soon(now);
+    if (this.retry.sign(now)) this.probes.soon(now);
   }
 
   /** For so long a peer must run before it takes the place of what runs: longer after those that broke soon. */

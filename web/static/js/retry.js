@@ -30,14 +30,15 @@ export class Retry {
     this.#at = now;
   }
 
-  /** A sign that it may work again: at once, unless such signs come too often to be worth much. @param {number} now */
+  /** A sign that it may work again: at once, unless such signs come too often to be worth much. @param {number} now @returns {boolean} whether it was followed */
   sign(now) {
     const { most, inMs } = LIMITS.returns;
     const worthless = this.#followed.length >= most && now - (this.#followed[0] ?? 0) < inMs;
-    if (worthless) return;
+    if (worthless) return false;
     this.#followed = [...this.#followed, now].slice(-most);
     if (now - this.#failedAt > inMs) this.failures = 0;
     this.#at = now;
+    return true;
   }
 
   /** At once. @param {number} now */
