@@ -178,6 +178,7 @@ class Bench:
                 time.sleep(0.05)
             times.append(timeline["first_frame"])
             stages.append(timeline)
+            print(f"click {len(times)}: {times[-1]} ms", file=sys.stderr, flush=True)
             warm += self.state(session)["warm"]
             page.close()
             self.end(session)

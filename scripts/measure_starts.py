@@ -118,19 +118,18 @@ def connects(bench: Bench, session: str, count: int, seconds: float) -> dict[str
     return told(rows, "asked")
 
 
-def figures(bench: Bench, asked: argparse.Namespace) -> dict[str, Any]:
-    """What was asked for."""
+def figures(bench: Bench, asked: argparse.Namespace) -> Iterator[tuple[str, Any]]:
+    """What was asked for, each as soon as it is known."""
     seconds = 120.0 if asked.emulated else 30.0
-    found: dict[str, Any] = {"load_average": os.getloadavg()[0]}
-    if asked.clicks:
-        if not asked.emulated:
-            found["click_at_once"] = bench.fresh(asked.clicks, asked.card, look_ms=0)
-        found["click_after_a_look"] = bench.fresh(asked.clicks, asked.card)
+    yield "load_average", os.getloadavg()[0]
     if asked.connects:
         with bench.session(FLIP) as session:
-            found["open"] = opens(bench, session, asked.connects, seconds)
-            found["connect"] = connects(bench, session, asked.connects, seconds)
-    return found
+            yield "open", opens(bench, session, asked.connects, seconds)
+            yield "connect", connects(bench, session, asked.connects, seconds)
+    if asked.clicks:
+        if not asked.emulated:
+            yield "click_at_once", bench.fresh(asked.clicks, asked.card, look_ms=0)
+        yield "click_after_a_look", bench.fresh(asked.clicks, asked.card)
 
 
 @contextmanager
@@ -145,7 +144,7 @@ def server(asked: argparse.Namespace) -> Iterator[tuple[str, str]]:
 
 
 def main() -> int:
-    """Print the figures as JSON."""
+    """Print the figures, each a line of JSON."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -161,10 +160,9 @@ def main() -> int:
             signed_in(browser, api, viewport=SIZE) as context,
         ):
             context.add_init_script(MARKS)
-            found = figures(Bench(url, api, context), asked)
+            for name, figure in figures(Bench(url, api, context), asked):
+                print(json.dumps({name: figure}), flush=True)
         browser.close()
-    json.dump(found, sys.stdout, indent=2)
-    print()
     return 0
 
 
