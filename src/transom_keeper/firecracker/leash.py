@@ -44,9 +44,14 @@ def hold(pidfd: int, uid: int | None, name: str) -> Leash:
     """Hold the process of `pidfd`, as the user `uid`. The child is called `name` in the host's process list: it is
     the machine's, and no keeper. Only while there is one thread. Raises OSError."""
     theirs, ours = os.pipe()
-    child = os.fork()
-    if child == 0:
-        _guard(pidfd, theirs, uid, name)
+    # until it ignores it and is called so, the child looks like a keeper, which SIGTERM ends
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        child = os.fork()
+        if child == 0:
+            _guard(pidfd, theirs, uid, name)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
     os.close(theirs)
     return Leash(ours, child, os.pidfd_open(child))
 
