@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.machine]
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
     settings = {
-        "TRANSOM_IDLE_SECONDS": "12",
+        "TRANSOM_IDLE_SECONDS": "10",
         "TRANSOM_RECONNECT_SECONDS": "10",
         "TRANSOM_FAILED_KEEP_SECONDS": "3",
         "TRANSOM_TICK_SECONDS": "0.5",
@@ -40,7 +40,7 @@ def test_a_session_that_nobody_watches_ends_as_idle(server: Server) -> None:
     server.wait_for(session, "ready")
     with server.client() as client:
         for _ in range(4):
-            time.sleep(4)
+            time.sleep(3)
             beat = client.post(f"/api/auth/session/{session}/heartbeat", json={})
             assert beat.status_code == 200, beat.text
     assert server.session(session)["state"] == "ready", "heartbeats keep it"

@@ -325,6 +325,8 @@ def test_without_websockets_everything_goes_by_polling(page: Page, controller: F
 
 def test_the_end_is_told_with_its_reason(page: Page, controller: FakeController) -> None:
     live(page, controller)
+    way_out = page.get_by_role("region", name="Way out")
+    way_out.get_by_text("You leave by").wait_for()
     page.get_by_role("button", name="End session").click()
     page.get_by_role("dialog").get_by_role("button", name="End session").click()
     page.get_by_role("heading", name="Ending the session").wait_for()
@@ -333,6 +335,7 @@ def test_the_end_is_told_with_its_reason(page: Page, controller: FakeController)
     assert page.get_by_role("link", name="Back to the dashboard").is_visible()
     assert page.evaluate("[window.transom.state, window.transom.rung]") == ["over", None]
     assert page.evaluate(SCREENS) == 1
+    assert way_out.count() == 0, "nobody leaves by it any more"
 
 
 def test_the_sign_in_is_shown_as_text(page: Page, controller: FakeController) -> None:

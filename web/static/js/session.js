@@ -7,7 +7,7 @@ import { showSignin } from "./signin.js";
 import { publish } from "./surface.js";
 import { Viewer } from "./viewer.js";
 
-/** @import { Provider, Rung, Session } from "../../types/model" */
+/** @import { OwnExit, Provider, Rung, Session } from "../../types/model" */
 
 /** The events tell what changes; the sums of bytes, and pages without a socket, ask. */
 const EXIT_MS = 10_000;
@@ -42,7 +42,7 @@ const exitLine = new ExitLine((error) => {
   byId("toast").hidden = false;
   setText(byId("toast"), /** @type {ApiError} */ (error).message);
 });
-const viewer = new Viewer(id, stage, { changed: show, refused, leaves: (own) => exitLine.show(own) });
+const viewer = new Viewer(id, stage, { changed: show, refused, leaves });
 publish(viewer);
 viewer.on("unheard", () => {
   unheardUntil = performance.now() + UNHEARD_MS;
@@ -58,6 +58,12 @@ function refused(why) {
   if (why === "signed-out" && !viewer.rung) return goSignIn();
   signedOut ||= why === "signed-out";
   missing ||= why === "missing";
+  show();
+}
+
+/** @param {OwnExit} own */
+function leaves(own) {
+  exitLine.show(own);
   show();
 }
 
@@ -116,6 +122,7 @@ function showCover(session) {
   byId("why").hidden = over || !slow;
   // While the cover shows the stages, the side need not repeat them.
   byId("progress").hidden = viewer.rung === null && !over;
+  byId("way-out").hidden = over || !exitLine.own;
   const [title, text] = coverWords(session);
   setText(byId("cover-title"), title);
   setText(byId("cover-text"), text);
@@ -234,7 +241,12 @@ onClick("type-code", async () => {
 onClick("again", () => post(`/api/sessions/${id}/signin`, { provider: viewer.session?.signin?.provider ?? "" }).catch(() => {}));
 onClick("cancel", () => remove(`/api/sessions/${id}/signin`).catch(() => {}));
 window.addEventListener("keydown", takeKeyboardBack, { capture: true });
-setInterval(() => document.hidden || void exitLine.refresh().catch(() => {}), EXIT_MS);
+setInterval(() => document.hidden || askExit(), EXIT_MS);
+
+/** By which exit the desktop leaves, while there is one. */
+function askExit() {
+  if (!viewer.session || !isOver(viewer.session)) exitLine.refresh().then(show, () => {});
+}
 
 async function showViewers() {
   const [{ ViewersPanel }, { LinksPanel }] = await Promise.all([import("./viewers.js"), import("./links.js")]);
@@ -253,7 +265,7 @@ async function askTheRest() {
   void import("./clipboard.js")
     .then(({ ClipboardPanel }) => new ClipboardPanel(viewer, byId("clipboard"), stage))
     .catch(() => {});
-  exitLine.refresh().catch(() => {});
+  askExit();
   const known = /** @type {Provider[]} */ (await get("/api/providers").catch(() => []));
   for (const provider of known) providers.set(provider.id, provider);
   show();
