@@ -14,7 +14,7 @@ import os
 import sys
 import time
 from dataclasses import dataclass
-from itertools import product
+from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,8 @@ def measured(cell: Cell, seen: Watched) -> dict[str, Any]:
 
 def _fps(seen: Watched, since: float) -> float:
     counts = [frames for at, frames in seen.pictures if at >= since]
-    return (counts[-1] - counts[0]) / (seen.seconds - since)
+    # a peer that was built anew counts from none again
+    return sum(max(b - a, 0) for a, b in pairwise(counts)) / (seen.seconds - since)
 
 
 def run(session: LinkSession, wanted: list[Cell]) -> list[dict[str, Any]]:

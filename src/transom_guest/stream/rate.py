@@ -32,6 +32,8 @@ DRAIN = 0.35
 """Of what arrived, while a queue of DRAIN_FROM_S or more drains: the viewer lives on what stands in it..."""
 DRAIN_FROM_S = 0.1
 """...or of any queue that a cut did not end. A drain that does not shorten it has shown that the way is longer."""
+DRAIN_FPS = 20
+"""Frames a second meanwhile: at the coarsest quantizer, and that is a drain's, sixty would be more than the bitrate."""
 PATIENCE = 1.5
 """How many times longer than it should a drain may take."""
 UNMOVED = 0.8
@@ -145,6 +147,11 @@ class RateControl:
     def target_kbps(self) -> int:
         """What the link is thought to carry."""
         return int(self._target)
+
+    @property
+    def congested(self) -> bool:
+        """A queue stands."""
+        return self._drain is not None or self.link.queue_s > self._high_s()
 
     @property
     def burst_kbps(self) -> int:
@@ -304,4 +311,5 @@ class RateControl:
         if not BURST_STEP * self._burst_kbps <= proved <= self._burst_kbps / BURST_STEP:
             self._burst_kbps = proved
         kbps = int(self._output())
-        return Decision(kbps, step.fps, step.scale, vbv, self._cause, max(int(self._burst_kbps), kbps))
+        fps = step.fps if self._drain is None else min(step.fps, DRAIN_FPS)
+        return Decision(kbps, fps, step.scale, vbv, self._cause, max(int(self._burst_kbps), kbps))

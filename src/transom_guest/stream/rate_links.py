@@ -24,7 +24,9 @@ REPORT_S = 5.0
 AHEAD_S = 0.01
 """Seconds before the last frame has left, at which the next one is made: it takes about as long."""
 WATCHER_KEY_S = 5.0
-"""Seconds between two key frames that one watcher causes."""
+"""Seconds between two key frames that one watcher causes..."""
+CONGESTED_KEY_S = 1.0
+"""...or the driver, while a queue stands on its link: each would only be the next to be dropped there."""
 log = logging.getLogger("transom.stream")
 
 
@@ -51,6 +53,7 @@ class _Link:
     def __init__(self, peer: Viewed, control: RateControl) -> None:
         self.peer, self.control = peer, control
         self.key_at = self.reported_at = float("-inf")
+        self.key_owed = False
         self.reported: tuple[object, ...] = ()
 
     def hold(self) -> None:
@@ -62,9 +65,14 @@ class _Link:
 class Links:
     """All calls come from the event loop's thread."""
 
-    def __init__(self, apply: Callable[[Decision], None], report: Callable[[StreamReport], None]) -> None:
-        """`apply` hears what to encode, `report` what to tell the controller."""
-        self._apply, self._report = apply, report
+    def __init__(
+        self,
+        apply: Callable[[Decision], None],
+        report: Callable[[StreamReport], None],
+        key: Callable[[], None],
+    ) -> None:
+        """`apply` hears what to encode, `report` what to tell the controller, `key` that a key frame is due."""
+        self._apply, self._report, self._key = apply, report, key
         self._links: dict[Viewed, _Link] = {}
         self._applied: Decision | None = None
         self._told_at = float("-inf")
@@ -112,13 +120,19 @@ class Links:
             link.hold()
             self._tell_controller(now, link)
         self._settle(now)
+        driver = self._driver()
+        if driver is not None and driver.key_owed and self.may_have_key(now, driver.peer):
+            self._key()
 
     def may_have_key(self, now: float, peer: Viewed) -> bool:
-        """Whether a key frame may be made for this viewer now: for a watcher, not too often."""
+        """Whether a key frame may be made for this viewer now; a driver that has to wait gets it as soon as may be."""
         link = self._links.get(peer)
-        if link is None or link is self._driver():
+        if link is None:
             return True
-        if now < link.key_at + WATCHER_KEY_S:
+        drives = link is self._driver()
+        wait = (CONGESTED_KEY_S if link.control.congested else 0.0) if drives else WATCHER_KEY_S
+        link.key_owed = drives and now < link.key_at + wait
+        if now < link.key_at + wait:
             return False
         link.key_at = now
         return True

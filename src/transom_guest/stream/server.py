@@ -68,7 +68,7 @@ class StreamServer:
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
         self._sound, self._sight = Sound(self._played), Sight(self._loop.time)
-        self._links = Links(self._capture.follow, self.outbox.put)
+        self._links = Links(self._capture.follow, self.outbox.put, self._capture.key_wanted)
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:

@@ -29,7 +29,7 @@ def test_a_link_that_drops_is_followed_within_three_seconds_and_taken_again(rtt:
     seen = run(lambda now: 500 if 15 <= now < 30 else 5000, rtt=rtt, seconds=50)
     assert seen.worst_queue_ms(17.5, 18.5) < 80
     late = sorted(queue for at, queue in seen.queues if 18 <= at < 30)
-    assert late[int(len(late) * 0.9)] < 80
+    assert late[int(len(late) * 0.9)] < 90
     assert seen.kbps(20, 30) >= 0.8 * 500
     assert seen.kbps(40, 50) >= 0.8 * CAP
     assert seen.longest_freeze(since=3) < 1.0

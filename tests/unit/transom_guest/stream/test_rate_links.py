@@ -44,7 +44,8 @@ class Bench:
     def __init__(self) -> None:
         self.applied: list[Decision] = []
         self.reports: list[StreamReport] = []
-        self.links = Links(self.applied.append, self.reports.append)
+        self.keys: list[int] = []
+        self.links = Links(self.applied.append, self.reports.append, lambda: self.keys.append(1))
         self.driver, self.watcher = FakePeer("driver"), FakePeer("watcher", PeerTerms(drives=False))
 
 
@@ -113,6 +114,20 @@ async def test_a_watcher_has_key_frames_at_a_bounded_rate_only() -> None:
     granted = [now / 10 for now in range(101) if bench.links.may_have_key(now / 10, bench.watcher)]
     assert granted == [0.0, WATCHER_KEY_S, 2 * WATCHER_KEY_S]
     assert all(bench.links.may_have_key(now / 10, bench.driver) for now in range(100))
+
+
+async def test_on_a_congested_link_the_driver_has_key_frames_seldom_and_what_it_is_owed_later() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.feedback(1.0, bench.driver, through(1.0))
+    for step in range(5):
+        bench.links.feedback(2.0 + step / 10, bench.driver, through(2.0 + step / 10, queue=0.3))
+    granted = [now / 10 for now in range(24, 50) if bench.links.may_have_key(now / 10, bench.driver)]
+    assert granted == [2.4, 3.4, 4.4]
+    assert not bench.keys
+    bench.links.tick(5.5)
+    bench.links.tick(5.6)
+    assert len(bench.keys) == 1
 
 
 async def test_viewers_and_the_controller_are_told_when_something_changes() -> None:
