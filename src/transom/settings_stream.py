@@ -44,7 +44,8 @@ class StreamSettings(BaseSettings):
     """Whether sessions are recorded, for debugging: never, when their owner turns it on, or all. The page says so to
     the user all the time, and recording pauses while a sign-in's page is shown."""
     recording_mib: int = Field(512, ge=16, le=1048576)
-    """What one session's recording may take of the state folder's disk; its oldest segments go first."""
+    """What one session's recording may take of the state folder's disk; its oldest segments go first. A segment counts
+    for 64 KiB at least, and there are 10000 at most."""
     recording_days: int = Field(7, ge=1, le=3650)
     """A recording is kept this long after its end."""
     recording_segment_s: int = Field(20, ge=1, le=300)

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -26,6 +26,12 @@ TIMELINE_BYTES = 8 * 2**20
 """A timeline ends here; some days of a line a second."""
 SAME_MS = 2000
 """A segment of the same length and size that began so near another is that one, sent again."""
+FILE_COST = 64 * 2**10
+"""Bytes that a segment counts for at least: a file of one byte costs a block, a name and a look at it each time."""
+MOST_FILES = 10_000
+"""Segments of one session; two days of 20 s each. Listing them takes tens of milliseconds."""
+LAST_NUMBER = 999_999
+"""What a name's digits hold."""
 RESERVE = 256 * 2**20
 """Bytes of the disk that stay free: the database is there."""
 
@@ -70,7 +76,10 @@ class Shelf:
         return os.fdopen(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
 
     def keep(self, comes: SegmentComes, at: int, most_bytes: int) -> SegmentFile | None:
-        """The file is whole: it is a segment; the oldest go for it. None for one that was there."""
+        """The file is whole: it is a segment; the oldest go for it. None for one that was there.
+
+        Raises Full, OSError.
+        """
         known = self.segments()
         for each in known:
             same = (each.duration_ms, each.bytes) == (comes.duration_ms, comes.size)
@@ -78,14 +87,13 @@ class Shelf:
                 self.drop()
                 return None
         number = known[-1].number + 1 if known else 1
+        if number > LAST_NUMBER:
+            self.drop()
+            raise Full("the recording has as many segments as can be numbered")
         segment = SegmentFile(number, at, comes.duration_ms, comes.width, comes.height, comes.size)
         (self.folder / COMING).replace(self.folder / _name(segment))
-        held = sum(each.bytes for each in known) + segment.bytes
-        for each in known:
-            if held <= most_bytes:
-                break
+        for each in surplus([*known, segment], most_bytes):
             (self.folder / _name(each)).unlink(missing_ok=True)
-            held -= each.bytes
         return segment
 
     def drop(self) -> None:
@@ -112,6 +120,17 @@ class Shelf:
         """All of it. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.folder)
+
+
+def surplus(kept: Sequence[SegmentFile], most_bytes: int) -> Sequence[SegmentFile]:
+    """Those of `kept`, oldest first, that go for the newer ones; the newest stays."""
+    room, stays = most_bytes, 0
+    for each in reversed(kept[-MOST_FILES:]):
+        room -= max(each.bytes, FILE_COST)
+        if room < 0 and stays:
+            break
+        stays += 1
+    return kept[: len(kept) - stays]
 
 
 def _name(segment: SegmentFile) -> str:

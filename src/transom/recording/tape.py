@@ -19,6 +19,9 @@ STALL_S = 20.0
 PACE = 16 * 2**20
 """Bytes in a second, at most, that one guest's segments cost this server's disk; the stream's bitrate is far less."""
 
+LEAST_S = 0.2
+"""Seconds that a segment takes at least, however small: each costs a file, two listings and a row."""
+
 
 class Tape:
     """One stream. Every call raises Unavailable when the guest is gone, or keeps to no protocol."""
@@ -61,7 +64,7 @@ class Tape:
             if not length:
                 break
             yield data
-        await asyncio.sleep(comes.size / PACE)
+        await asyncio.sleep(max(LEAST_S, comes.size / PACE))
 
     def cut(self) -> None:
         """End it: what the guest says from now on is not heard."""

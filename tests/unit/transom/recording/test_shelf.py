@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+import pytest
+
+from transom.model.errors import Full
 from transom.model.recording import SegmentFile
 from transom.recording import shelf as module
 from transom.recording.shelf import Shelf
 from transom_wire.record import SegmentComes
 
 
-def put(shelf: Shelf, at: int, data: bytes, most: int = 10_000) -> SegmentFile | None:
+def put(shelf: Shelf, at: int, data: bytes, most: int = 10_000_000) -> SegmentFile | None:
     with shelf.begin() as file:
         file.write(data)
     return shelf.keep(SegmentComes(1, 1, 0, 1000, 64, 48, len(data)), at, most)
@@ -30,10 +34,33 @@ def test_the_names_are_the_index(tmp_path: Path) -> None:
 def test_the_oldest_go_and_the_newest_stays(tmp_path: Path) -> None:
     shelf = Shelf(tmp_path)
     for number in range(5):
-        put(shelf, number * 10_000, b"x" * 100, most=250)
+        put(shelf, number * 10_000, b"x" * 100_000, most=250_000)
     assert [each.number for each in shelf.segments()] == [4, 5]
-    put(shelf, 90_000, b"x" * 1000, most=250)
+    put(shelf, 90_000, b"x" * 1_000_000, most=250_000)
     assert [each.number for each in shelf.segments()] == [6]
+
+
+def test_small_segments_cost_what_their_files_do(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for number in range(40):
+        put(shelf, number * 10_000, b"x", most=2**20)
+    assert [each.number for each in shelf.segments()] == list(range(25, 41))
+
+
+def test_there_are_so_many_files_and_no_more(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_FILES", 3)
+    shelf = Shelf(tmp_path)
+    for number in range(5):
+        put(shelf, number * 10_000, b"x", most=2**30)
+    assert [each.number for each in shelf.segments()] == [3, 4, 5]
+
+
+def test_a_number_that_no_name_holds_is_refused(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    (tmp_path / "999999-10000-1000-64x48.mp4").write_bytes(b"last")
+    with pytest.raises(Full):
+        put(shelf, 20_000, b"one more")
+    assert os.listdir(tmp_path) == ["999999-10000-1000-64x48.mp4"]
 
 
 def test_one_that_is_sent_again_is_kept_once(tmp_path: Path) -> None:
