@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, extent, locate, parseTimeline, pauses } from "../static/js/tape.js";
+import { clock, extent, locate, parseTimeline, pauses, rungs } from "../static/js/tape.js";
+
+/** @import { TimelineLine } from "../types/model" */
 
 const segment = (/** @type {number} */ number, /** @type {number} */ at, /** @type {number} */ duration_ms) => ({
   number, at, duration_ms, width: 64, height: 64, bytes: 9,
@@ -28,6 +30,20 @@ test("a moment is in its segment, or in the next that there is", () => {
 test("pauses last until it went on", () => {
   const lines = /** @type {const} */ ([["start", 1], ["pause", 5], ["pause", 6], ["start", 9], ["pause", 11]]).map(([kind, at_ms]) => ({ kind, at_ms }));
   assert.deepEqual(pauses(lines, 20), [[5, 9], [11, 20]]);
+});
+
+test("each viewer's rungs are its own, beside those of another", () => {
+  const said = (/** @type {number} */ at_ms, /** @type {string} */ viewer, /** @type {string} */ rung) => ({ at_ms, kind: "rung", viewer, rung });
+  const lines = /** @type {TimelineLine[]} */ ([said(10, "a", "webrtc"), said(20, "b", "vnc"), said(30, "b", "webrtc"), { at_ms: 40, kind: "quality", viewer: "b" }, said(50_000, "c", "vnc")]);
+  assert.deepEqual(rungs(lines, 60_000), [
+    { span: [10, 60_000], rung: "webrtc", lane: 0 },
+    { span: [20, 30], rung: "vnc", lane: 1 },
+    { span: [30, 15_040], rung: "webrtc", lane: 1 },
+    { span: [50_000, 60_000], rung: "vnc", lane: 1 },
+  ]);
+  assert.deepEqual(rungs([{ at_ms: 1, kind: "rung", rung: "vnc" }], 9), [{ span: [1, 9], rung: "vnc", lane: 0 }]);
+  const crowd = Array.from({ length: 9 }, (_, index) => said(index, String(index), "vnc"));
+  assert.deepEqual(rungs(/** @type {TimelineLine[]} */ (crowd), 60).map(({ lane }) => lane), [0, 1, 2, 2, 2, 2, 2, 2, 2]);
 });
 
 test("a clock", () => {

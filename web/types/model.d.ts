@@ -85,6 +85,7 @@ export interface TimelineLine {
   at_ms: number;
   kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality";
   rung?: Rung;
+  viewer?: string;
   keys?: number;
   buttons?: number;
   wheel?: number;

@@ -54,7 +54,7 @@ def told(parts: Parts, session: str, beat: Heartbeat) -> None:
     if beat.rung is not None or beat.stats is not None:
         stats = beat.stats.model_dump(exclude_none=True) if beat.stats else {}
         parts.quality.report(session, viewer, Report(now, beat.rung, stats))
-        parts.recordings.beat(session, beat.rung, stats)
+        parts.recordings.beat(session, viewer, beat.rung, stats)
     if beat.quality is not None:
         row = row_of(session, viewer, beat.quality, now)
         if parts.quality_log.take(row):

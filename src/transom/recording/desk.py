@@ -27,6 +27,8 @@ DAY_MS = 86_400_000
 MIB = 2**20
 FIGURES = ("kbps", "fps", "rtt_ms", "jitter_ms", "loss")
 """What of a viewer's heartbeat is in the timeline."""
+VIEWERS_LIMIT = 64
+"""Viewers of one session whose rung is known: those that were heard last."""
 
 
 class Rules(Protocol):
@@ -58,7 +60,7 @@ class RecordingDesk:
         self._folder, self._clock = folder, clock
         self._lives: dict[str, Live] = {}
         self._chosen: set[str] = set()
-        self._rungs: dict[str, str] = {}
+        self._rungs: dict[str, dict[str, str]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -139,17 +141,25 @@ class RecordingDesk:
         if live is not None:
             await live.end(PART_S)
 
-    def beat(self, session: str, rung: str | None, stats: Mapping[str, object]) -> None:
+    def beat(self, session: str, viewer: str, rung: str | None, stats: Mapping[str, object]) -> None:
         """A viewer's heartbeat: a line of the timeline while something is recorded."""
         live = self._lives.get(session)
         if live is None or live.state == OFF:
             return
-        if rung is not None and self._rungs.get(session) != rung:
-            self._rungs[session] = rung
-            self._spawn(live.note("rung", rung=rung))
+        if rung is not None and self._another(session, viewer, rung):
+            self._spawn(live.note("rung", viewer=viewer, rung=rung))
         figures = {name: stats[name] for name in FIGURES if isinstance(stats.get(name), int | float)}
         if figures:
-            self._spawn(live.note("quality", **figures))
+            self._spawn(live.note("quality", viewer=viewer, **figures))
+
+    def _another(self, session: str, viewer: str, rung: str) -> bool:
+        """Whether this viewer is on another rung than it last was."""
+        known = self._rungs.setdefault(session, {})
+        before = known.pop(viewer, None)
+        known[viewer] = rung
+        if len(known) > VIEWERS_LIMIT:
+            del known[next(iter(known))]
+        return before != rung
 
     async def get(self, session: str) -> Recording | None:
         """The row."""

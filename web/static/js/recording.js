@@ -1,7 +1,7 @@
 import { ApiError, get, remove } from "./api.js";
 import { byId, make, setText } from "./elements.js";
 import { amount } from "./exit.js";
-import { clock, extent, locate, parseTimeline, pauses } from "./tape.js";
+import { byViewer, clock, extent, locate, parseTimeline, pauses, rungs } from "./tape.js";
 
 /** @import { Recorded, RecordedSegment, TimelineLine } from "../../types/model" */
 
@@ -10,7 +10,7 @@ const base = `/api/sessions/${session}/recording`;
 const video = /** @type {HTMLVideoElement} */ (byId("video"));
 const picture = /** @type {HTMLCanvasElement} */ (byId("line"));
 /** Rows of the drawing, from the top, in CSS pixels: their middle and half their height. */
-const ROWS = { segments: [14, 8], rungs: [36, 6], inputs: [62, 14], quality: [100, 18] };
+const ROWS = /** @type {const} */ ({ segments: [14, 8], rungs: [36, 6], inputs: [62, 14], quality: [100, 18] });
 const HEIGHT = 124;
 
 /** @type {Recorded} */
@@ -71,10 +71,13 @@ function draw() {
 
 /** @param {(span: [number, number], row: readonly number[], fill: string) => void} bar */
 function drawRungs(bar) {
-  const rungs = lines.filter((line) => line.kind === "rung");
-  for (const [index, { at_ms, rung }] of rungs.entries()) {
+  const found = rungs(lines, whole[1]);
+  const lanes = found.reduce((most, { lane }) => Math.max(most, lane + 1), 1);
+  const [middle, half] = ROWS.rungs;
+  for (const { span, rung, lane } of found) {
     const fill = colour(rung === "webrtc" ? "--good" : rung === "vnc" ? "--danger" : "--warn");
-    bar([Math.max(at_ms, whole[0]), rungs[index + 1]?.at_ms ?? whole[1]], ROWS.rungs, fill);
+    const row = [middle + half * ((2 * lane + 1) / lanes - 1), half / lanes];
+    bar([Math.max(span[0], whole[0]), span[1]], row, fill);
   }
 }
 
@@ -96,9 +99,11 @@ function drawQuality(context, x, stroke) {
   const most = figures.reduce((high, line) => Math.max(high, line.kbps ?? 0), 1);
   context.strokeStyle = stroke;
   context.lineWidth = 1.5;
-  context.beginPath();
-  for (const { at_ms, kbps = 0 } of figures) context.lineTo(x(at_ms), middle + half - (2 * half * kbps) / most);
-  context.stroke();
+  for (const own of byViewer(figures).values()) {
+    context.beginPath();
+    for (const { at_ms, kbps = 0 } of own) context.lineTo(x(at_ms), middle + half - (2 * half * kbps) / most);
+    context.stroke();
+  }
 }
 
 /** @param {RecordedSegment} segment @param {number} index */

@@ -57,6 +57,48 @@ export function pauses(lines, end) {
   return found;
 }
 
+/** A viewer of whom no more is heard than this long, in milliseconds, is gone: a heartbeat and a half. */
+const HEARD_MS = 15_000;
+/** Viewers side by side at most; more share the last lane. */
+const LANES = 3;
+
+/** The lines of each viewer. @param {TimelineLine[]} lines @returns {Map<string, TimelineLine[]>} */
+export function byViewer(lines) {
+  /** @type {Map<string, TimelineLine[]>} */
+  const viewers = new Map();
+  for (const line of lines) {
+    const viewer = String(line.viewer ?? "");
+    const said = viewers.get(viewer);
+    if (said) said.push(line);
+    else viewers.set(viewer, [line]);
+  }
+  return viewers;
+}
+
+/**
+ * On which rung each viewer was, from when to when; viewers of the same time lie in lanes beside each other.
+ * @param {TimelineLine[]} lines in order @param {number} end
+ * @returns {{ span: [number, number], rung: TimelineLine["rung"], lane: number }[]}
+ */
+export function rungs(lines, end) {
+  const viewers = byViewer(lines.filter(({ kind }) => kind === "rung" || kind === "quality"));
+  /** @type {number[]} */
+  const free = [];
+  return [...viewers.values()].flatMap((said) => {
+    const turns = said.filter((line) => line.kind === "rung");
+    const first = said[0]?.at_ms ?? 0;
+    const last = said.at(-1);
+    const gone = last?.kind === "quality" ? Math.min(end, last.at_ms + HEARD_MS) : end;
+    const found = free.findIndex((at) => at <= first);
+    const lane = Math.min(LANES - 1, found < 0 ? free.length : found);
+    free[lane] = Math.max(free[lane] ?? 0, gone);
+    return turns.map(({ at_ms, rung }, index) => {
+      const to = turns[index + 1]?.at_ms ?? Math.max(at_ms, gone);
+      return { span: /** @type {[number, number]} */ ([at_ms, to]), rung, lane };
+    });
+  });
+}
+
 /** Minutes and seconds, with hours where there are some. @param {number} ms */
 export function clock(ms) {
   const seconds = Math.max(0, Math.floor(ms / 1000));

@@ -264,3 +264,27 @@ async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, 
     await second.prune()
     assert not rows.rows and not list((tmp_path / "r").iterdir()) and rows.trail == ["recording_on"]
     await second.close()
+
+
+async def test_each_viewer_has_rungs_of_its_own(tmp_path: Path, guest: Guest) -> None:
+    driver, rows = FakeDriver(), Rows()
+    driver.stream = guest.open
+    session = a_session(state=SessionState.READY)
+    driver.machines[session.machine] = None  # type: ignore[assignment]
+    desk = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", now_ms)
+    desk.noticed(session)
+    await desk.choose(session, on=True)
+    for _ in range(3):
+        desk.beat(session.id, "near", "webrtc", {"kbps": 900})
+        desk.beat(session.id, "far", "vnc", {})
+    desk.beat(session.id, "far", "webrtc", {})
+    await desk.close()
+    lines = [json.loads(line) for line in desk.shelf(session.id).timeline.read_text().splitlines()]
+    rungs = sorted((line["viewer"], line["rung"]) for line in lines if line["kind"] == "rung")
+    assert rungs == [("far", "vnc"), ("far", "webrtc"), ("near", "webrtc")]
+    quality = [(line["viewer"], line["kbps"]) for line in lines if line["kind"] == "quality"]
+    assert quality == [("near", 900)] * 3
+    for number in range(200):
+        desk.beat(session.id, f"peer{number}", "webrtc", {})
+    assert len(desk._rungs[session.id]) <= 64
+    await desk.close()
