@@ -11,8 +11,9 @@ from transom_guest.clipboard.exchange import Act, Exchange, Own, Say, Send, Sett
 from transom_guest.clipboard.item import Item
 from transom_guest.clipboard.reading import Reading, Targets
 from transom_guest.clipboard.serving import Serving
+from transom_guest.x11.events import XEvent
 from transom_guest.x11.selection import Answered, Asked, News, Owned, Selection, Taken, Written
-from transom_guest.x11.xlib import Display, XEvent
+from transom_guest.x11.xlib import Display
 from transom_wire.link import PeerTerms
 
 MAX_EVENTS = 64

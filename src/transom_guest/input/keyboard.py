@@ -20,8 +20,9 @@ from transom_guest.input.layout import (
     Stroke,
     is_modifier,
 )
+from transom_guest.x11.events import MAPPING_NOTIFY, XEvent
 from transom_guest.x11.keymap import Keymap
-from transom_guest.x11.xlib import MAPPING_NOTIFY, Display, XEvent
+from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
 LOCK_MASK = 1 << 1

@@ -10,9 +10,10 @@ from transom_guest.stream.encode import Frame, Pixels
 from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows
 from transom_guest.stream.rate import Decision
 from transom_guest.x11.damage import Damage
+from transom_guest.x11.events import CONFIGURE_NOTIFY
 from transom_guest.x11.fixes import Cursor, CursorImage
 from transom_guest.x11.shm import Screen
-from transom_guest.x11.xlib import CONFIGURE_NOTIFY, Display
+from transom_guest.x11.xlib import Display
 
 log = logging.getLogger("transom.stream")
 

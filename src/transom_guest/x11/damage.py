@@ -5,25 +5,10 @@ from __future__ import annotations
 import ctypes as c
 from functools import cache
 
-from transom_guest.x11.xlib import Display, XEvent, XRectangle, declare, library
+from transom_guest.x11.events import XDamageNotifyEvent, XEvent
+from transom_guest.x11.xlib import Display, declare, library
 
 _REPORT_BOUNDING_BOX = 2
-
-
-class XDamageNotifyEvent(c.Structure):
-    _fields_ = (
-        ("type", c.c_int),
-        ("serial", c.c_ulong),
-        ("send_event", c.c_int),
-        ("display", c.c_void_p),
-        ("drawable", c.c_ulong),
-        ("damage", c.c_ulong),
-        ("level", c.c_int),
-        ("more", c.c_int),
-        ("timestamp", c.c_ulong),
-        ("area", XRectangle),
-        ("geometry", XRectangle),
-    )
 
 
 @cache
@@ -72,7 +57,7 @@ class Damage:
         """First row and the row after the last that `event` reports as damaged; None for other events."""
         if event.type != self._event:
             return None
-        area = c.cast(c.byref(event), c.POINTER(XDamageNotifyEvent)).contents.area
+        area = event.seen_as(XDamageNotifyEvent).area
         return area.y, area.y + area.height
 
     def forget(self) -> None:

@@ -6,7 +6,8 @@ import ctypes as c
 from dataclasses import dataclass
 from functools import cache
 
-from transom_guest.x11.xlib import Display, XEvent, declare, library
+from transom_guest.x11.events import XEvent
+from transom_guest.x11.xlib import Display, declare, library
 
 _DISPLAY_CURSOR_NOTIFY_MASK = 1
 MAX_CURSOR_SIDE = 256

@@ -5,75 +5,23 @@ from __future__ import annotations
 import ctypes as c
 from dataclasses import dataclass
 from functools import cache
-from typing import TypeVar
 
-from transom_guest.x11.xlib import Display, XError, XEvent, declare, library, xlib
+from transom_guest.x11.events import (
+    PROPERTY_NOTIFY,
+    SELECTION_NOTIFY,
+    SELECTION_REQUEST,
+    XEvent,
+    XFixesSelectionNotifyEvent,
+    XPropertyEvent,
+)
+from transom_guest.x11.xlib import Display, XError, declare, library, xlib
 
-PROPERTY_NOTIFY, SELECTION_REQUEST, SELECTION_NOTIFY = 28, 30, 31
 ATOM, STRING = 4, 31
 """Predefined atoms (X protocol, appendix D)."""
 _PROPERTY_CHANGE_MASK = 1 << 22
 _SET_OWNER_MASK = 1
 _REPLACE = 0
 _CURRENT_TIME = 0
-T = TypeVar("T", bound=c.Structure)
-
-
-class XPropertyEvent(c.Structure):
-    _fields_ = (
-        ("type", c.c_int),
-        ("serial", c.c_ulong),
-        ("send_event", c.c_int),
-        ("display", c.c_void_p),
-        ("window", c.c_ulong),
-        ("atom", c.c_ulong),
-        ("time", c.c_ulong),
-        ("state", c.c_int),
-    )
-
-
-class XSelectionRequestEvent(c.Structure):
-    _fields_ = (
-        ("type", c.c_int),
-        ("serial", c.c_ulong),
-        ("send_event", c.c_int),
-        ("display", c.c_void_p),
-        ("owner", c.c_ulong),
-        ("requestor", c.c_ulong),
-        ("selection", c.c_ulong),
-        ("target", c.c_ulong),
-        ("property", c.c_ulong),
-        ("time", c.c_ulong),
-    )
-
-
-class XSelectionEvent(c.Structure):
-    _fields_ = (
-        ("type", c.c_int),
-        ("serial", c.c_ulong),
-        ("send_event", c.c_int),
-        ("display", c.c_void_p),
-        ("requestor", c.c_ulong),
-        ("selection", c.c_ulong),
-        ("target", c.c_ulong),
-        ("property", c.c_ulong),
-        ("time", c.c_ulong),
-    )
-
-
-class XFixesSelectionNotifyEvent(c.Structure):
-    _fields_ = (
-        ("type", c.c_int),
-        ("serial", c.c_ulong),
-        ("send_event", c.c_int),
-        ("display", c.c_void_p),
-        ("window", c.c_ulong),
-        ("subtype", c.c_int),
-        ("owner", c.c_ulong),
-        ("selection", c.c_ulong),
-        ("timestamp", c.c_ulong),
-        ("selection_timestamp", c.c_ulong),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +172,7 @@ class Selection:
     def answer(self, asked: Asked, property: int) -> None:
         """Tell a requestor that its property is written; 0: refused."""
         event = XEvent()
-        answer = c.cast(c.byref(event), c.POINTER(XSelectionEvent)).contents
+        answer = event.selection
         answer.type, answer.requestor, answer.selection = SELECTION_NOTIFY, asked.requestor, self.name
         answer.target, answer.property, answer.time = asked.target, property, asked.time
         self._x.XSendEvent(self._display.pointer, asked.requestor, 0, 0, c.byref(event))
@@ -234,18 +182,18 @@ class Selection:
         """What an event of the display says; None: nothing of ours."""
         match int(event.type):
             case kind if kind == PROPERTY_NOTIFY:
-                return self._property(_as(event, XPropertyEvent))
+                return self._property(event.property)
             case kind if kind == SELECTION_REQUEST:
-                asked = _as(event, XSelectionRequestEvent)
+                asked = event.selection_request
                 if asked.selection != self.name:
                     return None
                 # an old client gives no property and means the target's name (ICCCM 2.2)
                 return Asked(asked.requestor, asked.target, asked.property or asked.target, asked.time)
             case kind if kind == SELECTION_NOTIFY:
-                answered = _as(event, XSelectionEvent)
+                answered = event.selection
                 return Answered(answered.property) if answered.selection == self.name else None
             case kind if kind == self._fixes_event:
-                owned = _as(event, XFixesSelectionNotifyEvent)
+                owned = event.seen_as(XFixesSelectionNotifyEvent)
                 return Owned(owned.owner) if owned.selection == self.name else None
         return None
 
@@ -254,10 +202,6 @@ class Selection:
         if event.window == self.window:
             return None if deleted else Written(event.atom)
         return Taken(event.window, event.atom) if deleted else None
-
-
-def _as(event: XEvent, kind: type[T]) -> T:
-    return c.cast(c.byref(event), c.POINTER(kind)).contents
 
 
 def _bytes(found: c.c_void_p, form: int, count: int) -> bytes:

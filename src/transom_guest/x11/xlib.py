@@ -11,10 +11,10 @@ import logging
 import os
 from functools import cache
 
+from transom_guest.x11.events import XEvent
+
 log = logging.getLogger("transom.x11")
 
-CONFIGURE_NOTIFY = 22
-MAPPING_NOTIFY = 34
 STRUCTURE_NOTIFY_MASK = 1 << 17
 _QUEUED_ALREADY = 0
 
@@ -32,52 +32,6 @@ class XErrorEvent(c.Structure):
         ("error_code", c.c_ubyte),
         ("request_code", c.c_ubyte),
         ("minor_code", c.c_ubyte),
-    )
-
-
-class XRectangle(c.Structure):
-    _fields_ = (("x", c.c_short), ("y", c.c_short), ("width", c.c_ushort), ("height", c.c_ushort))
-
-
-class XConfigureEvent(c.Structure):
-    _fields_ = (
-        ("type", c.c_int),
-        ("serial", c.c_ulong),
-        ("send_event", c.c_int),
-        ("display", c.c_void_p),
-        ("event", c.c_ulong),
-        ("window", c.c_ulong),
-        ("x", c.c_int),
-        ("y", c.c_int),
-        ("width", c.c_int),
-        ("height", c.c_int),
-        ("border_width", c.c_int),
-        ("above", c.c_ulong),
-        ("override_redirect", c.c_int),
-    )
-
-
-class XMappingEvent(c.Structure):
-    _fields_ = (
-        ("type", c.c_int),
-        ("serial", c.c_ulong),
-        ("send_event", c.c_int),
-        ("display", c.c_void_p),
-        ("window", c.c_ulong),
-        ("request", c.c_int),
-        ("first_keycode", c.c_int),
-        ("count", c.c_int),
-    )
-
-
-class XEvent(c.Union):
-    """Xlib's event union, 24 longs; extensions cast it by `type`."""
-
-    _fields_ = (
-        ("type", c.c_int),
-        ("configure", XConfigureEvent),
-        ("mapping", XMappingEvent),
-        ("pad", c.c_long * 24),
     )
 
 

@@ -13,7 +13,7 @@ from tests.unit.transom_guest.input.desk import (
 )
 from transom_guest.input import keyboard as module
 from transom_guest.input.keyboard import LOCK_MASK, Keyboard
-from transom_guest.x11.xlib import MAPPING_NOTIFY, XEvent
+from transom_guest.x11.events import MAPPING_NOTIFY, XEvent
 
 SHIFT_L, LEVEL3_SHIFT, CAPS_LOCK, TAB, GRIN = 0xFFE1, 0xFE03, 0xFFE5, 0xFF09, 0x0101F600
 

@@ -4,9 +4,19 @@ import ctypes as c
 
 import pytest
 
-from transom_guest.x11.damage import XDamageNotifyEvent
+from transom_guest.x11.events import (
+    XConfigureEvent,
+    XDamageNotifyEvent,
+    XEvent,
+    XFixesSelectionNotifyEvent,
+    XMappingEvent,
+    XPropertyEvent,
+    XRectangle,
+    XSelectionEvent,
+    XSelectionRequestEvent,
+)
 from transom_guest.x11.shm import XImage, XShmSegmentInfo
-from transom_guest.x11.xlib import XConfigureEvent, XErrorEvent, XEvent, XMappingEvent, XRectangle
+from transom_guest.x11.xlib import XErrorEvent
 
 
 @pytest.mark.parametrize(
@@ -19,6 +29,10 @@ from transom_guest.x11.xlib import XConfigureEvent, XErrorEvent, XEvent, XMappin
         (XMappingEvent, 56),
         (XShmSegmentInfo, 32),
         (XDamageNotifyEvent, 80),
+        (XPropertyEvent, 64),
+        (XSelectionRequestEvent, 80),
+        (XSelectionEvent, 72),
+        (XFixesSelectionNotifyEvent, 80),
     ],
 )
 def test_sizes(structure, size):
@@ -35,6 +49,10 @@ def test_sizes(structure, size):
         (XImage, "bytes_per_line", 44),
         (XImage, "bits_per_pixel", 48),
         (XDamageNotifyEvent, "area", 64),
+        (XPropertyEvent, "state", 56),
+        (XSelectionRequestEvent, "property", 64),
+        (XSelectionEvent, "time", 64),
+        (XFixesSelectionNotifyEvent, "owner", 48),
     ],
 )
 def test_offsets(structure, name, offset):
@@ -45,4 +63,4 @@ def test_events_are_read_through_the_union():
     event = XEvent()
     event.type = 22
     event.configure.width = 1280
-    assert c.cast(c.byref(event), c.POINTER(XConfigureEvent)).contents.width == 1280
+    assert event.seen_as(XConfigureEvent).width == 1280
