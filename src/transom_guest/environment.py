@@ -31,9 +31,18 @@ KEPT = (
 
 
 def record_socket(environment: Mapping[str, str]) -> Path:
-    """Where the recorder listens: beside the display's socket."""
+    """Where the recorder listens."""
+    return _beside_the_display(environment, "record.sock")
+
+
+def channel_socket(environment: Mapping[str, str]) -> Path:
+    """Where the stream server takes keys and clipboards of viewers without a data channel."""
+    return _beside_the_display(environment, "channel.sock")
+
+
+def _beside_the_display(environment: Mapping[str, str], name: str) -> Path:
     vnc = environment.get("TRANSOM_VNC_SOCKET")
-    return Path(vnc).with_name("record.sock") if vnc else Path(environment["XDG_RUNTIME_DIR"]) / "record.sock"
+    return Path(vnc).with_name(name) if vnc else Path(environment["XDG_RUNTIME_DIR"]) / name
 
 
 def desktop_environment(session: str, forwarder_port: int, inherited: Mapping[str, str]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 from transom_guest import program, vnc
 from transom_guest.desktop import browser, display
 from transom_guest.desktop.urls import UrlRefused
-from transom_guest.environment import record_socket
+from transom_guest.environment import channel_socket, record_socket
 from transom_wire.link import OpenStream, OpenUrl, SetScreen, ToGuestMessage
 
 STREAMS = 16
@@ -60,6 +60,8 @@ class Wishes:
                     await vnc.serve_stream(token, stream, socket_path, watching=kind == "view")
                 case "record":
                     await vnc.serve_stream(token, stream, str(record_socket(self._environment)))
+                case "channel":
+                    await vnc.serve_stream(token, stream, str(channel_socket(self._environment)))
                 case "files":
                     await program.serve_stream(token, stream, "transom_guest.files", self._environment)
                 case _:

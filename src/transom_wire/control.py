@@ -80,7 +80,7 @@ class Attach:
     TYPE: ClassVar[str] = "attach"
     version: Annotated[int, Range(1, 1000)]
     mode: Annotated[str, Text(16, "control|stream|status")]
-    stream_kind: Annotated[str, Text(16, "vnc|view|files|record")] | None = None
+    stream_kind: Annotated[str, Text(16, "vnc|view|files|record|channel")] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,7 +100,7 @@ class OpenStream:
 
     TYPE: ClassVar[str] = "open_stream"
     stream: Id
-    kind: Annotated[str, Text(16, "vnc|view|files|record")]
+    kind: Annotated[str, Text(16, "vnc|view|files|record|channel")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,7 @@ _MESSAGES = {
     0: _Message(1, _fixed(20), _pass_on, input=False),  # SetPixelFormat
     2: _Message(4, _encodings_length, _encodings, input=False),
     3: _Message(1, _fixed(10), _pass_on, input=False),  # FramebufferUpdateRequest
-    4: _Message(1, _fixed(8)),  # KeyEvent
+    4: _Message(2, _fixed(8)),  # KeyEvent
     5: _Message(2, _pointer_length),
     6: _Message(8, _cut_text_length),
     150: _Message(1, _fixed(10), _pass_on, input=False),  # EnableContinuousUpdates

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.browser import BrowserContext, Page, picture_colour, wait_rung
-from tests.support.cut import udp_cut
+from tests.support.cut import door_port, udp_cut
 from tests.support.processes import descendants, keeper_of
 from tests.support.server import Server
 
@@ -83,15 +83,6 @@ def page(viewer: BrowserContext, server: Server, session: str) -> Iterator[Page]
     opened.evaluate("seen.longest = 0")
     yield opened
     opened.close()
-
-
-def door_port(server: Server, session: str) -> int:
-    """The UDP port of the door that the newest viewer was told."""
-    with server.client() as client:
-        offer = client.get(f"/api/webrtc/session/{session}/offer").raise_for_status().json()
-        query = {"peer": offer["peer"], "epoch": offer["epoch"]}
-        told = client.get(f"/api/webrtc/session/{session}/candidate", params=query).raise_for_status().json()
-    return int(told["candidates"][0]["candidate"].split()[5])
 
 
 def stream_server(machine: str) -> int:

@@ -17,8 +17,11 @@ from websockets.typing import Subprotocol
 from tests.support.api import Api, close_of, serving
 from tests.support.controller import until
 from tests.support.sdps import answer, offer
-from transom.api import events, sockets, vnc
+from transom.api import events, sockets, streams
+from transom_wire.channel import CHUNK, FRAME_LIMIT, ChannelViewer, Content, framed, opened
+from transom_wire.framing import FrameReader
 from transom_wire.link import PeerAnswer
+from transom_wire.peers import PeerTerms
 
 
 @dataclass
@@ -36,6 +39,9 @@ class Bench:
         return connect(
             address, additional_headers={"Authorization": self.bearer}, subprotocols=[Subprotocol("binary")]
         )
+
+    def clipboard(self, peer: str) -> Any:
+        return self.api.socket(f"/api/sessions/{self.session}/channel?peer={peer}", Authorization=self.bearer)
 
 
 @pytest.fixture
@@ -227,7 +233,7 @@ async def test_too_many_displays_and_too_large_a_message(bench: Bench) -> None:
 
 
 async def test_input_by_vnc_counts_as_being_there(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vnc, "TOUCH_S", 0.0)
+    monkeypatch.setattr(streams, "TOUCH_S", 0.0)
     joined = await serve_display(bench)
     before = (await bench.api.sessions.ledger.get(bench.session)).last_seen_at
     async with bench.vnc() as socket:
@@ -236,3 +242,85 @@ async def test_input_by_vnc_counts_as_being_there(bench: Bench, monkeypatch: pyt
             while (await bench.api.sessions.ledger.get(bench.session)).last_seen_at <= before:
                 await socket.send(b"\x04")
                 await reader.readexactly(1)
+
+
+class Inside:
+    """The machine's end of a stream of kind `channel`."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader, self.writer = reader, writer
+        self._frames, self._read = FrameReader(FRAME_LIMIT), list[bytes]()
+
+    async def next(self) -> Content:
+        async with asyncio.timeout(10):
+            while not self._read:
+                self._read += self._frames.feed(await self.reader.read(65536))
+        return opened(self._read.pop(0))
+
+    def say(self, content: Content) -> None:
+        self.writer.write(framed(content))
+
+
+async def serve_clips(bench: Bench) -> asyncio.Queue[Inside]:
+    """A machine's clipboard; each connection's inner end comes by the queue."""
+    joined: asyncio.Queue[Inside] = asyncio.Queue()
+    server = await asyncio.start_server(lambda r, w: joined.put_nowait(Inside(r, w)), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    bench.api.driver.stream = lambda: asyncio.open_connection("127.0.0.1", port)
+    return joined
+
+
+async def test_clipboards_pass_both_ways_by_the_terms_of_a_seat(bench: Bench) -> None:
+    joined = await serve_clips(bench)
+    async with bench.clipboard("a") as socket:
+        inside = await joined.get()
+        assert bench.api.driver.streams[-1][1] == "channel"
+        hello = await inside.next()
+        assert isinstance(hello, ChannelViewer)
+        assert (hello.peer, hello.terms.drives, hello.terms.clipboard) == ("a", True, "both")
+        await socket.send('["put", 1, "text/plain", 3, 0]')
+        await socket.send(b"abc")
+        assert [await inside.next(), await inside.next()] == ['["put", 1, "text/plain", 3, 0]', b"abc"]
+        inside.say('["got", 1]')
+        inside.say(b"y" * CHUNK)
+        assert [await socket.recv(), await socket.recv()] == ['["got", 1]', b"y" * CHUNK]
+        # the second viewer watches; given the desktop, it has the clipboard and the first has none
+        async with bench.clipboard("b"):
+            other = await joined.get()
+            hello = await other.next()
+            assert isinstance(hello, ChannelViewer)
+            assert (hello.peer, hello.terms.drives) == ("b", False)
+            path = f"/api/sessions/{bench.session}/seats"
+            given = await bench.client.post(path, json={"do": "give", "peer": "a", "to": "b"})
+            assert given.status_code == 200, given.text
+            told = [await inside.next(), await other.next()]
+            assert [one.terms.drives for one in told if isinstance(one, ChannelViewer)] == [False, True]
+
+
+async def test_a_clipboard_that_misbehaves_on_either_side_is_cut(bench: Bench) -> None:
+    joined = await serve_clips(bench)
+    for content in (b"x" * (CHUNK + 1), "ü" * (CHUNK // 2 + 1)):
+        async with bench.clipboard("a") as socket:
+            await joined.get()
+            await socket.send(content)
+            assert (await close_of(socket))[0] == 4413
+    for garbage in (b"\xff" * 8, framed(ChannelViewer("a", PeerTerms())), b"\0\0\0\1q"):
+        async with bench.clipboard("a") as socket:
+            inside = await joined.get()
+            inside.writer.write(garbage)
+            assert await close_of(socket) == (4503, "the stream broke")
+    told = (await bench.client.get("/metrics")).text
+    assert 'role="channel"} 3.0' in told
+    bench.api.driver.stream = None
+    async with bench.clipboard("a") as socket:
+        assert (await close_of(socket))[0] == 4503
+    address = bench.api.socket(f"/api/sessions/{bench.session}/channel?peer=a")
+    async with address as socket:
+        assert (await close_of(socket))[0] == 4401
+
+
+async def test_the_end_of_a_session_ends_its_clipboard(bench: Bench) -> None:
+    await serve_clips(bench)
+    async with bench.clipboard("a") as socket:
+        await bench.client.delete(f"/api/sessions/{bench.session}")
+        assert await close_of(socket) == (4410, "stopped")

@@ -18,8 +18,12 @@ from transom_guest.clipboard import reading, service
 from transom_guest.clipboard.frames import CHUNK
 from transom_guest.clipboard.item import PNG, TEXT, Item
 from transom_guest.clipboard.service import Clipboard
+from transom_guest.input.actor import Actor
+from transom_guest.stream.channel_streams import ChannelStreams
 from transom_guest.x11.selection import Answered, Asked, Selection, Taken
 from transom_guest.x11.xlib import Display
+from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
+from transom_wire.framing import FrameReader
 from transom_wire.link import PeerTerms
 
 LIMIT = 8 * 1024 * 1024
@@ -325,6 +329,98 @@ async def test_an_owner_that_means_ill_costs_nothing_and_the_next_one_is_read(
         assert page.items == [Item(TEXT, b"after")]
     finally:
         owner.close()
+
+
+class Stream:
+    """A viewer's end of a stream of kind `channel`, as the controller holds it."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+        self._frames = FrameReader(FRAME_LIMIT)
+        self.said: list[list[object]] = []
+        self.items: list[bytes] = []
+        self._data = b""
+        self.task = asyncio.create_task(self._read())
+
+    def by(self, policy: str, size: int = 100) -> None:
+        terms = PeerTerms(clipboard=policy, clipboard_bytes=size)
+        self._writer.write(framed(ChannelViewer("page", terms)))
+
+    def put(self, id: int, data: bytes, size: int | None = None) -> None:
+        copies = max(fields[-1] for fields in self.said if fields[0] in ("may", "copied"))
+        self._writer.write(framed(json.dumps(["put", id, TEXT, size or len(data), copies])) + framed(data))
+
+    async def _read(self) -> None:
+        while data := await self._reader.read(65536):
+            for content in map(opened, self._frames.feed(data)):
+                if isinstance(content, bytes):
+                    self._data += content
+                elif isinstance(content, str):
+                    self.said.append(json.loads(content))
+                if self._data and len(self._data) == self.said[-1][3]:
+                    self.items.append(self._data)
+                    self._writer.write(framed(json.dumps(["got", self.said[-1][1]])))
+                    self._data = b""
+
+    async def close(self) -> None:
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        self._writer.close()
+
+
+@pytest.fixture
+async def stream(screen: str, tmp_path: Path) -> AsyncIterator[Stream]:
+    clipboard = Clipboard(Display(screen), asyncio.get_running_loop().time)
+    path = tmp_path / "channel.sock"
+    serving = asyncio.create_task(
+        ChannelStreams(clipboard, Actor(Display(screen), asyncio.get_running_loop().time)).run(path)
+    )
+    await until(lambda: path.exists() and path.stat().st_mode & 0o777 == 0o600)
+    made = Stream(*await asyncio.open_unix_connection(path))
+    yield made
+    await made.close()
+    serving.cancel()
+    await asyncio.gather(serving, return_exceptions=True)
+    clipboard.close()
+
+
+async def test_each_policy_and_size_holds_by_a_stream_both_ways_and_four_gigabytes_come_from_nowhere(
+    screen: str, stream: Stream, xclip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "STEP", 0.4)
+    desktop = b"nothing yet"
+    await xclip("-i", "-quiet", text=desktop)
+    for id, policy in enumerate(("off", "up", "down", "both"), start=1):
+        stream.by(policy)
+        up, down = policy in ("up", "both"), policy in ("down", "both")
+        await until(lambda: stream.said and stream.said[-1][1:3] == [int(up), int(down)])  # noqa: B023
+        stream.put(id, f"up by {policy}".encode())
+        answer = ["got", id] if up else ["no", id, "policy"]
+        await until(lambda: answer in stream.said)  # noqa: B023
+        assert await xclip("-o") == (f"up by {policy}".encode() if up else desktop)
+        desktop = f"down by {policy}".encode()
+        await xclip("-i", "-quiet", text=desktop)
+        if down:
+            await until(lambda: desktop in stream.items)  # noqa: B023
+        else:
+            await asyncio.sleep(0.3)
+            assert desktop not in stream.items
+    assert stream.items == [b"down by down", b"down by both"]
+    # too large either way, and without an end
+    await xclip("-i", "-quiet", text=b"x" * 101)
+    for id, size in ((7, 101), (8, 2**32)):
+        stream.put(id, b"x" * 50, size)
+        await until(lambda: ["no", id, "size"] in stream.said)  # noqa: B023
+    owner = Owner(screen, endless)
+    try:
+        owner.selection.own()
+        await until(lambda: owner.asked)
+        await asyncio.sleep(0.6)
+        assert owner.pieces <= 2
+    finally:
+        owner.close()
+    await xclip("-i", "-quiet", text=b"after")
+    await until(lambda: stream.items[2:] == [b"after"])
 
 
 async def test_a_flood_of_owners_and_requests_leaves_the_loop_its_turns(

@@ -331,7 +331,8 @@ async def test_text_that_stands_still_is_sharp(lab: StreamLab, viewer: Viewer) -
         return stream_text.likeness(page, now) >= 0.99
 
     viewer.tap(T)
-    await viewer.until(sharp)
+    async with asyncio.timeout(5):
+        await viewer.until(sharp)
 
 
 async def test_a_whole_new_page_and_a_word_on_it_are_sharp_after_300_ms(

@@ -177,8 +177,8 @@ EXIT_NAMES = {
     "peer": "p",
     "epoch": "1",
 }
-SOCKETS = [S + "/events", S + "/vnc", S + "/echo"]
-GUEST_SOCKETS = [G + "/events", G + "/vnc"]
+SOCKETS = [S + "/events", S + "/vnc", S + "/channel", S + "/echo"]
+GUEST_SOCKETS = [G + "/events", G + "/vnc", G + "/channel"]
 MOUNTS = {"/static", "/static/novnc", "/static/v/{version}"}
 NOT_OURS = {("GET", "/openapi.json"), ("HEAD", "/openapi.json")}
 
@@ -359,7 +359,7 @@ async def test_a_cookie_opens_a_socket_from_our_own_pages_only(api: Api, people:
     client = await api.signed_in(people.owner)
     place = path.format(session=await api.ready_session(client))
     cookie = "; ".join(f"{name}={value}" for name, value in client.cookies.items())
-    opened = {4503} if path.endswith("vnc") else set()
+    opened = {4503} if path.endswith(("vnc", "channel")) else set()
     for origin in ("http://evil.example", "null", api.url + ".evil.example"):
         async with api.socket(place, Cookie=cookie, Origin=origin) as socket:
             assert (await close_of(socket))[0] == 4401

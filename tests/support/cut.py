@@ -7,7 +7,18 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.support.server import Server
+
 DEADLINE_S = 10
+
+
+def door_port(server: Server, session: str) -> int:
+    """The UDP port of the door that the newest viewer was told."""
+    with server.client() as client:
+        offer = client.get(f"/api/webrtc/session/{session}/offer").raise_for_status().json()
+        query = {"peer": offer["peer"], "epoch": offer["epoch"]}
+        told = client.get(f"/api/webrtc/session/{session}/candidate", params=query).raise_for_status().json()
+    return int(told["candidates"][0]["candidate"].split()[5])
 
 
 @contextmanager

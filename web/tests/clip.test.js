@@ -69,6 +69,23 @@ describe("the clipboard's channel", () => {
   });
 });
 
+test("what comes while nobody listens is kept, and told once by whichever ways it comes", () => {
+  const order = new ClipOrder();
+  /** @type {any[]} */
+  const told = [];
+  const ways = [0, 1].map(() => new Clip({ readyState: "open", bufferedAmount: 0, send: () => {} }, order));
+  for (const clip of ways) {
+    clip.received(JSON.stringify(["may", 1, 1, 100, 2]));
+    clip.received(JSON.stringify(["put", 1, "text/plain", 2, 3]));
+    clip.received(new TextEncoder().encode("hi").buffer);
+  }
+  assert.deepEqual(told, []);
+  for (const clip of ways) clip.attend({ item: ({ data }, copies) => told.push([new TextDecoder().decode(data), copies]), may: () => {} });
+  assert.deepEqual(told, [["hi", 3]]);
+  ways[0].received(JSON.stringify(["may", 1, 1, 100, 0]));
+  assert.ok(order.first(1), "a guest that begins anew");
+});
+
 describe("which clipboard is the newer one", () => {
   const mine = textItem("mine");
 

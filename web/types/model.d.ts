@@ -407,6 +407,7 @@ export interface Places {
   seats: string;
   events: string;
   vnc: string;
+  channel: string;
   screen: string | null;
 }
 /** One clipboard: UTF-8 text, or a PNG. */

@@ -11,6 +11,7 @@ from starlette.datastructures import Headers
 from transom.api import (
     access,
     account,
+    channel,
     credentials,
     echo,
     errors,
@@ -49,6 +50,7 @@ ROUTERS = (
     exits,
     events,
     vnc,
+    channel,
     echo,
     health,
     machines,

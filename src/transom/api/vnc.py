@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-import re
-import secrets
-from contextlib import suppress
 from functools import partial
 
 import structlog
 from fastapi import APIRouter, WebSocket
 
-from transom.api import sockets
+from transom.api import sockets, streams
 from transom.api.events import Admit
-from transom.api.parts import Parts, parts_of
-from transom.api.seats import came
+from transom.api.parts import Parts
 from transom.api.sockets import Closing, Visitor
-from transom.model.errors import TransomError
 from transom.model.seat import Seat
 from transom.model.session import Session
-from transom.stream.fallback import Ended, pipe
+from transom.stream.fallback import pipe
 from transom_wire.rfb import RfbError, Watching
+from transom_wire.rfb_tally import Tally
 
 router = APIRouter()
 log = structlog.get_logger(__name__)
 SUBPROTOCOL = "binary"
-OPEN_S = 10.0
-"""Seconds for the machine to open its display's stream."""
-TOUCH_S = 30.0
-"""Input by this road keeps a session from idling out, written no more often than this."""
-SEEN_S = 10.0
-"""How often an open stream says that its viewer is there."""
 WATCHER_LIMIT = 64 * 1024
 """Bytes of one message of a watcher's: it only asks."""
-PEER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+COUNT_S = 1.0
+"""Between two lines of a recording's timeline."""
 places = sockets.Places(limit=8)
 
 
@@ -47,39 +38,11 @@ async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.P
     """Serve whoever `admit` lets in."""
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    try:
-        visitor = await admit(socket, session)
-        with places.take(visitor.session.id):
-            await _sit(socket, parts_of(socket), visitor)
-    except Closing as closing:
-        await sockets.close(socket, closing)
-    except Exception:
-        log.exception("a display's socket broke", session=session)
-        await sockets.close(socket, Closing(sockets.OURS, "a fault of the server; its log says more"))
-
-
-async def _sit(socket: WebSocket, parts: Parts, visitor: Visitor) -> None:
-    """Join while the viewer's seat is as it is: with the desktop given or taken, the stream ends. Raises Closing."""
-    session, person = visitor.session.id, visitor.person
-    peer = _peer(socket)
-    try:
-        await parts.seating.hold(session, peer, person)
-    except TransomError as error:
-        raise Closing(sockets.TOO_MANY, error.message) from error
-    try:
-        await _join(socket, parts, visitor, peer)
-    finally:
-        await parts.seating.let_go(session, peer, person)
-
-
-def _peer(socket: WebSocket) -> str:
-    """The viewer this stream belongs to, as its page names it, or one of its own."""
-    said = socket.query_params.get("peer", "")
-    return said if PEER.fullmatch(said) else f"vnc-{secrets.token_hex(8)}"
+    await streams.serve(socket, session, admit, places, _join)
 
 
 async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) -> None:
-    """Raises Closing."""
+    """Join while the viewer's seat is as it is: with the desktop given or taken, the stream ends. Raises Closing."""
     session, seating = visitor.session.id, parts.seating
     ended, moved = asyncio.Event(), asyncio.Event()
     over, drives = [visitor.session], seating.drives(session, peer)
@@ -95,10 +58,15 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
 
     viewer = Viewer(socket, parts, session, drives=drives)
     with parts.ledger.watch(session, changed), seating.listen(session, seated):
-        reader, writer = await _display(parts, visitor, "vnc" if drives else "view")
+        reader, writer = await streams.open_stream(parts, visitor, "vnc" if drives else "view")
         joined = asyncio.create_task(pipe(viewer, reader, writer, viewer.active))
         stays = asyncio.ensure_future(visitor.stays())
-        works = (ended.wait(), moved.wait(), _stay(parts, visitor, peer))
+        works = (
+            ended.wait(),
+            moved.wait(),
+            streams.stay(parts, visitor, peer),
+            _count(parts, session, viewer),
+        )
         tasks = (joined, stays, *(asyncio.ensure_future(work) for work in works))
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +74,7 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
                 await stays
             if over[0].wanted_end is None and moved.is_set():
                 raise Closing(sockets.SEAT, "you watch now" if drives else "you drive now")
-            raise _goodbye(joined, over[0])
+            raise streams.goodbye(joined, over[0])
         finally:
             for task in tasks:
                 task.cancel()
@@ -116,51 +84,22 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
                 log.info("a watcher sent input", session=session, messages=viewer.dropped)
 
 
-async def _display(
-    parts: Parts, visitor: Visitor, kind: str
-) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    try:
-        async with asyncio.timeout(OPEN_S):
-            return await parts.driver.open_stream(visitor.session.machine, kind)
-    except (TransomError, TimeoutError, OSError) as error:
-        raise Closing(sockets.NO_DISPLAY, "the machine's display cannot be reached") from error
-
-
-async def _stay(parts: Parts, visitor: Visitor, peer: str) -> None:
-    """An open stream is a sign of life."""
+async def _count(parts: Parts, session: str, viewer: Viewer) -> None:
+    """Tell a recording each second how much was typed and pressed, and never what."""
     while True:
-        await asyncio.sleep(SEEN_S)
-        with suppress(TransomError):
-            await came(parts, visitor.session.id, visitor.person, peer)
-
-
-def _goodbye(joined: asyncio.Task[Ended], session: Session) -> Closing:
-    if session.wanted_end is not None:
-        return Closing(sockets.OVER, session.wanted_end)
-    broken = joined.exception() if joined.done() else None
-    if isinstance(broken, Closing):
-        return broken
-    if not joined.done() or broken is not None:
-        return Closing(sockets.NO_DISPLAY, "the stream broke")
-    match joined.result():
-        case Ended.TOO_LARGE:
-            return Closing(sockets.TOO_LARGE, "the message is too large")
-        case Ended.STALLED:
-            return Closing(sockets.SILENT, "a side took nothing for too long")
-        case Ended.MACHINE:
-            return Closing(sockets.NO_DISPLAY, "the machine's display went away")
-        case Ended.VIEWER:
-            return Closing(1000, "goodbye")
+        await asyncio.sleep(COUNT_S)
+        if viewer.tally is not None and (done := viewer.tally.take()):
+            parts.recordings.felt(session, keys=done.keys, buttons=done.buttons, wheel=done.wheel)
 
 
 class Viewer:
     """The WebSocket as `stream.fallback` wants it; of a watcher it hands on questions for pictures only."""
 
     def __init__(self, socket: WebSocket, parts: Parts, session: str, *, drives: bool) -> None:
-        self._socket, self._parts, self._session = socket, parts, session
+        self._socket = socket
         self._watching = None if drives else Watching()
-        self._touched = asyncio.get_running_loop().time()
-        self._touching: asyncio.Task[None] | None = None
+        self.tally = Tally() if drives else None
+        self._touches = streams.Touches(parts, session)
 
     async def receive(self) -> bytes | None:
         """The next binary message; None when the viewer is gone. Raises Closing for what no watcher says."""
@@ -172,6 +111,8 @@ class Viewer:
             return None
         data: bytes | None = message.get("bytes")
         data = data if data is not None else (message.get("text") or "").encode()
+        if self.tally is not None:
+            self.tally.read(data)
         if self._watching is None:
             return data
         if len(data) > WATCHER_LIMIT:
@@ -195,15 +136,5 @@ class Viewer:
 
     def active(self) -> None:
         """The viewer did something; who only watches does nothing."""
-        if self._watching is not None:
-            return
-        now = asyncio.get_running_loop().time()
-        if now - self._touched >= TOUCH_S:
-            self._touched = now
-            self._touching = asyncio.create_task(self._touch())
-
-    async def _touch(self) -> None:
-        try:
-            await self._parts.ledger.touch(self._session, self._parts.clock())
-        except TransomError:
-            return
+        if self._watching is None:
+            self._touches.active()

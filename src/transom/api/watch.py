@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response, WebSocket
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, StringConstraints
 
-from transom.api import events, sockets, vnc
+from transom.api import channel, events, sockets, vnc
 from transom.api.access import P, form_of, origin_allowed
 from transom.api.bodies import Body, Description
 from transom.api.parts import Parts, parts_of
@@ -33,6 +33,7 @@ router = APIRouter(tags=["watching"])
 SECURE_NAME, PLAIN_NAME = "__Secure-transom-watch", "transom-watch-dev"
 TICKET_LIMIT = 128
 event_places, vnc_places = sockets.Places(limit=8), sockets.Places(limit=5)
+channel_places = sockets.Places(limit=5)
 
 
 class Entry(Body):
@@ -198,3 +199,9 @@ async def watch_events(socket: WebSocket, session: str) -> None:
 async def watch_vnc(socket: WebSocket, session: str) -> None:
     """The display, for a guest: without input, unless it was given the desktop."""
     await vnc.serve(socket, session, _admit, vnc_places)
+
+
+@router.websocket("/api/watch/{session}/channel")
+async def watch_channel(socket: WebSocket, session: str) -> None:
+    """Keys and clipboard, for a guest: nothing passes unless it was given the desktop."""
+    await channel.serve(socket, session, _admit, channel_places)

@@ -18,7 +18,7 @@ from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
-from transom.recording.wish import OFF
+from transom.recording.wish import OFF, ON
 
 log = structlog.get_logger(__name__)
 PART_S = 5.0
@@ -160,6 +160,12 @@ class RecordingDesk:
         if len(known) > VIEWERS_LIMIT:
             del known[next(iter(known))]
         return before != rung
+
+    def felt(self, session: str, *, keys: int, buttons: int, wheel: int) -> None:
+        """What was done by noVNC in the second that is over: a line of the timeline while pictures may be taken."""
+        live = self._lives.get(session)
+        if live is not None and live.state == ON:
+            self._spawn(live.note("input", rung="vnc", keys=keys, buttons=buttons, wheel=wheel))
 
     async def get(self, session: str) -> Recording | None:
         """The row."""

@@ -14,6 +14,9 @@ from transom_guest.clipboard.frames import Got, Inbox, No, Put, Refused, Whole
 from transom_guest.clipboard.item import Item
 from transom_wire.link import PeerTerms
 
+KEPT = 30.0
+"""Seconds for which a copy is given to a viewer that was here when it was made, and comes by another way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Say:
@@ -62,6 +65,16 @@ class _Side:
 
 
 @dataclass(slots=True)
+class _Latest:
+    """The desktop's last copy, for viewers whose way to it breaks just then."""
+
+    item: Item
+    copies: int
+    until: float
+    viewers: frozenset[str]
+
+
+@dataclass(slots=True)
 class Counts:
     """For the log and for tests."""
 
@@ -78,6 +91,7 @@ class Exchange:
     copies: int = 0
     """How often a program of the desktop has taken the clipboard."""
     _sides: dict[str, _Side] = field(default_factory=dict)
+    _latest: _Latest | None = None
 
     def admit(self, viewer: str, terms: PeerTerms) -> list[Act]:
         """A viewer came, or its terms are others now."""
@@ -90,13 +104,18 @@ class Exchange:
             side.inbox.drop()
         return [self._may(viewer, terms)] if side.open else []
 
-    def opened(self, viewer: str) -> list[Act]:
-        """A viewer's channel is open: it learns what goes."""
+    def opened(self, viewer: str, now: float) -> list[Act]:
+        """A viewer's channel is open: it learns what goes, and what was copied since its last one broke."""
         side = self._sides.get(viewer)
         if side is None:
             return []
         side.open = True
-        return [self._may(viewer, side.terms)]
+        acts: list[Act] = [self._may(viewer, side.terms)]
+        latest = self._latest
+        if latest and now < latest.until and _name(viewer) in latest.viewers and _takes(side, latest.item):
+            side.last = latest.item.digest
+            acts.append(Send(viewer, latest.item, latest.copies))
+        return acts
 
     def leave(self, viewer: str) -> None:
         """Forget a viewer that ended."""
@@ -107,8 +126,8 @@ class Exchange:
         return max((side.terms.clipboard_bytes for side in self._sides.values() if _down(side)), default=0)
 
     def waiting(self) -> bool:
-        """Whether a viewer still owes chunks."""
-        return any(side.inbox.busy for side in self._sides.values())
+        """Whether there is anything that `late` will end."""
+        return self._latest is not None or any(side.inbox.busy for side in self._sides.values())
 
     def text(self, viewer: str, text: str, now: float) -> list[Act]:
         """A viewer's text message. Raises FrameError."""
@@ -147,6 +166,7 @@ class Exchange:
     def taken(self) -> None:
         """A program of the desktop took the clipboard."""
         self.copies += 1
+        self._latest = None
 
     def owned(self) -> list[Act]:
         """It keeps it: who may send must know that theirs is older now."""
@@ -156,18 +176,23 @@ class Exchange:
             if side.open and side.inbox.limit
         ]
 
-    def copied(self, item: Item, copies: int) -> list[Act]:
+    def copied(self, item: Item, copies: int, now: float) -> list[Act]:
         """`item` is the desktop's copy of this number."""
         acts: list[Act] = []
         for viewer, side in self._sides.items():
-            if _down(side) and len(item.data) <= side.terms.clipboard_bytes and side.last != item.digest:
+            if _takes(side, item) and side.last != item.digest:
                 side.last = item.digest
                 self.counts.sent += 1
                 acts.append(Send(viewer, item, copies))
+        if copies == self.copies:
+            names = frozenset(_name(viewer) for viewer, side in self._sides.items() if _gives(side.terms))
+            self._latest = _Latest(item, copies, now + KEPT, names)
         return acts
 
     def late(self, now: float) -> list[Act]:
-        """Give up the transfers that are over their deadline."""
+        """Give up the transfers that are over their deadline, and what was kept long enough."""
+        if self._latest and now >= self._latest.until:
+            self._latest = None
         found = [(viewer, side.inbox.late(now)) for viewer, side in self._sides.items()]
         return [act for viewer, refused in found for act in self._refuse(viewer, refused)]
 
@@ -183,6 +208,11 @@ class Exchange:
         return Say(viewer, frames.may(up=up, down=down, limit=limit, copies=self.copies))
 
 
+def _name(viewer: str) -> str:
+    """A viewer's own name, by whichever way it is here now."""
+    return viewer.partition("/")[0]
+
+
 def _limit(terms: PeerTerms) -> int:
     return terms.clipboard_bytes if terms.drives and terms.clipboard in ("up", "both") else 0
 
@@ -193,3 +223,7 @@ def _gives(terms: PeerTerms) -> bool:
 
 def _down(side: _Side) -> bool:
     return side.open and _gives(side.terms)
+
+
+def _takes(side: _Side, item: Item) -> bool:
+    return _down(side) and len(item.data) <= side.terms.clipboard_bytes

@@ -62,7 +62,7 @@ class Clipboard:
     def opened(self, viewer: str, wire: Wire) -> None:
         """A viewer's channel is open."""
         self._couriers[viewer] = Courier(wire)
-        self._do(self._exchange.opened(viewer))
+        self._do(self._exchange.opened(viewer, self._clock()))
 
     def heard(self, viewer: str, message: str | bytes) -> None:
         """A viewer said something on its channel. Raises FrameError."""
@@ -176,7 +176,8 @@ class Clipboard:
         if reading.over:
             self._reading = None
             if reading.item is not None:
-                self._do(self._exchange.copied(reading.item, self._reads))
+                self._do(self._exchange.copied(reading.item, self._reads, self._clock()))
+                self._look_soon()
 
     def _look_soon(self) -> None:
         busy = self._reading is not None or self._serving.busy or self._exchange.waiting()

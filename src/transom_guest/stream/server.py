@@ -5,13 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import os
 from collections.abc import Coroutine
 from typing import Any
 
 from transom_guest.clipboard.frames import FrameError
 from transom_guest.clipboard.service import Clipboard
-from transom_guest.environment import record_socket
 from transom_guest.input.actor import Actor
 from transom_guest.input.message import Density, InputError, KeyFrame, Look, Ping, Resize, parse
 from transom_guest.stream.capture import Capture
@@ -30,6 +28,7 @@ from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_guest.stream.resize import Resizer
 from transom_guest.stream.sight import Sight
+from transom_guest.stream.sockets import Sockets
 from transom_guest.stream.sound import Sound
 from transom_guest.stream.sound_offer import sound_of
 from transom_guest.x11.fixes import CursorImage
@@ -67,6 +66,7 @@ class StreamServer:
         self._capture = Capture(self._display, self._encoder, self, self._marks)
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
+        self._sockets = Sockets(self._records, self._clipboard, self._actor)
         self._sound, self._sight = Sound(self._played), Sight(self._loop.time)
         self._links = Links(self._capture.follow, self.outbox.put, self._capture.key_wanted)
         self._failure: asyncio.Future[None] = self._loop.create_future()
@@ -74,8 +74,7 @@ class StreamServer:
     async def run(self) -> None:
         """Act out input until something native breaks; then raises, for the supervisor to start anew."""
         acting = asyncio.create_task(self._actor.run(), name="input")
-        recording = self._records.run(record_socket(os.environ))
-        beside = [asyncio.create_task(each) for each in (recording, self._links.run())]
+        beside = [asyncio.create_task(each) for each in (self._sockets.run(), self._links.run())]
         try:
             await asyncio.wait({acting, self._failure}, return_when=asyncio.FIRST_COMPLETED)
             for future in (acting, self._failure):

@@ -39,6 +39,8 @@ export class Clip {
   /** @type {{ id: number, type: string, data: Uint8Array, at: number, copies: number } | null} */
   #coming = null;
   #order;
+  /** @type {{ item: ClipItem, copies: number } | null} came while nobody listened */
+  #early = null;
 
   /** @param {Wire} wire @param {ClipOrder} [order] which clipboard is the newer one: one for the page's life */
   constructor(wire, order = new ClipOrder()) {
@@ -54,6 +56,9 @@ export class Clip {
   attend(on) {
     this.#on = on;
     on.may(this.#may);
+    const early = this.#early;
+    this.#early = null;
+    if (early) this.#tell(early.item, early.copies);
   }
 
   /** What goes which way. */
@@ -155,7 +160,13 @@ export class Clip {
     if (coming.at < coming.data.length) return;
     this.#coming = null;
     this.#say("got", coming.id);
-    this.#on?.item({ type: coming.type, data: coming.data }, coming.copies);
+    this.#tell({ type: coming.type, data: coming.data }, coming.copies);
+  }
+
+  /** By whichever ways the same copy comes, it is told once. @param {ClipItem} item @param {number} copies */
+  #tell(item, copies) {
+    if (!this.#on) this.#early = { item, copies };
+    else if (this.#order.first(copies)) this.#on.item(item, copies);
   }
 
   /** @param {...unknown} fields */

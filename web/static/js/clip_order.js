@@ -13,6 +13,8 @@ export class ClipOrder {
   #left = false;
   /** @type {ClipItem | null} the last item that both sides know */
   #agreed = null;
+  /** The desktop's last copy that came here. */
+  #came = 0;
 
   get copies() {
     return Math.max(this.#copies, 0);
@@ -23,6 +25,7 @@ export class ClipOrder {
     if (!isCount(copies)) return;
     // what was copied while no way was open; a stream server that was started anew counts from zero
     if (this.#copies >= 0 && copies > this.#copies) this.copied(copies);
+    this.#came = Math.min(this.#came, copies);
     this.#copies = copies;
   }
 
@@ -32,6 +35,13 @@ export class ClipOrder {
     this.#copies = copies;
     this.#newer = true;
     this.#left = false;
+  }
+
+  /** Whether the desktop's copy of this number comes for the first time. @param {number} copies */
+  first(copies) {
+    if (copies <= this.#came) return false;
+    this.#came = copies;
+    return true;
   }
 
   /** The user left the page, or copied something in it: this computer's clipboard may have changed. */

@@ -64,8 +64,12 @@ export class ClipboardPanel {
   }
 
   #attend() {
-    this.#clip = this.#viewer.webrtc?.clip ?? this.#clip;
-    this.#clip?.attend({ item: (item, copies) => void this.#came(item, copies), may: (may) => this.#allow(may) });
+    const clip = this.#viewer.shown?.clip;
+    if (!clip || clip === this.#clip) return;
+    this.#clip = clip;
+    // the way of a rung that was here before says that it is closed once another is on the screen
+    const may = (/** @type {ClipTerms} */ terms) => this.#clip === clip && this.#allow(terms);
+    clip.attend({ item: (item, copies) => void this.#came(item, copies), may });
   }
 
   /** @param {ClipTerms} may */
@@ -116,7 +120,7 @@ export class ClipboardPanel {
   }
 
   async #shareMine() {
-    const clip = this.#viewer.webrtc?.clip;
+    const clip = this.#viewer.shown?.clip;
     if (!this.#share.checked || !clip?.may.up || !(await isGranted())) return;
     const text = await readText();
     if (!text || text === this.#known || !clip.order.means(textItem(text))) return;
@@ -128,11 +132,11 @@ export class ClipboardPanel {
 export async function paste(viewer) {
   const picture = await readPicture();
   if (picture) {
-    if ((await viewer.webrtc?.clip.push(picture)) === "got") viewer.webrtc?.input.paste();
+    if ((await viewer.shown?.clip.push(picture)) === "got") viewer.shown?.paste();
   } else {
     // Without the permission, or on plain HTTP, the text is asked for instead.
     const text = (await readText()) ?? window.prompt("Text to type on the desktop:") ?? "";
-    if (text && viewer.webrtc?.clip.may.up) void viewer.webrtc.clip.push(textItem(text));
+    if (text && viewer.shown?.clip.may.up) void viewer.shown.clip.push(textItem(text));
     viewer.type(text);
   }
   viewer.focus();

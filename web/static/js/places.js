@@ -13,6 +13,7 @@ export function ownersPlaces(id) {
     seats: `${session}/seats`,
     events: `${session}/events`,
     vnc: `${session}/vnc`,
+    channel: `${session}/channel`,
     screen: `${session}/screen`,
   };
 }
@@ -29,6 +30,7 @@ export function guestsPlaces(id) {
     seats: `${watch}/seats`,
     events: `${watch}/events`,
     vnc: `${watch}/vnc`,
+    channel: `${watch}/channel`,
     screen: null,
   };
 }

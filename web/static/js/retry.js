@@ -17,11 +17,12 @@ export class Retry {
     this.#random = random;
   }
 
-  /** @param {number} now */
+  /** @param {number} now @returns {number} when to try again */
   fail(now) {
     this.failures += 1;
     this.#failedAt = now;
     this.#at = now + backoff(this.failures, this.#limits, this.#random);
+    return this.#at;
   }
 
   /** At once, and as if nothing had failed. @param {number} now */

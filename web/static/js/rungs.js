@@ -121,17 +121,19 @@ export class Rungs {
 
   /** @param {number} vnc */
   async #makeVnc(vnc) {
-    const { Vnc } = await import("./vnc.js");
+    const [{ Vnc }, { ChannelSocket }] = await Promise.all([import("./vnc.js"), import("./channel_socket.js")]);
     if (this.#openingVnc !== vnc) return;
-    const { vnc: place, screen } = this.#places;
-    const socket = new WebSocket(socketUrl(`${place}?peer=${this.#signal.peer}`), ["binary"]);
+    const { vnc: place, channel, screen } = this.#places;
+    const peer = `?peer=${this.#signal.peer}`;
+    const socket = new WebSocket(socketUrl(`${place}${peer}`), ["binary"]);
+    const beside = new ChannelSocket(() => new WebSocket(socketUrl(`${channel}${peer}`)), this.#order);
     const resize = (/** @type {Size} */ body) =>
       screen && void request("POST", screen, { body }).catch(() => {});
     const rung = new Vnc(this.#layers.add(), socket, {
       picture: () => this.#on.happen({ type: "vnc-picture", vnc }),
       closed: () => this.#on.happen({ type: "vnc-closed", vnc }),
       resize,
-    });
+    }, beside);
     this.#vncs.set(vnc, rung);
   }
 
@@ -153,7 +155,7 @@ export class Rungs {
 
 /** Fetch noVNC's modules while the network is good. */
 export function fetchVnc() {
-  void import("./vnc.js").catch(() => {});
+  for (const module of ["./vnc.js", "./channel_socket.js"]) void import(module).catch(() => {});
 }
 
 /** @param {RTCIceServer[]} servers @returns {RTCIceServer[]} */

@@ -105,6 +105,11 @@ export class Viewer {
     return this.#reachable;
   }
 
+  /** The rung on the screen. */
+  get shown() {
+    return this.#screen.rung;
+  }
+
   /** The WebRTC rung while it is on the screen. */
   get webrtc() {
     return this.#screen.webrtc;

@@ -1,8 +1,9 @@
 import RFB from "/static/novnc/core/rfb.js";
-import { keysymsOf } from "./keysyms.js";
 import { LIMITS } from "./limits.js";
 import { firstLit } from "./pixels.js";
+import { VncKeys } from "./vnc_keys.js";
 
+/** @import { ChannelSocket } from "./channel_socket.js" */
 /** @import { Typed } from "./gap.js" */
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size } from "../../types/model" */
@@ -13,6 +14,8 @@ export class Vnc {
   #rfb;
   #canvas;
   #resize;
+  #keys;
+  #channel;
   #bytes = 0;
   #frames = 0;
   #closed = false;
@@ -22,16 +25,22 @@ export class Vnc {
    * @param {WebSocket} socket
    * @param {{ picture: () => void, closed: () => void, resize: (size: Size) => void }} on `picture`: something
    *   that counts was drawn; `resize` asks for another desktop size, which RFB is not allowed to
+   * @param {ChannelSocket} channel
    */
-  constructor(layer, socket, on) {
+  constructor(layer, socket, on, channel) {
     this.#layer = layer;
+    this.#channel = channel;
     this.#resize = on.resize;
     socket.addEventListener("message", ({ data }) => (this.#bytes += data.byteLength ?? data.size ?? 0));
     this.#rfb = new RFB(layer, socket, { shared: true });
-    Object.assign(this.#rfb, { scaleViewport: true, resizeSession: false, background: "transparent" });
+    Object.assign(this.#rfb, { scaleViewport: true, resizeSession: false, background: "transparent", focusOnClick: false });
     this.#rfb.addEventListener("disconnect", () => this.#gone(on.closed));
     this.#canvas = /** @type {HTMLCanvasElement} */ (layer.querySelector("canvas"));
-    this.#watch(on.picture);
+    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel);
+    this.#watch(() => {
+      on.picture();
+      channel.open();
+    });
   }
 
   get layer() {
@@ -59,24 +68,32 @@ export class Vnc {
   }
 
   focus() {
-    this.#rfb.focus({ preventScroll: true });
+    this.#keys.focus();
   }
 
   /** @param {string} text */
   type(text) {
-    for (const keysym of keysymsOf(text)) this.#rfb.sendKey(keysym, null);
+    this.#keys.type(text);
+  }
+
+  /** Press the desktop's paste key. */
+  paste() {
+    this.#keys.paste();
+  }
+
+  get clip() {
+    return this.#channel.clip;
   }
 
   /** What was typed on the rung before. @param {Typed[]} typed */
   replay(typed) {
-    for (const [tag, what, down] of typed) {
-      if (tag === "k") this.#rfb.sendKey(what, null, Boolean(down));
-      else this.type(what);
-    }
+    this.#keys.replay(typed);
   }
 
   close() {
     this.#closed = true;
+    this.#keys.stop();
+    this.#channel.close();
     this.#rfb.disconnect();
   }
 
@@ -84,6 +101,7 @@ export class Vnc {
   #gone(tell) {
     if (this.#closed) return;
     this.#closed = true;
+    this.#channel.close();
     this.#layer.append(this.#canvas);
     tell();
   }

@@ -178,6 +178,11 @@ export class WebRtc {
     return this.#input;
   }
 
+  /** Press the desktop's paste key. */
+  paste() {
+    this.#input.paste();
+  }
+
   /** @param {string} text */
   type(text) {
     this.#input.type(text);

@@ -253,6 +253,12 @@ async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, 
     second = await desk()
     await until(lambda: guest.recorder.on)
     guest.frames()
+    second.felt(session.id, keys=3, buttons=1, wheel=0)
+    second.felt("another", keys=9, buttons=9, wheel=9)
+    timeline = second.shelf(session.id).timeline
+    await until(lambda: timeline.exists() and '"input"' in timeline.read_text())
+    (felt,) = [line for line in map(json.loads, timeline.read_text().splitlines()) if line["kind"] == "input"]
+    assert felt == {"at_ms": now[0], "kind": "input", "rung": "vnc", "keys": 3, "buttons": 1, "wheel": 0}
     second.noticed(replace(session, state=SessionState.STOPPING))
     await second.parting(session)
     second.noticed(replace(session, state=SessionState.ENDED))

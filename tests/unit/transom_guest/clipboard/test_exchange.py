@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.clipboard.exchange import Act, Exchange, Own, Say, Send, Settled
+from transom_guest.clipboard.exchange import KEPT, Act, Exchange, Own, Say, Send, Settled
 from transom_guest.clipboard.item import TEXT, Item
 from transom_wire.link import PeerTerms
 
@@ -16,7 +16,7 @@ def with_viewers(**terms: PeerTerms) -> Exchange:
     exchange = Exchange()
     for viewer, its in terms.items():
         exchange.admit(viewer, its)
-        exchange.opened(viewer)
+        exchange.opened(viewer, 0)
     return exchange
 
 
@@ -28,11 +28,11 @@ def sends(exchange: Exchange, viewer: str, item: Item, id: int = 1, copies: int 
 def test_a_drivers_item_becomes_the_desktops_and_never_comes_back() -> None:
     exchange = with_viewers(a=BOTH)
     assert sends(exchange, "a", HELLO) == [Own("a", HELLO, '["got", 1]')]
-    assert exchange.copied(HELLO, 0) == []
+    assert exchange.copied(HELLO, 0, 0) == []
     other = Item(TEXT, b"other")
-    assert exchange.copied(other, 0) == [Send("a", other, 0)]
-    assert exchange.copied(other, 0) == []
-    assert exchange.copied(HELLO, 0) == [Send("a", HELLO, 0)]
+    assert exchange.copied(other, 0, 0) == [Send("a", other, 0)]
+    assert exchange.copied(other, 0, 0) == []
+    assert exchange.copied(HELLO, 0, 0) == [Send("a", HELLO, 0)]
     assert (exchange.counts.taken, exchange.counts.sent) == (1, 2)
 
 
@@ -48,12 +48,13 @@ def test_a_drivers_item_becomes_the_desktops_and_never_comes_back() -> None:
     ],
 )
 def test_the_terms_say_which_way(terms: PeerTerms, up: int, down: int) -> None:
-    exchange = Exchange()
-    exchange.admit("a", terms)
-    assert exchange.copied(HELLO, 0) == []
-    assert exchange.opened("a") == [Say("a", json.dumps(["may", up, down, 100 if up or down else 0, 0]))]
+    exchange, closed = Exchange(), Exchange()
+    for one in (exchange, closed):
+        one.admit("a", terms)
+    assert closed.copied(HELLO, 0, 0) == []
+    assert exchange.opened("a", 0) == [Say("a", json.dumps(["may", up, down, 100 if up or down else 0, 0]))]
     assert bool(exchange.wanted()) == bool(down)
-    assert exchange.copied(HELLO, 0) == ([Send("a", HELLO, 0)] if down else [])
+    assert exchange.copied(HELLO, 0, 0) == ([Send("a", HELLO, 0)] if down else [])
     answer = sends(exchange, "a", HELLO)[0]
     assert isinstance(answer, Own if up else Say)
 
@@ -65,7 +66,7 @@ def test_a_viewer_that_loses_the_desktop_loses_its_clipboard_with_it() -> None:
     assert exchange.admit("a", PeerTerms(drives=False)) == [Say("a", '["may", 0, 0, 0, 0]')]
     assert not exchange.waiting()
     assert exchange.chunk("a", b"hello", 0) == []
-    assert exchange.copied(HELLO, 0) == []
+    assert exchange.copied(HELLO, 0, 0) == []
 
 
 def test_who_may_send_learns_that_the_desktops_is_newer() -> None:
@@ -115,7 +116,7 @@ def test_each_viewer_has_its_own_limit() -> None:
     small = PeerTerms(clipboard="both", clipboard_bytes=4)
     exchange = with_viewers(a=small, b=BOTH)
     assert exchange.wanted() == 100
-    assert exchange.copied(HELLO, 0) == [Send("b", HELLO, 0)]
+    assert exchange.copied(HELLO, 0, 0) == [Send("b", HELLO, 0)]
     assert sends(exchange, "a", HELLO) == [Say("a", '["no", 1, "size"]')]
     assert exchange.counts.refused == 1
 
@@ -127,7 +128,7 @@ def test_answers_settle_a_transfer_and_strangers_say_nothing() -> None:
     exchange.leave("a")
     assert exchange.text("a", '["put", 1, "text/plain", 5, 0]', 0) == []
     assert exchange.chunk("a", b"hello", 0) == []
-    assert exchange.opened("a") == []
+    assert exchange.opened("a", 0) == []
 
 
 def test_a_transfer_that_never_ends_is_refused() -> None:
@@ -135,3 +136,32 @@ def test_a_transfer_that_never_ends_is_refused() -> None:
     exchange.text("a", '["put", 3, "text/plain", 5, 0]', 0)
     assert exchange.late(1) == []
     assert exchange.late(1000) == [Say("a", '["no", 3, "slow"]')]
+
+
+def test_a_copy_that_a_broken_way_lost_comes_by_the_next_one_and_to_nobody_else() -> None:
+    exchange = Exchange()
+    for viewer in ("a/1", "b/1"):
+        exchange.admit(viewer, BOTH if viewer == "a/1" else PeerTerms(drives=False))
+        exchange.opened(viewer, 0)
+    exchange.taken()
+    assert exchange.copied(HELLO, 1, 10) == [Send("a/1", HELLO, 1)]
+    for viewer in ("a/clip-1", "b/2"):
+        exchange.admit(viewer, BOTH)
+    assert exchange.opened("a/clip-1", 12)[1:] == [Send("a/clip-1", HELLO, 1)]
+    assert exchange.opened("b/2", 12)[1:] == []
+    exchange.admit("a/2", BOTH)
+    assert exchange.waiting()
+    assert exchange.late(10 + KEPT) == []
+    assert not exchange.waiting()
+    assert exchange.opened("a/2", 12)[1:] == []
+
+
+def test_a_copy_that_is_not_the_last_any_more_is_given_to_nobody_later() -> None:
+    exchange = with_viewers(a=BOTH)
+    exchange.taken()
+    exchange.taken()
+    assert exchange.copied(HELLO, 1, 0) == [Send("a", HELLO, 1)]
+    assert exchange.opened("a", 1)[1:] == []
+    exchange.copied(Item(TEXT, b"last"), 2, 0)
+    exchange.taken()
+    assert exchange.opened("a", 1)[1:] == []

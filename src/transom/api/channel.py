@@ -1,0 +1,121 @@
+"""`/api/sessions/{id}/channel`: what data channels carry of keys and clipboards, for pages on noVNC."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import structlog
+from fastapi import APIRouter, WebSocket
+
+from transom.api import sockets, streams
+from transom.api.events import Admit
+from transom.api.parts import Parts
+from transom.api.sockets import Visitor
+from transom.model.seat import Seat
+from transom.model.session import Session
+from transom.stream.channel_road import carry
+from transom_wire.channel import ChannelViewer, framed
+from transom_wire.framing import FrameError
+
+router = APIRouter()
+COUNT_S = 1.0
+"""Between two lines of a recording's timeline."""
+log = structlog.get_logger(__name__)
+places = sockets.Places(limit=8)
+
+
+@router.websocket("/api/sessions/{session}/channel")
+async def channel(socket: WebSocket, session: str) -> None:
+    """Carry a viewer's keys and clipboard, by the terms of its seat, until it or the session ends."""
+    await serve(socket, session, partial(sockets.admit, living=True), places)
+
+
+async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.Places) -> None:
+    """Serve whoever `admit` lets in."""
+    await socket.accept()
+    await streams.serve(socket, session, admit, places, _join)
+
+
+async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) -> None:
+    """Raises Closing."""
+    session, seating = visitor.session.id, parts.seating
+    ended, over = asyncio.Event(), [visitor.session]
+
+    def changed(session: Session) -> None:
+        over[0] = session
+        if session.wanted_end is not None or session.state.over:
+            ended.set()
+
+    reader, writer = await streams.open_stream(parts, visitor, "channel")
+    told = [seating.terms(session, peer)]
+    writer.write(framed(ChannelViewer(peer, told[0])))
+
+    def seated(_: tuple[Seat, ...]) -> None:
+        terms = seating.terms(session, peer)
+        if terms != told[0]:
+            told[0] = terms
+            writer.write(framed(ChannelViewer(peer, terms)))
+
+    touches = streams.Touches(parts, session)
+    with parts.ledger.watch(session, changed), seating.listen(session, seated):
+        talker = Talker(socket, peer)
+        joined = asyncio.create_task(carry(talker, reader, writer, touches.active))
+        stays = asyncio.ensure_future(visitor.stays())
+        works = (ended.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
+        tasks = (joined, stays, *(asyncio.ensure_future(work) for work in works))
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if over[0].wanted_end is None and stays.done():
+                await stays
+            if joined.done() and isinstance(joined.exception(), FrameError):
+                parts.metrics.misbehaved("channel")
+                log.warning("a machine's channel is cut", session=session, reason=str(joined.exception()))
+            raise streams.goodbye(joined, over[0])
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _count(parts: Parts, session: str, talker: Talker) -> None:
+    """Tell a recording each second how much was typed, and never what."""
+    while True:
+        await asyncio.sleep(COUNT_S)
+        keys, talker.keys = talker.keys, 0
+        if keys and parts.seating.drives(session, talker.peer):
+            parts.recordings.felt(session, keys=keys, buttons=0, wheel=0)
+
+
+class Talker:
+    """The WebSocket as `stream.channel_road` wants it."""
+
+    def __init__(self, socket: WebSocket, peer: str) -> None:
+        self._socket, self.peer = socket, peer
+        self.keys = 0
+        """Keys pressed and texts typed since this was taken away last."""
+
+    async def receive(self) -> str | bytes | None:
+        """The next message; None when the viewer is gone."""
+        try:
+            message = await self._socket.receive()
+        except RuntimeError:
+            return None
+        if message["type"] == "websocket.disconnect":
+            return None
+        data: bytes | None = message.get("bytes")
+        if data is not None:
+            return data
+        text: str = message.get("text") or ""
+        self.keys += text.startswith('["t"') or (text.startswith('["k"') and text.endswith(",1]"))
+        return text
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message; returns when there is room for more."""
+        try:
+            if isinstance(message, str):
+                await self._socket.send_text(message)
+            else:
+                await self._socket.send_bytes(message)
+        except sockets.GONE as error:
+            raise ConnectionResetError("the viewer is gone") from error

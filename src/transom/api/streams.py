@@ -1,0 +1,124 @@
+"""What the sockets of the noVNC rung share: a viewer's seat while one is open, and a stream into its machine."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+import structlog
+from fastapi import WebSocket
+
+from transom.api import sockets
+from transom.api.events import Admit
+from transom.api.parts import Parts, parts_of
+from transom.api.seats import came
+from transom.api.sockets import Closing, Visitor
+from transom.model.errors import TransomError
+from transom.model.session import Session
+from transom.stream.fallback import Ended
+
+log = structlog.get_logger(__name__)
+OPEN_S = 10.0
+"""Seconds for the machine to open a stream."""
+TOUCH_S = 30.0
+"""Input by this road keeps a session from idling out, written no more often than this."""
+SEEN_S = 10.0
+"""How often an open stream says that its viewer is there."""
+PEER = re.compile(r"[A-Za-z0-9_-]{1,64}")
+Join = Callable[[WebSocket, Parts, Visitor, str], Awaitable[None]]
+"""Serves a viewer until its stream ends. Raises Closing."""
+
+
+async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.Places, join: Join) -> None:
+    """Serve whoever `admit` lets in to an accepted socket, and close it with a code."""
+    try:
+        visitor = await admit(socket, session)
+        with places.take(visitor.session.id):
+            await _sit(socket, parts_of(socket), visitor, join)
+    except Closing as closing:
+        await sockets.close(socket, closing)
+    except Exception:
+        log.exception("a stream's socket broke", session=session)
+        await sockets.close(socket, Closing(sockets.OURS, "a fault of the server; its log says more"))
+
+
+async def _sit(socket: WebSocket, parts: Parts, visitor: Visitor, join: Join) -> None:
+    """Hold the viewer's seat meanwhile. Raises Closing."""
+    session, person = visitor.session.id, visitor.person
+    peer = _peer(socket)
+    try:
+        await parts.seating.hold(session, peer, person)
+    except TransomError as error:
+        raise Closing(sockets.TOO_MANY, error.message) from error
+    try:
+        await join(socket, parts, visitor, peer)
+    finally:
+        await parts.seating.let_go(session, peer, person)
+
+
+def _peer(socket: WebSocket) -> str:
+    """The viewer this stream belongs to, as its page names it, or one of its own."""
+    said = socket.query_params.get("peer", "")
+    return said if PEER.fullmatch(said) else f"vnc-{secrets.token_hex(8)}"
+
+
+async def open_stream(
+    parts: Parts, visitor: Visitor, kind: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A stream into the visitor's machine. Raises Closing."""
+    try:
+        async with asyncio.timeout(OPEN_S):
+            return await parts.driver.open_stream(visitor.session.machine, kind)
+    except (TransomError, TimeoutError, OSError) as error:
+        raise Closing(sockets.NO_DISPLAY, "the machine's display cannot be reached") from error
+
+
+async def stay(parts: Parts, visitor: Visitor, peer: str) -> None:
+    """An open stream is a sign of life."""
+    while True:
+        await asyncio.sleep(SEEN_S)
+        with suppress(TransomError):
+            await came(parts, visitor.session.id, visitor.person, peer)
+
+
+def goodbye(joined: asyncio.Task[Ended], session: Session) -> Closing:
+    """How a stream that is over ends its socket."""
+    if session.wanted_end is not None:
+        return Closing(sockets.OVER, session.wanted_end)
+    broken = joined.exception() if joined.done() else None
+    if isinstance(broken, Closing):
+        return broken
+    if not joined.done() or broken is not None:
+        return Closing(sockets.NO_DISPLAY, "the stream broke")
+    match joined.result():
+        case Ended.TOO_LARGE:
+            return Closing(sockets.TOO_LARGE, "the message is too large")
+        case Ended.STALLED:
+            return Closing(sockets.SILENT, "a side took nothing for too long")
+        case Ended.MACHINE:
+            return Closing(sockets.NO_DISPLAY, "the machine's display went away")
+        case Ended.VIEWER:
+            return Closing(1000, "goodbye")
+
+
+class Touches:
+    """Keeps a session from idling out while its viewer does something."""
+
+    def __init__(self, parts: Parts, session: str) -> None:
+        self._parts, self._session = parts, session
+        self._touched = asyncio.get_running_loop().time()
+        self._touching: asyncio.Task[None] | None = None
+
+    def active(self) -> None:
+        """The viewer did something."""
+        now = asyncio.get_running_loop().time()
+        if now - self._touched >= TOUCH_S:
+            self._touched = now
+            self._touching = asyncio.create_task(self._touch())
+
+    async def _touch(self) -> None:
+        with suppress(TransomError):
+            await self._parts.ledger.touch(self._session, self._parts.clock())

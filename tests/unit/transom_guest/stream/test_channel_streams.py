@@ -1,0 +1,161 @@
+"""Channels by streams: whose they are, by what terms, and when they are cut. Clipboard and hands are stand-ins."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from transom_guest.clipboard import frames
+from transom_guest.clipboard.service import Clipboard
+from transom_guest.input.message import Key, Message, Text
+from transom_guest.stream import channel_streams
+from transom_guest.stream.channel_streams import MAX_MALFORMED, MOST, ChannelStreams
+from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
+from transom_wire.framing import FrameReader
+from transom_wire.peers import PeerTerms
+
+BOTH = PeerTerms(clipboard="both", clipboard_bytes=100)
+WATCHER = PeerTerms(drives=False)
+
+
+class HandsStandIn:
+    """Remembers, too."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+
+    def take(self, viewer: str, message: Message) -> None:
+        self.told.append((viewer, message))
+
+    def leave(self, viewer: str) -> None:
+        self.told.append((viewer, "leave"))
+
+
+class StandIn:
+    """Remembers what it is told, and finds every message that begins with `!` malformed."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[Any, ...]] = []
+        self.wires: dict[str, Any] = {}
+        self.hands = HandsStandIn()
+
+    def admit(self, viewer: str, terms: PeerTerms) -> None:
+        self.told.append(("admit", viewer, terms))
+
+    def opened(self, viewer: str, wire: Any) -> None:
+        self.wires[viewer] = wire
+        wire.clip('["may", 1, 1, 100, 0]')
+
+    def heard(self, viewer: str, message: str | bytes) -> None:
+        if message == "!":
+            raise frames.FrameError("malformed")
+        self.told.append(("heard", viewer, message))
+
+    def leave(self, viewer: str) -> None:
+        self.told.append(("leave", viewer))
+
+
+@pytest.fixture
+def clipboard() -> StandIn:
+    return StandIn()
+
+
+@pytest.fixture
+async def path(tmp_path: Path, clipboard: StandIn) -> AsyncIterator[Path]:
+    path = tmp_path / "channel.sock"
+    task = asyncio.create_task(ChannelStreams(cast(Clipboard, clipboard), clipboard.hands).run(path))
+    await until(lambda: path.exists() and path.stat().st_mode & 0o777 == 0o600)
+    yield path
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def until(holds: Callable[[], object]) -> None:
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_stream_says_whose_it_is_and_then_carries_messages_both_ways(
+    path: Path, clipboard: StandIn
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(framed(ChannelViewer("tab", BOTH)) + framed('["put", 1]') + framed(b"bytes"))
+    read = FrameReader(FRAME_LIMIT)
+    assert [opened(frame) for frame in read.feed(await reader.read(1000))] == ['["may", 1, 1, 100, 0]']
+    writer.write(framed(ChannelViewer("tab", WATCHER)))
+    await until(lambda: len(clipboard.told) == 4)
+    key = "tab/channel-1"
+    assert clipboard.told == [
+        ("admit", key, BOTH),
+        ("heard", key, '["put", 1]'),
+        ("heard", key, b"bytes"),
+        ("admit", key, WATCHER),
+    ]
+    assert clipboard.wires[key].clip(b"down")
+    assert opened(read.feed(await reader.read(1000))[0]) == b"down"
+    writer.close()
+    await until(lambda: ("leave", key) in clipboard.told)
+    assert not clipboard.wires[key].clip(b"late")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        framed("nobody's"),
+        b"\xff\xff\xff\xff",
+        b"\0\0\0\2vx",
+        framed(ChannelViewer("tab", BOTH)) + framed(ChannelViewer("other", BOTH)),
+        framed(ChannelViewer("tab", BOTH)) + MAX_MALFORMED * framed("!"),
+    ],
+)
+async def test_a_stream_that_misbehaves_is_cut(path: Path, clipboard: StandIn, said: bytes) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(said)
+    async with asyncio.timeout(10):
+        try:
+            while await reader.read(1000):
+                pass
+        except ConnectionResetError:
+            pass
+    admitted = sum(what[0] == "admit" for what in clipboard.told)
+    await until(lambda: sum(what[0] == "leave" for what in clipboard.told) == min(admitted, 1))
+    assert not any(what[0] == "heard" for what in clipboard.told)
+    writer.close()
+
+
+async def test_who_says_nothing_is_let_go_and_there_are_so_many_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = [await asyncio.open_unix_connection(path) for _ in range(MOST)]
+    await asyncio.sleep(0.05)
+    reader, writer = await asyncio.open_unix_connection(path)
+    async with asyncio.timeout(10):
+        assert await reader.read(1) == b""
+    monkeypatch.setattr(channel_streams, "HELLO_S", 0.05)
+    for _, one in (*streams, (reader, writer)):
+        one.close()
+    await asyncio.sleep(0.05)
+    silent, writer = await asyncio.open_unix_connection(path)
+    async with asyncio.timeout(10):
+        assert await silent.read(1) == b""
+    writer.close()
+
+
+async def test_keys_and_texts_of_a_driver_are_acted_out_and_end_with_the_desktop_or_the_stream(
+    path: Path, clipboard: StandIn
+) -> None:
+    _, writer = await asyncio.open_unix_connection(path)
+    pointer = '["b", 3, 1, 1, 1, 1]'
+    writer.write(framed(ChannelViewer("tab", BOTH)) + framed('["k", 1, 97, 1]') + framed('["t", 2, "é"]'))
+    writer.write(framed(ChannelViewer("tab", WATCHER)) + framed('["k", 4, 98, 1]') + framed(pointer))
+    key = "tab/channel-1"
+    await until(lambda: ("heard", key, pointer) in clipboard.told)
+    writer.close()
+    await until(lambda: ("leave", key) in clipboard.told)
+    keys = [(key, Key(1, 97, True)), (key, Text(2, "é"))]
+    assert clipboard.hands.told == [*keys, (key, "leave"), (key, "leave")]

@@ -1,0 +1,72 @@
+import { Keys } from "./keys.js";
+import { keysymsOf } from "./keysyms.js";
+
+/** @import { ChannelSocket } from "./channel_socket.js" */
+/** @import { Typed } from "./gap.js" */
+
+/** The keyboard's own states: a keysym says already what they made of a key. */
+const LOCKS = [0xffe5, 0xff7f];
+
+/**
+ * Keys, committed text and pastes of the noVNC rung, as the other rung has them: to the machine's stream server,
+ * which repeats what is held and knows what no key has; by RFB while that cannot be reached.
+ */
+export class VncKeys {
+  #send;
+  #channel;
+  #keys;
+  /** @type {Set<number>} what went down by RFB */
+  #down = new Set();
+
+  /** @param {HTMLElement} layer @param {(keysym: number, down?: boolean) => void} send by RFB @param {ChannelSocket} channel */
+  constructor(layer, send, channel) {
+    this.#send = send;
+    this.#channel = channel;
+    this.#keys = new Keys(layer, { control: (tag, ...rest) => this.#say(tag, rest), clip: channel.clip });
+    layer.addEventListener("pointerdown", () => this.#keys.focus());
+    layer.addEventListener("focusin", ({ target }) => target !== this.#keys.field && this.#keys.focus());
+  }
+
+  focus() {
+    this.#keys.focus();
+  }
+
+  /** @param {string} text */
+  type(text) {
+    this.#keys.type(text);
+  }
+
+  /** Press the desktop's paste key. */
+  paste() {
+    this.#keys.tap(0x76, true);
+  }
+
+  /** What was typed on the rung before. @param {Typed[]} typed */
+  replay(typed) {
+    for (const [tag, ...rest] of typed) this.#say(tag, rest);
+  }
+
+  stop() {
+    this.#keys.release();
+    this.#keys.stop();
+  }
+
+  /** @param {string} tag @param {unknown[]} rest */
+  #say(tag, rest) {
+    const [first, second] = rest;
+    if (tag === "r") for (const keysym of [...this.#down]) this.#press(keysym, false);
+    // what went down by RFB comes up by it
+    const byRfb = tag === "k" && !second && this.#down.has(Number(first));
+    if (!byRfb && this.#channel.say(tag, ...rest)) return;
+    if (tag === "k" && typeof first === "number") this.#press(first, second === 1);
+    if (tag === "t" && typeof first === "string") for (const keysym of keysymsOf(first)) this.#send(keysym);
+  }
+
+  /** @param {number} keysym @param {boolean} down */
+  #press(keysym, down) {
+    if (LOCKS.includes(keysym)) return;
+    if (down) this.#down.add(keysym);
+    else this.#down.delete(keysym);
+    this.#send(keysym, down);
+  }
+}
