@@ -28,9 +28,9 @@ class Limits:
         """Something is made for `user`: a session, a token, a key."""
         self._creation.check(user)
 
-    def offer(self, user: str) -> None:
-        """`user` offers a peer connection."""
-        self._offer.check(user)
+    def offer(self, source: str) -> None:
+        """A peer connection is offered by a user, or by whoever came by one link."""
+        self._offer.check(source)
 
     def pull(self, user: str) -> None:
         """`user` asks for a credential's content."""

@@ -115,7 +115,7 @@ async def post_heartbeat(owned: Owned, beat: Heartbeat, person: OwnerPerson, par
 
 async def offered(parts: Parts, session: Session, person: Person, offer: Description) -> None:
     """Take in a viewer's offer: it has a seat first, and the guest is told with the offer what that allows."""
-    parts.limits.offer(person.id)
+    parts.limits.offer(person.link or person.id)
     await came(parts, session.id, person, offer.peer)
     ready = session.state is SessionState.READY
     await parts.broker.offer(session.id, offer.peer, offer.epoch, offer.sdp, ready=ready)

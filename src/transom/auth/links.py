@@ -33,7 +33,7 @@ class LinkService:
 
     def __init__(self, store: LinkStore, clock: Clock) -> None:
         self._store, self._clock = store, clock
-        self._ends: dict[str, asyncio.Event] = {}
+        self._waiting: dict[str, set[asyncio.Event]] = {}
 
     async def make(
         self, session: str, kind: Kind, label: str, seconds: int | None
@@ -55,8 +55,7 @@ class LinkService:
         """Withdraw a link: whoever is in by it is out at once. Raises NotFound."""
         if not await self._store.revoke_link(session, link, self._clock()):
             raise NotFound("no such link")
-        ended = self._ends.pop(link, None)
-        if ended is not None:
+        for ended in self._waiting.pop(link, ()):
             ended.set()
 
     async def enter(self, token: str) -> tuple[SessionLink, str]:
@@ -78,13 +77,18 @@ class LinkService:
 
     async def ended(self, link: SessionLink) -> str:
         """Wait until the link is over; why, in words for its guest."""
-        ended = self._ends.setdefault(link.id, asyncio.Event())
+        ended, waiting = asyncio.Event(), self._waiting.setdefault(link.id, set())
+        waiting.add(ended)
         left = None if link.expires_at is None else max(0, link.expires_at - self._clock()) / 1000
         try:
             async with asyncio.timeout(left):
                 await ended.wait()
         except TimeoutError:
             return "this link has expired"
+        finally:
+            waiting.discard(ended)
+            if not waiting and self._waiting.get(link.id) is waiting:
+                del self._waiting[link.id]
         return "this link was withdrawn"
 
     async def _living(self, token: str) -> SessionLink:

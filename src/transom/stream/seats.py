@@ -15,6 +15,9 @@ CUT_MS = 6_000
 GUESTS_LIMIT = 5
 """Guests by links at once. The guest takes eight viewers: some places stay the owner's."""
 PEERS_OF_A_GUEST = 2
+PEERS_OF_A_LINK = 4
+"""One link may let several persons in. A browser's part of a ticket is what its holder says, so the link counts too: no
+holder of one takes the places of all."""
 OWN_LIMIT = 16
 
 
@@ -201,9 +204,12 @@ class Seats:
     def _make_room(self, person: Person) -> None:
         seats = self._seats.values()
         own = sum(seat.person.id == person.id for seat in seats)
-        guests = sum(seat.person.kind is not Kind.OWNER for seat in seats)
-        owner = person.kind is Kind.OWNER
-        full = own >= OWN_LIMIT if owner else own >= PEERS_OF_A_GUEST or guests >= GUESTS_LIMIT
+        if person.kind is Kind.OWNER:
+            full = own >= OWN_LIMIT
+        else:
+            guests = sum(seat.person.kind is not Kind.OWNER for seat in seats)
+            by_link = sum(seat.person.link == person.link for seat in seats)
+            full = own >= PEERS_OF_A_GUEST or by_link >= PEERS_OF_A_LINK or guests >= GUESTS_LIMIT
         if full:
             raise TooMany("this session has too many viewers", retry_after=5)
 

@@ -15,6 +15,7 @@ from transom.stream.seats import (
     CUT_MS,
     GUESTS_LIMIT,
     PEERS_OF_A_GUEST,
+    PEERS_OF_A_LINK,
     Asked,
     Came,
     Cut,
@@ -135,6 +136,16 @@ def test_a_guests_picture_ends_with_its_link_and_with_silence_and_an_owners_does
     ended = seats.handle(Tick(AWAY_MS))
     assert [type(command) for command in ended] == [End, Drive]
     assert seats.listing() == ()
+
+
+def test_one_link_leaves_room_for_another_s_guests() -> None:
+    """A browser's part of a ticket is what the link's holder says."""
+    seats = Seats()
+    for number in range(PEERS_OF_A_LINK):
+        seats.handle(Came(f"g{number}", replace(GUEST, id=f"lnk_a.{number}"), 0))
+    with pytest.raises(TooMany):
+        seats.handle(Came("more", replace(GUEST, id="lnk_a.more"), 0))
+    assert seats.handle(Came("v", WATCHER, 0)) == [Drive("v", False)]
 
 
 def test_guests_leave_room_for_the_owner() -> None:

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+
+from tests.support.fakes import a_session
+from transom.api import signalling
+from transom.api.bodies import Description
+from transom.api.limits import Limits
+from transom.model.errors import TooMany
+from transom.model.seat import Kind, Person
+
+
+async def test_a_link_s_holder_has_one_limit_of_offers_whatever_browsers_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def nothing(*_: Any, **__: Any) -> None:
+        return None
+
+    monkeypatch.setattr(signalling, "came", nothing)
+    parts = cast("Any", SimpleNamespace(limits=Limits(), broker=SimpleNamespace(offer=nothing)))
+    offer, session = Description(peer="p", epoch=1, sdp="v=0"), a_session()
+    with pytest.raises(TooMany):
+        for number in range(301):
+            person = Person(f"lnk_a.{number}", "Guest", Kind.VIEW, "lnk_a")
+            await signalling.offered(parts, session, person, offer)
+    await signalling.offered(parts, session, Person("lnk_b.1", "Guest", Kind.VIEW, "lnk_b"), offer)
+    await signalling.offered(parts, session, Person("usr_a", "ada", Kind.OWNER), offer)
