@@ -44,6 +44,8 @@ class Actor:
         self._waiting: deque[tuple[str, Act]] = deque()
         self._wake = asyncio.Event()
         self._typing = False
+        self._typist: str | None = None
+        """Whose text is being typed; None once that viewer left."""
         self.dropped = 0
 
     def take(self, viewer: str, message: Message) -> None:
@@ -51,7 +53,9 @@ class Actor:
         self._do(viewer, self._hands.take(viewer, message, self._clock()))
 
     def leave(self, viewer: str) -> None:
-        """Release whatever a viewer that ended held, and forget what it still had to type."""
+        """Release whatever a viewer that ended held, and forget what it still had to type, also of a text begun."""
+        if self._typist == viewer:
+            self._typist = None
         self._waiting = deque(
             (whose, act)
             for whose, act in self._waiting
@@ -99,9 +103,11 @@ class Actor:
 
     async def _drain(self) -> None:
         while self._waiting:
-            _, act = self._waiting.popleft()
+            viewer, act = self._waiting.popleft()
             if isinstance(act, TypeText):
-                await self._keyboard.type(act.text)
+                self._typist = viewer
+                await self._keyboard.type(act.text, lambda: self._typist is not None)
+                self._typist = None
                 continue
             if isinstance(act, PressKey) and self._keyboard.prepare(act.keysym):
                 await asyncio.sleep(MAP_SETTLES)

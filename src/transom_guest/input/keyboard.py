@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import islice
 
@@ -80,13 +80,18 @@ class Keyboard:
         if keycode is not None:
             self._fake.key(keycode, False)
 
-    async def type(self, text: str) -> None:
-        """Type committed text, whatever the layout, with the level keys that are held lifted meanwhile."""
+    async def type(self, text: str, goes_on: Callable[[], bool] = lambda: True) -> None:
+        """Type committed text, whatever the layout, with the level keys that are held lifted meanwhile.
+
+        `goes_on` is asked before each TEXT_CHUNK: on False the rest is left untyped.
+        """
         pending = iter(keysyms_of(text))
         size = max(1, min(TEXT_CHUNK, self._layout.spares // 2))
-        while chunk := list(islice(pending, size)):
+        while goes_on() and (chunk := list(islice(pending, size))):
             if self._bind_missing(chunk):
                 await asyncio.sleep(MAP_SETTLES)
+                if not goes_on():
+                    return
             for keysym in chunk:
                 self._strike(keysym)
             self._display.sync()

@@ -123,6 +123,27 @@ async def test_what_a_viewer_still_had_to_type_goes_with_it(desk, actor):
     assert desk.typed() == "a\n"
 
 
+async def test_a_text_begun_stops_when_its_viewer_leaves(desk, actor):
+    actor.take("v", Text(1, "a" * 1000))
+    await until(lambda: desk.typed())
+    actor.leave("v")
+    typed = desk.typed()
+    actor.take("w", Text(1, "2" * 100))
+    await until(lambda: desk.typed().endswith("2" * 100))
+    assert desk.typed() == typed + "2" * 100
+    assert len(typed) < 1000
+
+
+async def test_of_a_text_begun_nothing_follows_while_the_map_settles(desk, actor, monkeypatch):
+    monkeypatch.setattr(keyboard_module, "MAP_SETTLES", 0.05)
+    actor.take("v", Text(1, "東" * 100))
+    await asyncio.sleep(0.01)
+    actor.leave("v")
+    actor.take("w", Text(1, "a"))
+    await until(lambda: desk.typed().endswith("a"))
+    assert desk.typed() == "a"
+
+
 async def test_a_silent_viewers_keys_are_released(desk, actor, clock):
     actor.take("v", Key(1, 0x61, True))
     clock.now = SILENCE
