@@ -90,6 +90,18 @@ describe("held keys", () => {
     assert.equal(held.up("NumpadEnter"), 0xff0d);
   });
 
+  test("a button that is down is told of each second like a key, and is no keysym", () => {
+    const held = new Held();
+    held.button(1, true);
+    assert.ok(held.any);
+    assert.deepEqual(held.keysyms(), []);
+    held.button(1, false);
+    assert.ok(!held.any);
+    held.button(3, true);
+    assert.equal(held.clear(), true);
+    assert.ok(!held.any);
+  });
+
   test("clear says whether anything was down", () => {
     const held = new Held();
     assert.equal(held.clear(), false);

@@ -22,7 +22,7 @@ from transom_guest.input.message import (
 )
 
 SILENCE = 3.0
-"""Seconds. A viewer says `h` each second while it holds a key; one that missed three is lost."""
+"""Seconds. A viewer says `h` each second while it holds a key or a button; one that missed three is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,16 +121,16 @@ class Hands:
         return self._release_all(hand) if hand else []
 
     def lost(self, now: float) -> list[Act]:
-        """Releases of keys whose viewers have been silent for SILENCE."""
+        """Releases of what is held by viewers who have been silent for SILENCE."""
         acts: list[Act] = []
         for hand in self._hands.values():
-            if hand.keys and now - hand.heard >= SILENCE:
-                acts += self._release_keys(hand, list(hand.keys))
+            if now - hand.heard >= SILENCE:
+                acts += self._release_all(hand)
         return acts
 
     def holding(self) -> bool:
-        """True while any viewer holds a key."""
-        return any(hand.keys for hand in self._hands.values())
+        """True while any viewer holds a key or a button."""
+        return any(hand.keys or hand.buttons for hand in self._hands.values())
 
     def _press_key(self, hand: _Hand, keysym: int) -> list[Act]:
         """A key that is down stays down: the X server repeats it by itself."""

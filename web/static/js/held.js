@@ -1,7 +1,9 @@
-/** Which keysyms are down, by the physical key that pressed them. Pure: it says what to send. */
+/** Which keysyms are down, by the physical key that pressed them, and which buttons. Pure: it says what to send. */
 export class Held {
   /** @type {Map<string, number>} */
   #keys = new Map();
+  /** @type {Set<number>} */
+  #buttons = new Set();
 
   /**
    * A key went down; a key that is down already keeps the keysym it went down with.
@@ -31,6 +33,17 @@ export class Held {
     return this.#keys.has(code);
   }
 
+  /** @param {number} button @param {boolean} down */
+  button(button, down) {
+    if (down) this.#buttons.add(button);
+    else this.#buttons.delete(button);
+  }
+
+  /** Whether a key or a button is down: the guest is to hear so each second. */
+  get any() {
+    return this.#keys.size + this.#buttons.size > 0;
+  }
+
   /** What is down now, each keysym once: the heartbeat's content. */
   keysyms() {
     return [...new Set(this.#keys.values())];
@@ -38,8 +51,9 @@ export class Held {
 
   /** Forget everything. @returns {boolean} whether anything was down */
   clear() {
-    const any = this.#keys.size > 0;
+    const any = this.any;
     this.#keys.clear();
+    this.#buttons.clear();
     return any;
   }
 }

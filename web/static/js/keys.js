@@ -62,6 +62,7 @@ export class Keys {
 
   /** Say something in its turn: after what still waits for a paste. @param {string} tag @param {...unknown} rest */
   control(tag, ...rest) {
+    if (tag === "b") this.#held.button(Number(rest[2]), Boolean(rest[3]));
     this.#out.say(tag, ...rest);
   }
 
@@ -220,7 +221,6 @@ export class Keys {
   }
 
   #heartbeat() {
-    const keysyms = this.#held.keysyms();
-    if (keysyms.length) this.#out.say("h", keysyms);
+    if (this.#held.any) this.#out.say("h", this.#held.keysyms());
   }
 }

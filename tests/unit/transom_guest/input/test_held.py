@@ -105,6 +105,16 @@ def test_a_silent_viewers_keys_are_released():
     assert hands.lost(10 + SILENCE * 1.9) == []
 
 
+def test_a_silent_viewers_buttons_are_released_and_holding_names_no_button():
+    hands = Hands()
+    hands.take("v", Button(1, 5, 6, 1, True), 10)
+    assert hands.holding()
+    assert hands.take("v", Holding(2, frozenset()), 10 + SILENCE * 0.9) == []
+    assert hands.lost(10 + SILENCE) == []
+    assert hands.lost(10 + SILENCE * 1.9) == [ReleaseButton(1)]
+    assert not hands.holding()
+
+
 def test_a_stale_move_is_dropped_but_a_stale_button_is_not():
     hands = Hands()
     assert hands.take("v", Move(5, 50, 50), 0) == [MoveTo(50, 50)]
