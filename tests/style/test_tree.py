@@ -97,3 +97,32 @@ def test_every_test_named_by_the_specification_exists() -> None:
         assert (ROOT / path).is_file(), path
         if function:
             assert f"def {function}(" in (ROOT / path).read_text(), f"{path}::{function}"
+
+
+def missing_web_tests(specification: str, web: Path) -> list[str]:
+    """Of the page's tests that are named, as `web/tests/x.test.js` or `web/tests/x.test.js::a test, or several`,
+    those that are in no file."""
+    missing = []
+    for name, test in re.findall(r"`web/tests/([^`]*?)(?:::([^`]+))?`", specification):
+        text = (web / name).read_text() if (web / name).is_file() else None
+        titles = re.findall(r"\b(?:test|describe)\(\s*([\"'`])(.*?)(?<!\\)\1", text or "")
+        if text is None or (test and test not in {title for _, title in titles}):
+            missing.append(f"{name}::{test}" if test else name)
+    return missing
+
+
+def test_every_test_of_the_page_named_by_the_specification_exists() -> None:
+    text = (ROOT / "SPECIFICATION.md").read_text()
+    assert "`web/tests/" in text
+    assert missing_web_tests(text, ROOT / "web/tests") == []
+    assert "`tests/unit/web/test_modules.py` |" not in text, (
+        "it runs all of the page's tests: name the one that holds"
+    )
+
+
+def test_a_test_of_the_page_that_is_deleted_is_missed(tmp_path: Path) -> None:
+    (tmp_path / "a.test.js").write_text('describe("all", () => {\n  test("one, or two", () => {});\n});\n')
+    rows = "`web/tests/a.test.js` `web/tests/a.test.js::one, or two` `web/tests/a.test.js::all`"
+    assert missing_web_tests(rows, tmp_path) == []
+    rows = "`web/tests/b.test.js` `web/tests/b.test.js::one` `web/tests/a.test.js::two`"
+    assert missing_web_tests(rows, tmp_path) == ["b.test.js", "b.test.js::one", "a.test.js::two"]
