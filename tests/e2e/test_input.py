@@ -10,6 +10,7 @@ import pytest
 from scripts import viewer_browser
 
 from tests.support.browser import Browser, BrowserContext, Page, expect, signed_in, wait_rung
+from tests.support.cut import door_port, udp_cut
 from tests.support.desktop import Desktop, display_of, picture
 from tests.support.keyboards import CONTROL, SHIFT, Fingers, Hands
 from tests.support.server import Server
@@ -329,3 +330,78 @@ def test_fingers_on_a_phone(
         assert page.evaluate("document.activeElement.inputMode") == "none"
         page.get_by_role("button", name="Keyboard").click()
         assert page.evaluate("document.activeElement.inputMode") == "text"
+
+
+TOLD = """() => {
+    window.told = [];
+    const pre = document.querySelector("#clipboard pre");
+    const seen = new MutationObserver(() => window.told.push(pre.textContent));
+    seen.observe(pre, { childList: true, characterData: true, subtree: true });
+}"""
+"""Keeps each text that the clipboard's panel shows."""
+
+
+def local(page: Page, text: str) -> None:
+    """Wait until the viewer's own clipboard holds this text."""
+    end = time.monotonic() + 10
+    while (held := page.evaluate("navigator.clipboard.readText()")) != text:
+        assert time.monotonic() < end, f"the viewer's clipboard holds {held!r}, wanted {text!r}"
+        page.wait_for_timeout(100)
+
+
+def copy_elsewhere(page: Page, text: str) -> None:
+    """What a person copies in another window of the viewer's computer."""
+    page.evaluate("window.dispatchEvent(new Event('blur'))")
+    page.evaluate("text => navigator.clipboard.writeText(text)", text)
+
+
+def test_without_udp_keys_and_clipboard_go_by_novnc_and_come_back_with_it(
+    fresh: Page, desktop: Desktop, server: Server, session: str
+) -> None:
+    page, typed = fresh, "Zwölf, 5 € {|}; Съешь же ещё! é á 今日 😀"
+    page.evaluate(TOLD)
+    with udp_cut(door_port(server, session)):
+        wait_rung(page, "vnc")
+        expect(page.locator("#clipboard")).to_be_visible(timeout=15_000)
+        page.wait_for_timeout(1000)
+        # three layouts, dead keys, and what no key has
+        Hands(page, "de").type("Zwölf, 5 € {|}; ")
+        Hands(page, "ru").type("Съешь же ещё! ")
+        Hands(page).type("é á ")
+        Hands(page).commit("今日 😀")
+        page.wait_for_timeout(300)
+        select_all(page)
+        desktop.wait(typed.encode())
+        # down: the panel and the viewer's own clipboard have it
+        page.keyboard.press("Control+c")
+        expect(page.locator("#clipboard pre")).to_have_text(typed)
+        local(page, typed)
+        # up
+        copy_elsewhere(page, "aus der Ferne")
+        page.keyboard.press("Control+v")
+        page.wait_for_timeout(500)
+        assert desktop.all_of_field() == "aus der Ferne"
+        # at once after a copy on the desktop, which has not come here yet
+        for key in ("Control+a", "Control+c", "End", "Control+v"):
+            page.keyboard.press(key)
+        page.wait_for_timeout(500)
+        assert desktop.all_of_field() == 2 * "aus der Ferne"
+        desktop.clear_field()
+        Hands(page).down("KeyX", "x")
+        page.wait_for_timeout(1000)
+    wait_rung(page, "webrtc", seconds=40)
+    page.wait_for_timeout(500)
+    held = desktop.all_of_field()
+    assert len(held) > 5 and set(held) == {"x"}, "it repeated"
+    page.wait_for_timeout(500)
+    assert desktop.all_of_field() == held, "no key stays down when the rung changes"
+    desktop.clear_field()
+    copy_elsewhere(page, "wieder da")
+    page.keyboard.press("Control+v")
+    page.keyboard.type("!")
+    page.wait_for_timeout(500)
+    assert desktop.all_of_field() == "wieder da!"
+    page.keyboard.press("Control+c")
+    expect(page.locator("#clipboard pre")).to_have_text("wieder da!")
+    told = page.evaluate("window.told")
+    assert len(set(told)) == len(told) and told[-1] == "wieder da!", f"nothing is told twice: {told}"

@@ -92,6 +92,8 @@ class Exchange:
     """How often a program of the desktop has taken the clipboard."""
     _sides: dict[str, _Side] = field(default_factory=dict)
     _latest: _Latest | None = None
+    _sent: dict[str, bytes] = field(default_factory=dict)
+    """Digest of the last item that a viewer sent, by whichever way, until it is given another."""
 
     def admit(self, viewer: str, terms: PeerTerms) -> list[Act]:
         """A viewer came, or its terms are others now."""
@@ -112,7 +114,12 @@ class Exchange:
         side.open = True
         acts: list[Act] = [self._may(viewer, side.terms)]
         latest = self._latest
-        if latest and now < latest.until and _name(viewer) in latest.viewers and _takes(side, latest.item):
+        if (
+            latest
+            and now < latest.until
+            and _name(viewer) in latest.viewers
+            and self._wants(viewer, latest.item)
+        ):
             side.last = latest.item.digest
             acts.append(Send(viewer, latest.item, latest.copies))
         return acts
@@ -120,6 +127,8 @@ class Exchange:
     def leave(self, viewer: str) -> None:
         """Forget a viewer that ended."""
         self._sides.pop(viewer, None)
+        if all(_name(other) != _name(viewer) for other in self._sides):
+            self._sent.pop(_name(viewer), None)
 
     def wanted(self) -> int:
         """The largest item that any viewer there is may be sent; 0: nobody is to learn of the desktop's."""
@@ -159,7 +168,7 @@ class Exchange:
             return self._refuse(viewer, outcome)
         if outcome.copies < self.copies:
             return self._refuse(viewer, Refused(outcome.id, "older"))
-        side.last = outcome.item.digest
+        side.last = self._sent[_name(viewer)] = outcome.item.digest
         self.counts.taken += 1
         return [Own(viewer, outcome.item, frames.got(outcome.id))]
 
@@ -179,11 +188,14 @@ class Exchange:
     def copied(self, item: Item, copies: int, now: float) -> list[Act]:
         """`item` is the desktop's copy of this number."""
         acts: list[Act] = []
+        wanting = [viewer for viewer in self._sides if self._wants(viewer, item)]
         for viewer, side in self._sides.items():
-            if _takes(side, item) and side.last != item.digest:
+            if viewer in wanting:
                 side.last = item.digest
                 self.counts.sent += 1
                 acts.append(Send(viewer, item, copies))
+        for viewer in wanting:
+            self._sent.pop(_name(viewer), None)
         if copies == self.copies:
             names = frozenset(_name(viewer) for viewer, side in self._sides.items() if _gives(side.terms))
             self._latest = _Latest(item, copies, now + KEPT, names)
@@ -195,6 +207,10 @@ class Exchange:
             self._latest = None
         found = [(viewer, side.inbox.late(now)) for viewer, side in self._sides.items()]
         return [act for viewer, refused in found for act in self._refuse(viewer, refused)]
+
+    def _wants(self, viewer: str, item: Item) -> bool:
+        side = self._sides[viewer]
+        return _takes(side, item) and item.digest not in (side.last, self._sent.get(_name(viewer)))
 
     def _refuse(self, viewer: str, refused: Refused | None) -> list[Act]:
         if refused is None:

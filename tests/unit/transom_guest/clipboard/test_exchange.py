@@ -165,3 +165,20 @@ def test_a_copy_that_is_not_the_last_any_more_is_given_to_nobody_later() -> None
     exchange.copied(Item(TEXT, b"last"), 2, 0)
     exchange.taken()
     assert exchange.opened("a", 1)[1:] == []
+
+
+def test_what_a_viewer_sent_by_one_way_comes_back_by_no_other() -> None:
+    exchange = Exchange()
+    for viewer in ("a/1", "a/channel-1"):
+        exchange.admit(viewer, BOTH)
+        exchange.opened(viewer, 0)
+    sends(exchange, "a/channel-1", HELLO)
+    exchange.taken()
+    assert exchange.copied(HELLO, 1, 0) == []
+    exchange.admit("a/2", BOTH)
+    assert exchange.opened("a/2", 1)[1:] == []
+    other = Item(TEXT, b"other")
+    exchange.taken()
+    assert [act.viewer for act in exchange.copied(other, 2, 2)] == ["a/1", "a/channel-1", "a/2"]
+    exchange.taken()
+    assert len(exchange.copied(HELLO, 3, 3)) == 3
