@@ -7,6 +7,7 @@ import json
 import os
 import random
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from tests.support.api import Api, serving
 from tests.support.image import GoldenImage, golden_image
 from tests.support.sdps import answer, offer
-from tests.support.stream_lab import StreamLab, stream_lab
+from tests.support.stream_lab import DEADLINE, StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only
 from transom.stream.peers import PEERS_LIMIT
 from transom_guest.input.message import MAX_MESSAGE
@@ -27,6 +28,8 @@ __all__ = ["golden_image", "loopback_only"]
 
 A, B = 0x61, 0x62
 CROWD = 1000
+WEBRTC_STRING = 51
+"""The payload protocol of a text on a data channel (RFC 8831, 8)."""
 SENDER_REPORT, GENERIC_FEEDBACK, PICTURE_FEEDBACK = 200, 205, 206
 
 
@@ -152,6 +155,45 @@ async def test_a_watcher_who_floods_input_moves_nothing_and_slows_nobody(lab: St
     finally:
         await watcher.close()
         await driver.close()
+
+
+@pytest.mark.machine
+@pytest.mark.usefixtures("loopback_only")
+async def test_a_watcher_who_makes_channels_without_end_is_ended_and_leaves_no_thread(lab: StreamLab) -> None:
+    """Each would be two threads: made as a page makes them, and as streams that nobody asked for."""
+    good = Viewer(lab, "good")
+    watchers = [Viewer(lab, name, terms=PeerTerms(drives=False)) for name in ("many", "twice", "streams")]
+    many, twice, streams = watchers
+    pid = lab.guest_pid()
+    threads = lambda: len(os.listdir(f"/proc/{pid}/task"))  # noqa: E731
+    try:
+        await good.connect()
+        for watcher in watchers:
+            before = threads()
+            await watcher.connect()
+            match watcher.name:
+                case "many":
+                    for number in range(200):
+                        many.pc.createDataChannel(f"c{number}")
+                case "twice":
+                    twice.pc.createDataChannel("control")
+                case _:
+                    for number in range(8, 208):
+                        await streams.pc.sctp._send(2 * number, WEBRTC_STRING, b"x")
+            await lab.until(partial(failed, lab, watcher.name))
+            assert threads() < before + 80
+            async with asyncio.timeout(DEADLINE):
+                while threads() > before + 2:
+                    await asyncio.sleep(0.05)
+            await goes_on(lab, good)
+        assert {state.reason for state in lab.states if state.state == "failed"} == {"too many channels"}
+    finally:
+        for viewer in (*watchers, good):
+            await viewer.close()
+
+
+def failed(lab: StreamLab, name: str) -> bool:
+    return lab.state(name, 1) == "failed"
 
 
 def chosen(number: int) -> tuple[Any, ...]:

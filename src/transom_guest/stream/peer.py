@@ -15,7 +15,8 @@ from typing import Any, Protocol, cast
 
 from transom_guest.environment import LOOPBACK
 from transom_guest.stream import certificate
-from transom_guest.stream.clip_channel import LABEL, ClipChannel, ClipEvents
+from transom_guest.stream.channels import Channels
+from transom_guest.stream.clip_channel import ClipChannel, ClipEvents
 from transom_guest.stream.deadlines import ANSWER_DEADLINE
 from transom_guest.stream.description import credentials, description
 from transom_guest.stream.encode import AccessUnit
@@ -37,11 +38,6 @@ from transom_guest.stream.sound_offer import Opus
 from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
 
-MAX_QUEUED_MESSAGES = 500
-"""Messages from one viewer that may wait for the event loop; more are dropped and counted."""
-MAX_BUFFERED = 1 << 20
-"""Bytes unsent on a viewer's channel after which it is told no more."""
-CHANNELS = ("control", "motion", LABEL)
 OFFER, ANSWER = GstWebRTC.WebRTCSDPType.OFFER, GstWebRTC.WebRTCSDPType.ANSWER
 log = logging.getLogger("transom.stream")
 
@@ -54,7 +50,7 @@ class PeerEvents(ClipEvents, Protocol):
         """The control channel is open."""
 
     def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
-        """Text from one of CHANNELS; None for a message that is not even text, or one too many."""
+        """Text from one of its channels; None for a message that is not even text, or one too many."""
 
     def peer_key_wanted(self, peer: Peer) -> None: ...
     def peer_told(self, peer: Peer, packets: list[Packet]) -> None:
@@ -79,13 +75,14 @@ class Peer:
         self.clipboard = ClipChannel(self, events)
         self._kept: list[Any] = []
         self._handlers: list[tuple[Any, int]] = []
-        self._channels: dict[str, Any] = {}
+        self._channels = Channels(
+            self, self.clipboard, connect=self._connect, keep=self._kept.append, to_loop=self._to_loop
+        )
         self._closed = False
         self._pipeline = self._webrtc = self._probe = cast("Any", None)
         self.video = Video(codec)
         self.tells = codec.twcc is not None
         """The viewer offered to tell which packets arrive."""
-        self._queued = 0
         self._gathered = asyncio.Event()
         self._codec, self._certificate, self._opus = codec, certificate.make(), opus
         self.sound: PeerSound | None = None
@@ -150,19 +147,15 @@ class Peer:
             self.sound.push(packet)
 
     def say(self, text: str, channel: str = "control") -> bool:
-        """Send `text` on one of CHANNELS; False when it is not open or too far behind."""
-        open_one = self._channels.get(channel)
-        if self._closed or open_one is None or open_one.get_property("buffered-amount") > MAX_BUFFERED:
-            return False
-        open_one.emit("send-string", text)
-        return True
+        """Send `text` on one of its channels; False when it is not open or too far behind."""
+        return self._channels.say(text, channel)
 
     async def close(self) -> None:
         """Take the pipeline down. Idempotent."""
         if self._closed:
             return
         self._closed = True
-        self.clipboard.close()
+        self._channels.close()
         self.video.close()
         for owner, handler in self._handlers:
             owner.disconnect(handler)
@@ -175,7 +168,6 @@ class Peer:
         self._handlers.clear()
         self._kept.clear()
         self.sound = None
-        self._channels.clear()
         self._probe = self._webrtc = self._pipeline = None
 
     def _build(self, codec: H264) -> None:
@@ -209,6 +201,8 @@ class Peer:
         name = element.__gtype__.name  # not every element has a factory to ask
         if name == "GstDtlsDec":
             element.set_property("pem", self._certificate.pem)
+        elif name == "GstSctpDec":
+            self._channels.guard(element)
         elif name == "GstAppSrc" and into.__gtype__.name == "WebRTCErrorIgnoreBin":
             # a channel's end is an error that this bin takes and never frees, and the appsrc with it
             element.set_bus(None)
@@ -266,30 +260,7 @@ class Peer:
             self._to_loop(self._gathered.set)
 
     def _channel_made(self, _webrtc: Any, channel: Any) -> None:
-        label = channel.get_property("label")
-        if label not in CHANNELS:
-            return
-        self._kept.append(channel)
-        if label == LABEL:
-            self.clipboard.attach(channel, self._connect)
-            return
-        self._connect(channel, "on-message-string", self._text)
-        self._connect(channel, "on-message-data", self._not_text)
-        self._connect(channel, "on-open", self._opened)
-        if channel.get_property("ready-state") == GstWebRTC.WebRTCDataChannelState.OPEN:
-            self._opened(channel)
-
-    def _opened(self, channel: Any) -> None:
-        self._to_loop(self._channel_is, channel, channel.get_property("label"))
-
-    def _text(self, channel: Any, text: str | None) -> None:
-        self._queued += 1
-        heard = text if self._queued <= MAX_QUEUED_MESSAGES else None
-        self._to_loop(self._heard, heard, channel.get_property("label"))
-
-    def _not_text(self, channel: Any, _data: Any) -> None:
-        self._queued += 1
-        self._to_loop(self._heard, None, channel.get_property("label"))
+        self._channels.made(channel)
 
     def _upstream(self, _pad: Any, info: Any) -> Any:
         if GstVideo.video_event_is_force_key_unit(info.get_event()):
@@ -311,17 +282,18 @@ class Peer:
         reason = "the viewer went away" if gone else f"GStreamer: {what}"[:200]
         self._state_is("closed" if gone else "failed", reason)
 
-    def _channel_is(self, channel: Any, label: str) -> None:
-        if self._closed or label in self._channels:
-            return
-        self._channels[label] = channel
+    def channel_open(self, label: str) -> None:
+        """One of its channels may be used from now on."""
         if label == "control":
             self._events.peer_open(self)
 
-    def _heard(self, text: str | None, label: str) -> None:
-        self._queued -= 1
-        if not self._closed:
-            self._events.peer_message(self, text, label)
+    def channel_heard(self, text: str | None, label: str) -> None:
+        """The viewer said something."""
+        self._events.peer_message(self, text, label)
+
+    def channels_flooded(self) -> None:
+        """The viewer makes more channels than any page does."""
+        self._state_is("failed", "too many channels")
 
 
 def _settle(done: asyncio.Future[Any], reply: Any) -> None:
