@@ -16,6 +16,7 @@ import pytest
 from tests.support.api import Api, close_of, serving
 from tests.support.controller import until
 from tests.support.sdps import answer, offer
+from transom.api.events import NAMES_LIMIT
 from transom.stream import seats
 from transom_wire.link import PeerAnswer
 
@@ -366,6 +367,75 @@ async def test_a_page_that_is_gone_frees_the_desktop_and_one_whose_socket_breaks
             await asyncio.sleep(2)
             assert bench.api.seating.drives(bench.session, "a")
         await hears(second, driven_by("b"))
+
+
+async def test_a_look_has_no_seat_and_who_says_goodbye_has_none_any_more(bench: Bench) -> None:
+    path = f"/api/webrtc/session/{bench.session}"
+    look = {"peer": "look", "epoch": 1, "sdp": offer(), "look": True}
+    assert (await bench.owner.post(f"{path}/offer", json=look)).status_code == 202
+    await until(lambda: ("peer_offer", "look", False) in bench.told())
+    assert bench.api.seating.seats(bench.session) == ()
+    page = {"peer": "page", "epoch": 2, "sdp": offer()}
+    assert (await bench.owner.post(f"{path}/offer", json=page)).status_code == 202
+    await until(lambda: ("peer_offer", "page", True) in bench.told())
+    assert (await bench.owner.delete(f"{path}/peers/look/1")).status_code == 204
+    await until(lambda: ("peer_close", "look", None) in bench.told())
+    assert bench.api.seating.whose(bench.session, "look") is None
+    # the goodbye of a try that a newer one replaced is no goodbye
+    assert (await bench.owner.delete(f"{path}/peers/page/1")).status_code == 204
+    assert bench.api.seating.drives(bench.session, "page")
+    assert (await bench.owner.delete(f"{path}/peers/page/2")).status_code == 204
+    assert bench.api.seating.seats(bench.session) == ()
+
+
+async def test_a_guest_s_look_is_its_own_and_its_page_stays_when_it_is_over(bench: Bench) -> None:
+    guest = await bench.guest()
+    path, signed = f"/api/watch/{bench.session}", {"Cookie": guest.cookie}
+    async with bench.events() as mine, bench.events(guest) as theirs:
+        await here(mine, "o", sdp=True)
+        await hears(mine, driven_by("o"))
+        await here(theirs, "g", sdp=True)
+        await hears(theirs, lambda message: message.get("you") == "g")
+        look = {"peer": "o", "epoch": 2, "sdp": offer(), "look": True}
+        taken = await guest.client.post(f"{path}/offer", json=look, headers=signed)
+        assert taken.json()["error"]["code"] == "peer_taken"
+        sent = await guest.client.post(f"{path}/offer", json={**look, "peer": "g-look"}, headers=signed)
+        assert sent.status_code == 202
+        got = await guest.client.get(f"{path}/answer?peer=g-look&epoch=2", headers=signed)
+        assert got.status_code == 204
+        await say(theirs, type="bye", peer="g-look", epoch=2)
+        await until(lambda: ("peer_close", "g-look", None) in bench.told())
+        await say(theirs, type="bye", peer="g", epoch=1)
+        await until(lambda: ("peer_close", "g", None) in bench.told())
+        assert [seat.peer for seat in bench.api.seating.seats(bench.session)] == ["o", "g"]
+
+
+async def test_who_left_by_a_socket_is_not_seated_again_by_its_signs_of_life(bench: Bench) -> None:
+    async with bench.events() as mine:
+        await here(mine, "first")
+        await hears(mine, driven_by("first"))
+        for number in range(40):
+            await say(mine, type="seat", do="leave", peer=f"p{number}")
+        await say(mine, type="seat", do="leave", peer="first")
+        await hears(mine, driven_by(None))
+        await say(mine, type="ping")
+        await hears(mine, lambda message: message["type"] == "pong")
+        assert bench.api.seating.seats(bench.session) == ()
+        for number in range(NAMES_LIMIT):
+            await here(mine, f"p{number}")
+            await say(mine, type="seat", do="leave", peer=f"p{number}")
+        await here(mine, "last")
+        await hears(mine, driven_by("last"))
+
+
+async def test_a_page_is_so_many_viewers_at_most(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seats, "OWN_LIMIT", 100)
+    async with bench.events() as mine:
+        for number in range(NAMES_LIMIT + 1):
+            await here(mine, f"p{number}")
+        refused = await hears(mine, lambda message: message["type"] == "refused")
+        assert refused["code"] == "too_many"
+        assert len(bench.api.seating.seats(bench.session)) == NAMES_LIMIT
 
 
 async def test_only_who_drives_keeps_a_session_from_idling_out(bench: Bench) -> None:

@@ -86,6 +86,12 @@ class Description(Body):
     sdp: str
 
 
+class Offer(Description):
+    """A viewer's offer. A `look` tries whether a connection comes about: no viewer, so it has no seat."""
+
+    look: bool = False
+
+
 class Candidate(Body):
     """An ICE candidate, in the names of RTCIceCandidateInit."""
 

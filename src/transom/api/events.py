@@ -14,16 +14,16 @@ from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 
 from transom.api import sockets
-from transom.api.bodies import Body, Description, Epoch, PeerName
+from transom.api.bodies import Body, Epoch, Offer, PeerName
 from transom.api.exit_views import own_view
 from transom.api.parts import Parts, parts_of
 from transom.api.quality_bodies import Heartbeat
 from transom.api.seats import SeatAct, act, came, listing
-from transom.api.signalling import heard, offered
+from transom.api.signalling import heard, offered, parted
 from transom.api.sockets import Closing, Visitor
 from transom.api.views import guest_session
 from transom.egress.service import OwnExit
-from transom.model.errors import TransomError
+from transom.model.errors import Conflict, TooMany, TransomError
 from transom.model.seat import Kind, Seat
 from transom.model.session import Session
 from transom.stream.peers import Refusal
@@ -38,6 +38,8 @@ SILENT_S = 30.0
 """A page that says nothing for this long, not even pong, is gone."""
 OUTBOX_LIMIT = 64
 """Messages that wait for a slow page, sessions aside: of those only the newest waits."""
+NAMES_LIMIT = 16
+"""Peers that one page may be."""
 BURST, BURST_S = 120, 10.0
 """Messages a page may send in that many seconds."""
 places = sockets.Places(limit=16)
@@ -50,7 +52,7 @@ class Bye(Body):
     epoch: Epoch
 
 
-OFFER, BYE, HEARTBEAT = TypeAdapter(Description), TypeAdapter(Bye), TypeAdapter(Heartbeat)
+OFFER, BYE, HEARTBEAT = TypeAdapter(Offer), TypeAdapter(Bye), TypeAdapter(Heartbeat)
 SEAT = TypeAdapter(SeatAct)
 Admit = Callable[[WebSocket, str], Awaitable[Visitor]]
 """Who opened this socket. Raises Closing."""
@@ -243,12 +245,13 @@ class Stream:
         parts, session = self._parts, self._session
         if kind == "offer":
             offer = OFFER.validate_python(body)
-            await self._is(offer.peer)
+            if not offer.look:
+                await self._is(offer.peer)
             await offered(parts, session, self._person, offer)
         elif kind == "bye":
             bye = BYE.validate_python(body)
-            if self._owner or bye.peer in self._names:
-                await parts.broker.bye(session.id, bye.peer, bye.epoch)
+            if self._owner or parts.seating.whose(session.id, bye.peer) == self._person.id:
+                await parted(parts, session.id, self._person, bye.peer, bye.epoch)
         elif kind == "heartbeat":
             beat = HEARTBEAT.validate_python(body)
             if beat.peer is not None:
@@ -256,8 +259,7 @@ class Stream:
             await heard(parts, session, self._person, beat)
         elif kind == "seat":
             seat = SEAT.validate_python(body)
-            await self._is(seat.peer)
-            await act(parts, session.id, self._person, seat)
+            await self._sits(seat)
         elif kind in ("pong", "ping"):
             for name in self._names:
                 await came(parts, session.id, self._person, name)
@@ -266,10 +268,24 @@ class Stream:
         else:
             self._refuse(body, "invalid", "unknown type")
 
+    async def _sits(self, seat: SeatAct) -> None:
+        """Who leaves is held no more: no later sign of life of this page seats it again. Raises TransomError."""
+        parts, session = self._parts, self._session.id
+        if seat.do != "leave":
+            await self._is(seat.peer)
+        elif parts.seating.whose(session, seat.peer) not in (None, self._person.id):
+            raise Conflict("this peer's name is another viewer's", code="peer_taken")
+        await act(parts, session, self._person, seat)
+        if seat.do == "leave" and seat.peer in self._names:
+            self._names.remove(seat.peer)
+            await parts.seating.let_go(session, seat.peer, self._person)
+
     async def _is(self, peer: str) -> None:
         """This page is that peer: its seat is held while the socket is open. Raises Conflict, TooMany."""
         if peer in self._names:
             return
+        if len(self._names) >= NAMES_LIMIT:
+            raise TooMany("one page is not so many viewers", retry_after=5)
         await self._parts.seating.hold(self._session.id, peer, self._person)
         self._names.append(peer)
         self._seated(self._parts.seating.seats(self._session.id))

@@ -14,7 +14,7 @@ from transom.api.parts import Parts
 from transom.model.errors import Invalid
 from transom.model.seat import Kind, Person, Seat
 from transom.model.user import Principal
-from transom.stream.seats import Asked, Came, Declined, Event, Given, Left, Taken
+from transom.stream.seats import Asked, Came, Declined, Event, Given, Left, Looked, Taken
 
 router = APIRouter(tags=["viewers"])
 
@@ -90,6 +90,11 @@ async def act(parts: Parts, session: str, person: Person, wanted: SeatAct) -> No
 async def came(parts: Parts, session: str, person: Person, peer: str) -> None:
     """Something was heard of a viewer. Raises Conflict for another's name, TooMany."""
     await parts.seating.act(session, Came(peer, person, parts.clock()))
+
+
+async def looked(parts: Parts, session: str, person: Person, peer: str) -> None:
+    """A look begins. Raises Conflict for another's name, TooMany."""
+    await parts.seating.act(session, Looked(peer, person, parts.clock()))
 
 
 def _event(wanted: SeatAct, person: Person, now: int) -> Event:

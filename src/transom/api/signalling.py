@@ -8,11 +8,11 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
 from transom.api.access import Owned, P, Who
-from transom.api.bodies import Candidate, Description, Epoch, PeerName
+from transom.api.bodies import Candidate, Description, Epoch, Offer, PeerName
 from transom.api.parts import Parts
 from transom.api.quality import told
 from transom.api.quality_bodies import Heartbeat
-from transom.api.seats import OwnerPerson, came
+from transom.api.seats import OwnerPerson, came, looked
 from transom.api.views import signin
 from transom.model.errors import TooLarge
 from transom.model.seat import Kind, Person
@@ -36,7 +36,7 @@ async def get_ice_servers(who: Who, parts: P) -> dict[str, Any]:
 
 
 @router.post("/api/webrtc/session/{session}/offer", status_code=202)
-async def post_offer(owned: Owned, offer: Description, person: OwnerPerson, parts: P) -> dict[str, Any]:
+async def post_offer(owned: Owned, offer: Offer, person: OwnerPerson, parts: P) -> dict[str, Any]:
     """Take a viewer's offer; its answer comes by `answer`, or by the events' WebSocket."""
     await offered(parts, owned, person, offer)
     return {"peer": offer.peer, "epoch": offer.epoch}
@@ -74,9 +74,9 @@ async def post_answer(owned: Owned, answer: Description, parts: P) -> dict[str, 
 
 
 @router.delete("/api/webrtc/session/{session}/peers/{peer}/{epoch}", status_code=204)
-async def delete_peer(owned: Owned, peer: PeerName, epoch: Epoch, parts: P) -> Response:
+async def delete_peer(owned: Owned, peer: PeerName, epoch: Epoch, person: OwnerPerson, parts: P) -> Response:
     """The viewer leaves: its place in the machine is free at once. What is unknown or over is nothing to do."""
-    await parts.broker.bye(owned.id, peer, epoch)
+    await parted(parts, owned.id, person, peer, epoch)
     return Response(status_code=204)
 
 
@@ -113,12 +113,19 @@ async def post_heartbeat(owned: Owned, beat: Heartbeat, person: OwnerPerson, par
     return {"state": session.state.value, "idle_at": session.idle_at, "expires_at": session.expires_at}
 
 
-async def offered(parts: Parts, session: Session, person: Person, offer: Description) -> None:
+async def offered(parts: Parts, session: Session, person: Person, offer: Offer) -> None:
     """Take in a viewer's offer: it has a seat first, and the guest is told with the offer what that allows."""
     parts.limits.offer(person.link or person.id)
-    await came(parts, session.id, person, offer.peer)
+    heard_of = looked if offer.look else came
+    await heard_of(parts, session.id, person, offer.peer)
     ready = session.state is SessionState.READY
     await parts.broker.offer(session.id, offer.peer, offer.epoch, offer.sdp, ready=ready)
+
+
+async def parted(parts: Parts, session: str, person: Person, peer: str, epoch: int) -> None:
+    """End a viewer's peer connection, and its seat with it unless it goes on by another."""
+    if await parts.broker.bye(session, peer, epoch):
+        await parts.seating.gone(session, peer, person)
 
 
 async def heard(parts: Parts, session: Session, person: Person, beat: Heartbeat) -> Session:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field, StringConstraints
 
 from transom.api import channel, events, sockets, vnc
 from transom.api.access import P, form_of, origin_allowed
-from transom.api.bodies import Body, Description
+from transom.api.bodies import Body, Offer
 from transom.api.parts import Parts, parts_of
 from transom.api.quality_bodies import Heartbeat
 from transom.api.seats import SeatAct, SeatsView, act, listing
@@ -115,7 +115,7 @@ async def get_ice_servers(by: By, watched: Watched, parts: P) -> dict[str, Any]:
 
 
 @router.post("/api/watch/{session}/offer", status_code=202)
-async def post_offer(by: By, watched: Watched, offer: Description, parts: P) -> dict[str, Any]:
+async def post_offer(by: By, watched: Watched, offer: Offer, parts: P) -> dict[str, Any]:
     """Take a guest's offer."""
     await offered(parts, watched, by.person, offer)
     return {"peer": offer.peer, "epoch": offer.epoch}
@@ -131,7 +131,7 @@ async def get_answer(
     wait_ms: Annotated[int, Field(ge=0, le=WAIT_LIMIT_MS)] = 0,
 ) -> Response:
     """The answer to an offer of the guest's own."""
-    if peer not in {seat.peer for seat in parts.seating.seats(watched.id) if seat.person.id == by.person.id}:
+    if parts.seating.whose(watched.id, peer) != by.person.id:
         raise NotFound("no such viewer of yours")
     sdp = await parts.broker.answer(watched.id, peer, epoch, wait_ms)
     if sdp is None:

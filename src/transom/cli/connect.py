@@ -35,7 +35,7 @@ def _udp(client: Client, session: str) -> list[Look]:
     ufrag, password = credentials()
     query = {"peer": peer, "epoch": "1"}
     try:
-        body = {"peer": peer, "epoch": 1, "sdp": offer(ufrag, password)}
+        body = {"peer": peer, "epoch": 1, "sdp": offer(ufrag, password), "look": True}
         client.post("webrtc", "session", session, "offer", body=body)
         answer = client.get("webrtc", "session", session, "answer", **query, wait_ms=str(WAIT_MS))
         told = client.get("webrtc", "session", session, "candidate", **query)

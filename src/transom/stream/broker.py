@@ -132,13 +132,14 @@ class Broker:
             raise Conflict("that offer has its answer", code="answered")
         self._publish(session, peer, sdp)
 
-    async def bye(self, session: str, name: str, epoch: int) -> None:
-        """The viewer leaves. What is unknown or stale is nothing to do."""
+    async def bye(self, session: str, name: str, epoch: int) -> bool:
+        """The viewer leaves; False when it goes on by a newer offer. What is unknown or stale is nothing to do."""
         peer = self._peers(session).get(name)
         if peer is not None and peer.epoch == epoch and peer.stage is not Stage.OVER:
             peer.stage = Stage.OVER
             peer.settled.set()
             await self._release(session, peer, close=True)
+        return peer is None or peer.epoch <= epoch
 
     async def dismiss(self, session: str, name: str, why: str) -> bool:
         """End a viewer's peer connection, also one that an earlier controller made; False when the guest cannot

@@ -14,7 +14,7 @@ import structlog
 from transom.model.clock import Clock
 from transom.model.errors import TransomError, Unavailable
 from transom.model.seat import Person, Seat, SeatStore
-from transom.stream.seats import AWAY_MS, Came, Command, Cut, End, Event, LinkOver, Seats, Tick
+from transom.stream.seats import AWAY_MS, Came, Command, Cut, End, Event, Left, LinkOver, Seats, Tick
 from transom.stream.terms import WATCHER
 from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
 
@@ -68,6 +68,10 @@ class Seating:
         seat = self._of(session).get(peer)
         return seat is not None and seat.drives
 
+    def whose(self, session: str, peer: str) -> str | None:
+        """The id of the person behind a viewer, or a look."""
+        return self._of(session).whose(peer)
+
     def guests(self, session: str) -> int:
         """How many are there by links."""
         return sum(seat.person.link is not None for seat in self.seats(session))
@@ -101,6 +105,11 @@ class Seating:
             del self._held[session, peer]
             if session in self._sessions:
                 await self.act(session, Cut(peer, person, self._clock()))
+
+    async def gone(self, session: str, peer: str, person: Person) -> None:
+        """A viewer said goodbye. One that holds a connection goes on by another rung."""
+        if (session, peer) not in self._held:
+            await self.act(session, Left(peer, person))
 
     async def link_over(self, session: str, link: str, why: str) -> None:
         """End the pictures of everybody who came by this link."""
@@ -158,7 +167,7 @@ class Seating:
                     await self.act(session, Tick(self._clock()))
                 except TransomError as error:
                     log.warning("seats are not settled", session=session, reason=error.message)
-                if not self.seats(session) and session not in self._owed and session not in self._unsaved:
+                if self._of(session).idle and session not in self._owed and session not in self._unsaved:
                     self.over(session)
 
     def _of(self, session: str) -> Seats:

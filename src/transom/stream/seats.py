@@ -19,11 +19,22 @@ PEERS_OF_A_LINK = 4
 """One link may let several persons in. A browser's part of a ticket is what its holder says, so the link counts too: no
 holder of one takes the places of all."""
 OWN_LIMIT = 16
+OWN_LOOKS, GUESTS_LOOKS = 6, 2
+"""The owner's looks at once, one for each way; and all guests' together, one by each link."""
 
 
 @dataclass(frozen=True, slots=True)
 class Came:
     """Something was heard of a viewer, perhaps for the first time."""
+
+    peer: str
+    person: Person
+    now: int
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """Somebody tries whether a connection comes about: it has a picture for a moment, and no seat."""
 
     peer: str
     person: Person
@@ -96,7 +107,7 @@ class Tick:
     now: int
 
 
-Event = Came | Cut | Left | Asked | Given | Declined | Taken | LinkOver | Tick
+Event = Came | Looked | Cut | Left | Asked | Given | Declined | Taken | LinkOver | Tick
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +134,8 @@ class Seats:
 
     def __init__(self, seats: Iterable[Seat] = ()) -> None:
         self._seats = {seat.peer: seat for seat in seats}
+        self._looks: dict[str, Seat] = {}
+        """Nobody sees them, and they drive nothing; they end by themselves, and with their link."""
 
     def listing(self) -> tuple[Seat, ...]:
         """Everybody, the longest there first."""
@@ -131,6 +144,16 @@ class Seats:
     def get(self, peer: str) -> Seat | None:
         """One viewer's seat."""
         return self._seats.get(peer)
+
+    def whose(self, peer: str) -> str | None:
+        """The id of the person behind a viewer or a look."""
+        seat = self._seats.get(peer) or self._looks.get(peer)
+        return seat.person.id if seat else None
+
+    @property
+    def idle(self) -> bool:
+        """Nobody is there, not even for a look."""
+        return not self._seats and not self._looks
 
     @property
     def driver(self) -> Seat | None:
@@ -154,11 +177,15 @@ class Seats:
         match event:
             case Came(peer, person, now):
                 self._came(peer, person, now)
+            case Looked(peer, person, now):
+                self._looked(peer, person, now)
             case Cut(peer, person, now) if self._is(peer, person):
                 seat = self._seats[peer]
                 self._seats[peer] = replace(seat, until=min(seat.until, now + CUT_MS))
             case Left(peer, person) if self._is(peer, person):
                 del self._seats[peer]
+            case Left(peer, person) if self.whose(peer) == person.id:
+                del self._looks[peer]
             case Asked(peer, person):
                 self._asked(self._own(peer, person))
             case Given(peer, person, to):
@@ -170,7 +197,7 @@ class Seats:
             case Taken(peer, person):
                 self._taken(self._own(peer, person))
             case LinkOver(link, why):
-                return self._end([s for s in self._seats.values() if s.person.link == link], why)
+                return self._end([s for s in self._all() if s.person.link == link], why)
             case Tick(now):
                 return self._tick(now)
         return []
@@ -200,6 +227,24 @@ class Seats:
             raise Conflict("this peer's name is another viewer's", code="peer_taken")
         else:
             self._seats[peer] = replace(seat, person=person, until=now + AWAY_MS)
+        self._looks.pop(peer, None)
+
+    def _looked(self, peer: str, person: Person, now: int) -> None:
+        """Where that peer is a viewer already, it stays one."""
+        if self.whose(peer) not in (None, person.id):
+            raise Conflict("this peer's name is another viewer's", code="peer_taken")
+        if peer in self._seats:
+            self._came(peer, person, now)
+            return
+        others = [look.person for name, look in self._looks.items() if name != peer]
+        own = sum(other.link == person.link for other in others)
+        guests = sum(other.link is not None for other in others)
+        if own >= OWN_LOOKS if person.link is None else own or guests >= GUESTS_LOOKS:
+            raise TooMany("too many looks at once", retry_after=5)
+        self._looks[peer] = Seat(peer, person, now + AWAY_MS)
+
+    def _all(self) -> list[Seat]:
+        return [*self._seats.values(), *self._looks.values()]
 
     def _make_room(self, person: Person) -> None:
         seats = self._seats.values()
@@ -238,9 +283,11 @@ class Seats:
 
     def _tick(self, now: int) -> list[Command]:
         ends: list[Command] = []
-        for seat in self.listing():
+        for seat in self._all():
             if seat.person.ends_at is not None and seat.person.ends_at <= now:
                 ends += self._end([seat], "this link has expired")
+            elif seat.until <= now and seat.peer in self._looks:
+                ends += self._end([seat], "this look is over")
             elif seat.until <= now and seat.person.kind is Kind.OWNER:
                 # its picture goes on: it may come back, and nobody else is kept out by it
                 del self._seats[seat.peer]
@@ -251,7 +298,7 @@ class Seats:
     def _end(self, seats: Iterable[Seat], why: str) -> list[Command]:
         ends: list[Command] = []
         for seat in seats:
-            del self._seats[seat.peer]
+            (self._looks if seat.peer in self._looks else self._seats).pop(seat.peer)
             ends.append(End(seat.peer, why))
         return ends
 

@@ -42,7 +42,7 @@ export async function probe({ places, name, epoch, servers, policy, connectMs = 
 async function negotiate({ connection, offer: made }, places, peer, epoch) {
   const offer = await made;
   await connection.setLocalDescription(offer);
-  await request("POST", places.offer, { body: { peer, epoch, sdp: offer.sdp } });
+  await request("POST", places.offer, { body: { peer, epoch, sdp: offer.sdp, look: true } });
   const query = new URLSearchParams({ peer, epoch: `${epoch}`, wait_ms: `${ANSWER_MS}` });
   const answer = await request("GET", `${places.answer}?${query}`, { deadlineMs: ANSWER_MS + 2000 });
   if (answer.status !== 200) throw new Error("The machine did not answer.");

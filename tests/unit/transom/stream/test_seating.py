@@ -10,7 +10,7 @@ from tests.support.fakes import FakeClock
 from transom.model.errors import Unavailable
 from transom.model.seat import Kind, Person, Seat
 from transom.stream.seating import Seating
-from transom.stream.seats import AWAY_MS, Came, Given, LinkOver, Tick
+from transom.stream.seats import AWAY_MS, Came, Given, LinkOver, Looked, Tick
 from transom.stream.terms import WATCHER
 from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
 
@@ -67,6 +67,28 @@ async def seating(outside: Outside, clock: FakeClock) -> AsyncIterator[Seating]:
 async def both(seating: Seating) -> None:
     await seating.act(S, Came("a", OWNER, 0))
     await seating.act(S, Came("g", GUEST, 0))
+
+
+async def test_a_look_is_told_to_no_one_watches_only_and_ends_with_time(
+    seating: Seating, outside: Outside, clock: FakeClock
+) -> None:
+    heard: list[tuple[Seat, ...]] = []
+    with seating.listen(S, heard.append):
+        await seating.act(S, Looked("look", GUEST, 0))
+        assert (seating.whose(S, "look"), seating.guests(S)) == (GUEST.id, 0)
+        assert seating.terms(S, "look") == WATCHER
+        await seating.act(S, Tick(AWAY_MS))
+    assert (outside.told, heard) == (["look: this look is over"], [])
+
+
+async def test_who_says_goodbye_leaves_unless_a_connection_holds_it(seating: Seating) -> None:
+    await both(seating)
+    await seating.gone(S, "g", OWNER)
+    await seating.gone(S, "a", OWNER)
+    assert [seat.peer for seat in seating.seats(S)] == ["g"]
+    await seating.hold(S, "g", GUEST)
+    await seating.gone(S, "g", GUEST)
+    assert [seat.peer for seat in seating.seats(S)] == ["g"]
 
 
 async def test_the_guest_hears_first_who_must_stop(seating: Seating, outside: Outside) -> None:

@@ -14,6 +14,7 @@ from transom.stream.seats import (
     AWAY_MS,
     CUT_MS,
     GUESTS_LIMIT,
+    OWN_LOOKS,
     PEERS_OF_A_GUEST,
     PEERS_OF_A_LINK,
     Asked,
@@ -26,6 +27,7 @@ from transom.stream.seats import (
     Given,
     Left,
     LinkOver,
+    Looked,
     Seats,
     Taken,
     Tick,
@@ -161,11 +163,64 @@ def test_guests_leave_room_for_the_owner() -> None:
     assert seats.handle(Came("a", OWNER, 0)) == [Drive("a", True)]
 
 
+def test_a_look_takes_no_seat_and_drives_nothing_also_with_nobody_there() -> None:
+    seats = Seats()
+    assert seats.handle(Looked("look", OWNER, 0)) == []
+    assert seats.handle(Came("page", OWNER, 2000)) == [Drive("page", True)]
+    assert [seat.peer for seat in seats.listing()] == ["page"]
+    assert seats.handle(Left("look", OWNER)) == []
+    assert seats.handle(Left("page", OWNER)) == [Drive("page", False)]
+    assert seats.idle
+
+
+def test_a_look_is_its_maker_s_and_ends_by_itself_or_with_its_link() -> None:
+    seats = here(("a", OWNER))
+    with pytest.raises(Conflict):
+        seats.handle(Looked("a", GUEST, 0))
+    seats.handle(Looked("look", GUEST, 0))
+    with pytest.raises(Conflict):
+        seats.handle(Looked("look", OWNER, 0))
+    for event in (Asked("look", GUEST), Given("a", OWNER, "look")):
+        with pytest.raises(NotFound):
+            seats.handle(event)
+    assert seats.handle(Tick(AWAY_MS - 1)) == []
+    assert End("look", "this look is over") in seats.handle(Tick(AWAY_MS))
+    seats.handle(Looked("look", GUEST, 0))
+    assert seats.handle(LinkOver("lnk_a", "withdrawn")) == [End("look", "withdrawn")]
+
+
+def test_looks_take_no_guest_s_place_and_leave_the_owner_s() -> None:
+    seats = here(("g", GUEST))
+    seats.handle(Looked("look", GUEST, 0))
+    with pytest.raises(TooMany):
+        seats.handle(Looked("look2", replace(GUEST, id="lnk_a.2"), 0))
+    seats.handle(Looked("look3", replace(WATCHER, link="lnk_c"), 0))
+    with pytest.raises(TooMany):
+        seats.handle(Looked("look4", WATCHER, 0))
+    for number in range(GUESTS_LIMIT - 1):
+        seats.handle(Came(f"v{number}", replace(WATCHER, id=f"{number}", link=f"lnk_{number}"), 0))
+    for number in range(OWN_LOOKS):
+        seats.handle(Looked(f"own{number}", OWNER, 0))
+    with pytest.raises(TooMany):
+        seats.handle(Looked("one more", OWNER, 0))
+
+
+def test_who_comes_under_its_look_s_name_has_a_seat_and_no_look() -> None:
+    seats = here(("a", OWNER))
+    seats.handle(Looked("g", GUEST, 0))
+    seats.handle(Came("g", GUEST, 1000))
+    seats.handle(Looked("g", GUEST, 2000))
+    assert seats.handle(Given("a", OWNER, "g")) == [Drive("a", False), Drive("g", True)]
+    seats.handle(Tick(AWAY_MS))
+    assert [seat.peer for seat in seats.listing()] == ["g"]
+
+
 PEERS = st.sampled_from(["a", "b", "g", "v", "w"])
 PEOPLE = st.sampled_from([OWNER, GUEST, WATCHER, replace(GUEST, id="lnk_b.1", link="lnk_b", ends_at=20_000)])
 TIMES = st.integers(0, 60_000)
 EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Came, PEERS, PEOPLE, TIMES),
+    st.builds(Looked, PEERS, PEOPLE, TIMES),
     st.builds(Cut, PEERS, PEOPLE, TIMES),
     st.builds(Left, PEERS, PEOPLE),
     st.builds(Asked, PEERS, PEOPLE),
