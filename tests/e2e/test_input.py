@@ -23,6 +23,7 @@ PARAGRAPHS = {
     "fr": "Voix ambigue ? Non : un coeur qui, au zéphyr, préfère les jattes de kiwis à 12 € {#@}",
     "ru": "Съешь же ещё этих мягких французских булок, да выпей чаю! Широкая электрификация южных "
     "губерний даст мощный толчок №1.",
+    "ja": "いろはにほへと ちりぬるを: 12,800¥ [user@example.jp] ^-~_ C:\\temp {東京|a*b} = `x+y` \"&'カナ。",
     "us": "Sphinx of black quartz, judge my vow: 1 < 2 && \"x\" != 'y' {[~`^]} \\ / | é á É",
 }
 

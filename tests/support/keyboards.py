@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import accumulate, groupby
 from typing import Any
 
 from playwright.sync_api import Page
@@ -14,12 +15,14 @@ ROWS = {
     "de": ("^1234567890ß´", "qwertzuiopü+#", "asdfghjklöä", "yxcvbnm,.-"),
     "fr": ("²&é\"'(-è_çà)=", "azertyuiop^$*", "qsdfghjklmù", "wxcvbn,;:!"),
     "ru": ("ё1234567890-=", "йцукенгшщзхъ\\", "фывапролджэ", "ячсмитьбю."),
+    "ja": ("1234567890-^¥", "qwertyuiop@[", "asdfghjkl;:]", "zxcvbnm,./\\"),
 }
 SHIFTED = {
     "us": ("~!@#$%^&*()_+", "QWERTYUIOP{}|", 'ASDFGHJKL:"', "ZXCVBNM<>?"),
     "de": ('°!"§$%&/()=?`', "QWERTZUIOPÜ*'", "ASDFGHJKLÖÄ", "YXCVBNM;:_"),
     "fr": ("~1234567890°+", "AZERTYUIOP¨£µ", "QSDFGHJKLM%", "WXCVBN?./§"),
     "ru": ('Ё!"№;%:?*()_+', "ЙЦУКЕНГШЩЗХЪ/", "ФЫВАПРОЛДЖЭ", "ЯЧСМИТЬБЮ,"),
+    "ja": ("!\"#$%&'()\0=~|", "QWERTYUIOP`{", "ASDFGHJKL+*}", "ZXCVBNM<>?_"),
 }
 CODES = (
     ("Backquote", *(f"Digit{n}" for n in "1234567890"), "Minus", "Equal"),
@@ -27,6 +30,14 @@ CODES = (
     (*(f"Key{c}" for c in "ASDFGHJKL"), "Semicolon", "Quote"),
     (*(f"Key{c}" for c in "ZXCVBNM"), "Comma", "Period", "Slash"),
 )
+JIS_CODES = (
+    (*(f"Digit{n}" for n in "1234567890"), "Minus", "Equal", "IntlYen"),
+    (*(f"Key{c}" for c in "QWERTYUIOP"), "BracketLeft", "BracketRight"),
+    (*(f"Key{c}" for c in "ASDFGHJKL"), "Semicolon", "Quote", "Backslash"),
+    (*(f"Key{c}" for c in "ZXCVBNM"), "Comma", "Period", "Slash", "IntlRo"),
+)
+"""Its key left of the 1 turns the input method on and off; Shift with 0 is nothing."""
+PLACES = {"ja": JIS_CODES}
 ALTGR = {
     "de": {
         "@": "KeyQ",
@@ -76,7 +87,20 @@ class Hands:
         self.up(code, key, modifiers)
 
     def type(self, text: str) -> None:
-        """Key by key; Shift and AltGr are pressed as they are needed, and dead keys where the layout has no key."""
+        """Key by key; Shift and AltGr are pressed as they are needed, and dead keys where the layout has no key.
+        What a Japanese keyboard has no key for is made by its input method, turned on and off by keys of its own."""
+        for kana, run in groupby(text, self._is_kana):
+            if kana:
+                self.tap("Lang1", "HiraganaKatakana")
+                self.compose("k", *accumulate(run))
+                self.tap("NonConvert", "NonConvert")
+            else:
+                self._type("".join(run))
+
+    def _is_kana(self, char: str) -> bool:
+        return self.layout == "ja" and char not in self._places and char not in NAMED
+
+    def _type(self, text: str) -> None:
         for char in text:
             if char in NAMED:
                 self.tap(*NAMED[char])
@@ -117,7 +141,7 @@ class Hands:
 
     def _keys(self) -> Iterator[tuple[str, tuple[str, str]]]:
         for rows, level in ((SHIFTED, "Shift"), (ROWS, "")):
-            for chars, codes in zip(rows[self.layout], CODES, strict=True):
+            for chars, codes in zip(rows[self.layout], PLACES.get(self.layout, CODES), strict=True):
                 for char, code in zip(chars, codes, strict=True):
                     yield char, (code, level)
 
