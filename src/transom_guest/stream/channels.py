@@ -12,13 +12,14 @@ from typing import Any, Protocol
 from transom_guest.stream.clip_channel import LABEL, ClipChannel, Connect
 from transom_guest.stream.gst import Gst, GstWebRTC
 from transom_guest.stream.sctp import highest_stream
+from transom_guest.stream.waiting import Waiting
 
 MAX_CHANNELS = 8
 """A page makes three."""
 MAX_STREAMS = 2 * MAX_CHANNELS
 """Each side numbers its channels with every other stream from 0 or 1 on (RFC 8832, 6)."""
-MAX_QUEUED_MESSAGES = 500
-"""Messages from one viewer that may wait for the event loop; more are dropped and counted."""
+MAX_QUEUED, MAX_QUEUED_CHARS = 500, 1 << 20
+"""Messages from one viewer, and their characters, that may wait for the event loop; more are dropped and counted."""
 MAX_BUFFERED = 1 << 20
 """Bytes unsent on a viewer's channel after which it is told no more."""
 LABELS = ("control", "motion", LABEL)
@@ -52,7 +53,7 @@ class Channels:
         self._open: dict[str, Any] = {}
         self._labels: list[str] = []
         self._probes: list[tuple[Any, int]] = []
-        self._queued = 0
+        self._waiting = Waiting(MAX_QUEUED, MAX_QUEUED_CHARS)
         self._closed = False
 
     def say(self, text: str, label: str) -> bool:
@@ -109,13 +110,10 @@ class Channels:
         self._to_loop(self._is, channel, channel.get_property("label"))
 
     def _text(self, channel: Any, text: str | None) -> None:
-        self._queued += 1
-        heard = text if self._queued <= MAX_QUEUED_MESSAGES else None
-        self._to_loop(self._heard, heard, channel.get_property("label"))
+        self._to_loop(self._heard, self._waiting.admit(text), channel.get_property("label"))
 
     def _not_text(self, channel: Any, _data: Any) -> None:
-        self._queued += 1
-        self._to_loop(self._heard, None, channel.get_property("label"))
+        self._to_loop(self._heard, self._waiting.admit(None), channel.get_property("label"))
 
     # and from here on the event loop's thread again
 
@@ -125,7 +123,7 @@ class Channels:
             self._events.channel_open(label)
 
     def _heard(self, text: str | None, label: str) -> None:
-        self._queued -= 1
+        self._waiting.release(text)
         if not self._closed:
             self._events.channel_heard(text, label)
 

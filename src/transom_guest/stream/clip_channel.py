@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from transom_guest.stream.gst import GLib, GstWebRTC
+from transom_guest.stream.waiting import Waiting
 
 LABEL = "clipboard"
 MAX_QUEUED = 1200
 """Messages that may wait for the event loop: the largest item's, and some."""
+MAX_QUEUED_BYTES = 17 * 2**20
+"""Of them all: the largest item that a setting allows, and some."""
 Connect = Callable[[Any, str, Callable[..., None]], None]
 
 
@@ -19,7 +22,7 @@ class ClipEvents(Protocol):
 
     def peer_clip_open(self, peer: Any) -> None: ...
     def peer_clip(self, peer: Any, message: str | bytes | None) -> None:
-        """Text or bytes of the viewer; None for one message too many."""
+        """Text or bytes of the viewer; None for one too many, or too large."""
 
 
 class ClipChannel:
@@ -29,7 +32,7 @@ class ClipChannel:
         self._peer, self._events = peer, events
         self._loop = asyncio.get_running_loop()
         self._channel: Any = None
-        self._queued = 0
+        self._waiting = Waiting(MAX_QUEUED, MAX_QUEUED_BYTES)
         self._closed = False
 
     def attach(self, channel: Any, connect: Connect) -> None:
@@ -63,8 +66,7 @@ class ClipChannel:
         self._to_loop(self._is, channel)
 
     def _came(self, message: str | bytes) -> None:
-        self._queued += 1
-        self._to_loop(self._hear, message if self._queued <= MAX_QUEUED else None)
+        self._to_loop(self._hear, self._waiting.admit(message))
 
     def _to_loop(self, call: Callable[..., None], *arguments: Any) -> None:
         if not self._loop.is_closed():
@@ -76,6 +78,6 @@ class ClipChannel:
             self._events.peer_clip_open(self._peer)
 
     def _hear(self, message: str | bytes | None) -> None:
-        self._queued -= 1
+        self._waiting.release(message)
         if not self._closed:
             self._events.peer_clip(self._peer, message)
