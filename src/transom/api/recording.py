@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends
-from fastapi.responses import FileResponse, StreamingResponse
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel
 
 from transom.api.access import Owned, P, Who
 from transom.api.bodies import Body
+from transom.api.kept_file import KeptFile
 from transom.model.errors import NotFound
 from transom.model.ids import is_id
 from transom.model.recording import Recording, SegmentFile
@@ -137,22 +138,22 @@ async def delete_recording(recorded: Recorded, who: Who, parts: P) -> None:
     await parts.recordings.remove(recorded.session, by=who.user.id)
 
 
-@router.get("/api/sessions/{session}/recording/segments/{number}", response_class=FileResponse)
-async def get_segment(own: Own, number: int, parts: P) -> FileResponse:
+@router.get("/api/sessions/{session}/recording/segments/{number}", response_class=KeptFile)
+async def get_segment(own: Own, number: int, parts: P) -> KeptFile:
     """A segment as MP4; ranges of it on request."""
     path = await asyncio.to_thread(parts.recordings.shelf(own.session).path, number)
     if path is None:
         raise NotFound("there is no such segment; the oldest go first")
-    return FileResponse(path, media_type="video/mp4", headers=SAFE)
+    return KeptFile(path, media_type="video/mp4", headers=SAFE)
 
 
-@router.get("/api/sessions/{session}/recording/timeline", response_class=FileResponse)
-async def get_timeline(own: Own, parts: P) -> FileResponse:
+@router.get("/api/sessions/{session}/recording/timeline", response_class=KeptFile)
+async def get_timeline(own: Own, parts: P) -> KeptFile:
     """What happened meanwhile, as JSON lines."""
     path = parts.recordings.shelf(own.session).timeline
     if not await asyncio.to_thread(path.is_file):
         raise NotFound("there is no timeline")
-    return FileResponse(path, media_type="application/x-ndjson", headers=SAFE)
+    return KeptFile(path, media_type="application/x-ndjson", headers=SAFE)
 
 
 @router.get("/api/sessions/{session}/recording/archive", response_class=StreamingResponse)
