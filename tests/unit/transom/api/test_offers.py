@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.fakes import a_session
 from transom.api import signalling
-from transom.api.bodies import Description
+from transom.api.bodies import Offer
 from transom.api.limits import Limits
 from transom.model.errors import TooMany
 from transom.model.seat import Kind, Person
@@ -21,7 +21,7 @@ async def test_a_link_s_holder_has_one_limit_of_offers_whatever_browsers_it_says
 
     monkeypatch.setattr(signalling, "came", nothing)
     parts = cast("Any", SimpleNamespace(limits=Limits(), broker=SimpleNamespace(offer=nothing)))
-    offer, session = Description(peer="p", epoch=1, sdp="v=0"), a_session()
+    offer, session = Offer(peer="p", epoch=1, sdp="v=0"), a_session()
     with pytest.raises(TooMany):
         for number in range(301):
             person = Person(f"lnk_a.{number}", "Guest", Kind.VIEW, "lnk_a")
