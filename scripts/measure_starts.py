@@ -57,13 +57,19 @@ MARKS = """(() => {
       return channel;
     }
   };
-  window.WebSocket = class extends Socket {
-    constructor(...all) {
-      super(...all);
-      this.addEventListener("message", ({ data }) => String(data).startsWith('{"type":"answer"') && mark("answer"));
-    }
-    send(data) { if (String(data).startsWith('{"type":"offer"')) mark("offer"); super.send(data); }
+  // Not a subclass: noVNC looks for a socket's methods on its very prototype.
+  const send = Socket.prototype.send;
+  Socket.prototype.send = function (data) {
+    if (String(data).startsWith('{"type":"offer"')) mark("offer");
+    send.call(this, data);
   };
+  window.WebSocket = new Proxy(Socket, {
+    construct(socket, all) {
+      const made = new socket(...all);
+      made.addEventListener("message", ({ data }) => String(data).startsWith('{"type":"answer"') && mark("answer"));
+      return made;
+    },
+  });
   window.watchLive = () => {
     const { state, rung } = window.transom ?? {};
     if (state === "live" && rung === "webrtc") mark("frame");
