@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from transom.drivers import remains
+
 ROOT = Path(__file__).resolve().parents[2]
 READY_SECONDS = 30
 
@@ -160,4 +162,12 @@ def running_server(settings: Mapping[str, str] | None = None, port: int | None =
                 server.end_all()
         finally:
             server.terminate()
+            end_machines(state / "machines")
             shutil.rmtree(state, ignore_errors=True)
+
+
+def end_machines(folder: Path) -> None:
+    """Warm machines belong to no session and outlive their controller: end what is left of them."""
+    for machine in {each.machine for each in remains.processes(folder)}:
+        assert remains.end_processes(folder, machine, grace=5, seconds=20), f"{machine} does not end"
+        remains.end_groups(folder, machine, seconds=5)
