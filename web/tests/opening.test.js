@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { beforeEach, test } from "node:test";
+import { runInNewContext } from "node:vm";
 import { eventsSocket, iceServers } from "../static/js/opening.js";
 import { ownersPlaces } from "../static/js/places.js";
 
@@ -65,6 +67,36 @@ test("one that is still opening tells of it itself", async () => {
 test("one that is closed already is not taken", () => {
   const ahead = openedAhead(3, "a");
   assert.notEqual(take().socket, ahead);
+});
+
+test("what was offered by one that is closed already is offered again, for its answer may be lost with it", () => {
+  const offer = () => ({ peer: "me", epoch: 1, sdp: "OFFER" });
+  for (const [state, sdp] of [[3, ""], [2, ""], [1, "OFFER"], [0, "OFFER"]]) {
+    openedAhead(Number(state));
+    const offered = (globalThis.window.ahead.offered = offer());
+    take();
+    take();
+    assert.deepEqual(offered, { peer: "me", epoch: 1, sdp });
+  }
+});
+
+test("the head offers a connection when it is seen, and none when it opens in the background", async () => {
+  const script = await readFile(new URL("../static/js/ahead.js", import.meta.url), "utf8");
+  for (const hidden of [false, true]) {
+    const sent = [];
+    const window = { connections: { make: () => ({ offer: Promise.resolve({ sdp: "OFFER" }) }) } };
+    runInNewContext(script, {
+      window, document: { hidden }, location: { origin: "https://host", pathname: "/session/ses_a" }, crypto: globalThis.crypto,
+      RTCPeerConnection: class {}, fetch: async () => ({ ok: false }),
+      WebSocket: class {
+        readyState = 1;
+        send = (text) => sent.push(JSON.parse(text));
+      },
+    });
+    await new Promise(setImmediate);
+    assert.deepEqual(sent.map(({ type, epoch, sdp }) => [type, epoch, sdp]), hidden ? [] : [["offer", 1, "OFFER"]]);
+    assert.equal(window.ahead.offered.sdp, hidden ? "" : "OFFER");
+  }
 });
 
 test("ICE servers asked for ahead are taken once, and asked for again when they did not come", async () => {

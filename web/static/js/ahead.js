@@ -17,8 +17,8 @@
 
   /** @param {string | undefined} sdp */
   const offer = (sdp) => {
-    // Whoever has taken the line offers it.
-    if (!sdp || !ahead.line || socket.readyState !== OPEN) return;
+    // Whoever has taken the line offers it. A page that nobody sees connects once it is seen: the machine waits 30 s, not longer.
+    if (document.hidden || !sdp || !ahead.line || socket.readyState !== OPEN) return;
     offered.sdp = sdp;
     socket.send(JSON.stringify({ type: "offer", ...offered }));
   };

@@ -11,9 +11,14 @@ export function eventsSocket(places) {
 
 /** Whoever takes it sets its handlers at once; then what was heard so far comes, in order. */
 function socketAhead() {
-  const { socket, heard = [] } = window.ahead ?? {};
+  const { socket, heard = [], offered } = window.ahead ?? {};
   delete window.ahead?.socket;
-  if (!socket || socket.readyState > OPEN) return null;
+  if (!socket) return null;
+  if (socket.readyState > OPEN) {
+    // The answer may have gone with it: whoever takes the line offers it again, which the server takes twice.
+    if (offered) offered.sdp = "";
+    return null;
+  }
   socket.onmessage = null;
   queueMicrotask(() => {
     if (socket.readyState === OPEN) socket.onopen?.(new Event("open"));
