@@ -123,6 +123,13 @@ describe("falling to noVNC", () => {
     assert.equal(trace.ladder.rung, "vnc");
   });
 
+  test("one that was given up before anybody asked for it is followed by the next at once, and is no failure", () => {
+    trace.at(40_000).say("ready");
+    assert.deepEqual(trace.say("refused", { epoch: 1, code: "peer_lost", early: true }), ["close-peer 1", "open-peer 2"]);
+    assert.equal(trace.ladder.trying, "webrtc");
+    assert.deepEqual(trace.say("refused", { epoch: 2, code: "peer_lost" }), ["close-peer 2", "open-vnc 1"]);
+  });
+
   test("a failed connection does not wait either", () => {
     trace.say("ready");
     assert.deepEqual(trace.at(900).say("connection", { epoch: 1, state: "failed" }), ["close-peer 1", "open-vnc 1"]);

@@ -140,7 +140,7 @@ describe("an offer that went ahead of the page's modules", () => {
     sockets[0].says(answer);
     sockets[0].says({ type: "refused", peer: "me", epoch: 1, code: "peer_lost", message: "m" });
     signal.offer(1, "OFFER");
-    assert.deepEqual(told, [{ type: "refused", epoch: 1, code: "peer_lost", message: "m" }], "the newest word counts");
+    assert.deepEqual(told, [{ type: "refused", epoch: 1, code: "peer_lost", message: "m", early: true }], "the newest word counts");
   });
 
   test("whose socket is lost is asked for by HTTP; another offer goes its own way", async () => {

@@ -285,7 +285,7 @@ export type LadderEvent = { now: number } & (
   | { type: "over" }
   | { type: "choose"; rung: "webrtc" | "vnc" }
   | { type: "signal"; up: boolean }
-  | { type: "refused"; epoch: number; code?: string }
+  | { type: "refused"; epoch: number; code?: string; early?: boolean }
   | { type: "connection"; epoch: number; state: RTCPeerConnectionState }
   | { type: "picture"; epoch: number; relay: boolean }
   | { type: "frame"; epoch: number }
@@ -327,7 +327,7 @@ export type SignalEvent =
   | { type: "exit"; exit: OwnExit }
   | { type: "seats"; viewers: Seat[] }
   | { type: "link-over"; why: string }
-  | { type: "refused"; epoch: number; code: string; message: string }
+  | { type: "refused"; epoch: number; code: string; message: string; early?: boolean }
   | { type: "reachable"; up: boolean }
   | { type: "missing" }
   | { type: "signed-out" };

@@ -12,7 +12,7 @@ export class Attempt {
   deadAt = 0;
   /** @type {number | null} when its first picture that counts was drawn */
   pictureAt = null;
-  /** Its end was counted as a failure, or found to be none. */
+  /** Its end was counted as a failure, or is none: what was refused before anybody asked is met by the next at once. */
   counted = false;
   pulse;
   #frameAt;
@@ -42,7 +42,7 @@ export class Attempt {
     if (event.type === "heard") return this.#heard(event, awake);
     if (event.type === "picture") this.#drawn(event.now, awake, event.relay);
     else if (event.type === "relay") this.relay = event.relay;
-    else if (event.type === "refused") this.#die(event.now, shown && event.code === SERVER_DIED);
+    else if (event.type === "refused") this.#die(event.now, event.early || (shown && event.code === SERVER_DIED));
     else if (event.state === "failed" || event.state === "closed") this.#die(event.now, false);
     return true;
   }

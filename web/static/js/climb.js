@@ -83,7 +83,7 @@ export class Climb {
     const late = trying && trying.pictureAt === null && now - trying.since >= LIMITS.tryMs;
     if (!trying || !(late || trying.cut(awake))) return;
     this.dropTrying();
-    this.retry.fail(now);
+    if (!trying.counted) this.retry.fail(now);
   }
 
   /** An end soon after its start, or after it came back, is a failure; one after a good time is none. @param {number} now @param {number} awake */

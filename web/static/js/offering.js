@@ -16,7 +16,7 @@ export class Offering {
   #offer = null;
   /** The one that went out before anybody asked for it. @type {Offered | null} */
   #ahead;
-  /** Tells what became of that one. @type {(() => void) | null} */
+  /** Tells what became of that one, `early` being true. @type {((early: boolean) => void) | null} */
   #early = null;
   /** The WebSocket is gone that it went by, perhaps before it arrived: the server takes it twice. */
   #cut = false;
@@ -41,7 +41,7 @@ export class Offering {
     const went = Boolean(sdp) && ahead?.epoch === epoch && ahead.sdp === sdp;
     this.#offer = { epoch, sdp, sent: went && !this.#cut, abort: new AbortController() };
     this.#ahead = this.#early = null;
-    if (went && early) early();
+    if (went && early) early(true);
   }
 
   /** Nobody waits for it any more. @param {number} [epoch] only this one */
@@ -93,17 +93,21 @@ export class Offering {
     this.#tell({ type: "answer", epoch: Number(epoch), sdp });
   }
 
-  /** @param {unknown} epoch @param {{ code?: string, message?: string }} why */
-  refused(epoch, { code = "", message = "" }) {
-    if (this.#keeps(epoch, () => this.refused(epoch, { code, message }))) return;
+  /**
+   * @param {unknown} epoch
+   * @param {{ code?: string, message?: string }} why
+   * @param {boolean} [early] it was said before anybody asked: of a moment that is over, as when the machine waited in vain
+   */
+  refused(epoch, { code = "", message = "" }, early = false) {
+    if (this.#keeps(epoch, (late) => this.refused(epoch, { code, message }, late))) return;
     const waits = this.#offer?.epoch === epoch;
     // The one refusal that comes after an answer, to a peer that may be on the screen.
     if (!waits && !(code === SERVER_DIED && Number.isInteger(epoch))) return;
     if (waits) this.#offer = null;
-    this.#tell({ type: "refused", epoch: Number(epoch), code, message });
+    this.#tell({ type: "refused", epoch: Number(epoch), code, message, ...(early ? { early } : {}) });
   }
 
-  /** What is said of the offer that went ahead waits until it is asked for. @param {unknown} epoch @param {() => void} tell */
+  /** What is said of the offer that went ahead waits until it is asked for. @param {unknown} epoch @param {(early: boolean) => void} tell */
   #keeps(epoch, tell) {
     if (!this.#ahead?.sdp || this.#ahead.epoch !== epoch) return false;
     this.#early = tell;

@@ -219,7 +219,7 @@ export class Viewer {
     if (event.type === "link-over") return this.#linkOver(event.why);
     if (event.type === "exit") return this.#on.leaves?.(event.exit);
     if (event.type === "answer") return void this.#rungs.answer(event.epoch, event.sdp);
-    if (event.type === "refused") return this.#happen({ type: "refused", epoch: event.epoch, code: event.code });
+    if (event.type === "refused") return this.#happen(event);
     if (event.type === "reachable") {
       this.#reachable = event.up;
       this.#changed();
