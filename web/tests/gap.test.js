@@ -11,26 +11,36 @@ test("what is typed in a short gap comes out once, in order", () => {
   const gap = new Gap();
   const typed = [press(A), lift(A), ["t", "é"], press(98)];
   typed.forEach((one, at) => gap.keep(at, /** @type {any} */ (one)));
-  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: typed, lost: 0 });
-  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: [], lost: 0 });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: typed, lost: 0, dropped: false });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: [], lost: 0, dropped: false });
 });
 
 test("a gap that lasts drops all of it, and says how much", () => {
   const gap = new Gap();
   gap.keep(0, ["k", A, 1]);
   gap.keep(10, ["k", A, 0]);
-  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], lost: 1 });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], lost: 1, dropped: true });
   gap.keep(10_000, ["k", A, 1]);
   gap.keep(10_000 + LIMITS.gap.keepMs + 1, ["t", "b"]);
   gap.keep(10_000 + LIMITS.gap.keepMs + 2, ["t", "c"]);
-  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], lost: 3 });
+  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], lost: 3, dropped: true });
+});
+
+test("releases that were dropped are told of, though no stroke was", () => {
+  const gap = new Gap();
+  gap.keep(0, /** @type {any} */ (lift(A)));
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], lost: 0, dropped: true });
+  gap.keep(10_000, /** @type {any} */ (lift(A)));
+  gap.keep(10_000 + LIMITS.gap.keepMs + 1, /** @type {any} */ (lift(98)));
+  gap.keep(10_000 + LIMITS.gap.keepMs + 2, /** @type {any} */ (press(98)));
+  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], lost: 1, dropped: true });
 });
 
 test("more than fits drops all of it, not the rest alone", () => {
   const gap = new Gap();
   for (let i = 0; i <= LIMITS.gap.most; i++) gap.keep(i, ["t", "x"]);
   gap.keep(LIMITS.gap.most + 1, ["t", "y"]);
-  assert.deepEqual(gap.end(LIMITS.gap.most + 2), { kept: [], lost: LIMITS.gap.most + 2 });
+  assert.deepEqual(gap.end(LIMITS.gap.most + 2), { kept: [], lost: LIMITS.gap.most + 2, dropped: true });
 });
 
 test("a new rung is left with no key down, and is told of none that it does not know", () => {

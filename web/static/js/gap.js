@@ -12,6 +12,7 @@ export class Gap {
   /** @type {number | null} when the first was kept */
   #since = null;
   #lost = 0;
+  #dropped = false;
 
   get empty() {
     return this.#since === null;
@@ -27,25 +28,28 @@ export class Gap {
   /**
    * The gap is over.
    * @param {number} now
-   * @returns {{ kept: Typed[], lost: number }} what is to be typed, and how many key presses and texts were dropped instead
+   * @returns {{ kept: Typed[], lost: number, dropped: boolean }} what is to be typed, or that all of it was dropped instead:
+   *   so many key presses and texts, and releases, which who goes on with the same peer must make up for
    */
   end(now) {
     if (this.#spoiled(now)) this.#drop();
-    const found = { kept: this.#kept, lost: this.#lost };
+    const found = { kept: this.#kept, lost: this.#lost, dropped: this.#dropped };
     this.#kept = [];
     this.#since = null;
     this.#lost = 0;
+    this.#dropped = false;
     return found;
   }
 
   /** @param {number} now */
   #spoiled(now) {
     const late = this.#since !== null && now - this.#since > LIMITS.gap.keepMs;
-    return late || this.#lost > 0 || this.#kept.length > LIMITS.gap.most;
+    return late || this.#dropped || this.#kept.length > LIMITS.gap.most;
   }
 
   #drop() {
     this.#lost += this.#kept.filter(isStroke).length;
+    this.#dropped = true;
     this.#kept = [];
   }
 }

@@ -107,7 +107,9 @@ export class Peer {
 
   #flush() {
     if (this.#holds || this.#control.readyState !== "open") return;
-    const { kept, lost } = this.takeGap();
+    const { kept, lost, dropped } = this.takeGap();
+    // what went up in the gap would stay down
+    if (dropped) this.#say("r");
     for (const [tag, ...rest] of kept) this.#say(tag, ...rest);
     if (lost > 0) this.#on.dropped(lost);
   }
