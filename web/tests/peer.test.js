@@ -62,3 +62,11 @@ test("a doubt that lasts lets go of all keys: one that went up in it would stay 
   }
   assert.deepEqual(dropped, [1], "the page says so where a key press was among it");
 });
+
+test("another rung is told which modifiers went to this one", () => {
+  say(["k", CONTROL, 1]);
+  peer.hold(true);
+  say(...tap(C));
+  const { kept, held } = peer.takeGap();
+  assert.deepEqual([kept, held], [tap(C), [CONTROL]]);
+});

@@ -13,9 +13,19 @@ export class Gap {
   #since = null;
   #lost = 0;
   #dropped = false;
+  /** @type {Set<number>} modifiers that are down where the peer knows it */
+  #down = new Set();
 
   get empty() {
     return this.#since === null;
+  }
+
+  /** It went to the peer, so that another rung can be told which modifiers what is kept is typed with. @param {Typed} typed */
+  sent([tag, keysym, down]) {
+    if (tag === "r") this.#down.clear();
+    if (tag !== "k" || !isModifier(keysym)) return;
+    if (down) this.#down.add(keysym);
+    else this.#down.delete(keysym);
   }
 
   /** @param {number} now @param {Typed} typed */
@@ -28,12 +38,13 @@ export class Gap {
   /**
    * The gap is over.
    * @param {number} now
-   * @returns {{ kept: Typed[], lost: number, dropped: boolean }} what is to be typed, or that all of it was dropped instead:
-   *   so many key presses and texts, and releases, which who goes on with the same peer must make up for
+   * @returns {{ kept: Typed[], held: number[], lost: number, dropped: boolean }} what is to be typed, and the modifiers that
+   *   were down before it; or that all of it was dropped instead: so many key presses and texts, and releases, which who goes on
+   *   with the same peer must make up for
    */
   end(now) {
     if (this.#spoiled(now)) this.#drop();
-    const found = { kept: this.#kept, lost: this.#lost, dropped: this.#dropped };
+    const found = { kept: this.#kept, held: [...this.#down], lost: this.#lost, dropped: this.#dropped };
     this.#kept = [];
     this.#since = null;
     this.#lost = 0;
@@ -59,27 +70,44 @@ export function isStroke([tag, , down]) {
   return tag === "t" || (tag === "k" && Boolean(down));
 }
 
+/** Shift, Control, Meta, Alt, Super, Hyper and AltGr; what locks would lock anew. @param {number} keysym */
+function isModifier(keysym) {
+  return keysym === 0xfe03 || (keysym >= 0xffe1 && keysym <= 0xffe4) || (keysym >= 0xffe7 && keysym <= 0xffee);
+}
+
 /**
- * For a rung that knows of no key before: what is down at the end is let go, and what went up that never went down is left
- * out, for the machine lets go of a peer's keys with the peer.
+ * For a rung that knows of no key before: the modifiers that were down are pressed when the first key needs them, what is down
+ * at the end is let go, and what went up that never went down is left out, for the machine lets go of a peer's keys with the peer.
  * @param {Typed[]} kept
+ * @param {number[]} [held] modifiers that were down before
  * @returns {Typed[]}
  */
-export function whole(kept) {
+export function whole(kept, held = []) {
   /** @type {Set<number>} */
   const down = new Set();
+  const wanted = new Set(held);
   const release = () => {
     const ups = [...down].map((keysym) => /** @type {Typed} */ (["k", keysym, 0]));
     down.clear();
     return ups;
   };
+  const press = (/** @type {number[]} */ keysyms) => {
+    for (const keysym of keysyms) {
+      wanted.delete(keysym);
+      down.add(keysym);
+    }
+    return keysyms.map((keysym) => /** @type {Typed} */ (["k", keysym, 1]));
+  };
   const out = kept.flatMap((typed) => {
     const [tag, keysym, pressed] = typed;
-    if (tag === "r") return release();
+    if (tag === "r") {
+      wanted.clear();
+      return release();
+    }
     if (tag !== "k") return [typed];
-    if (!pressed) return down.delete(keysym) ? [typed] : [];
-    down.add(keysym);
-    return [typed];
+    if (pressed) return press(isModifier(keysym) ? [keysym] : [...wanted, keysym]);
+    wanted.delete(keysym);
+    return down.delete(keysym) ? [typed] : [];
   });
   return [...out, ...release()];
 }

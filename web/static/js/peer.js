@@ -120,6 +120,7 @@ export class Peer {
     const seq = this.#nextSeq();
     this.#on.sent?.(seq);
     this.#control.send(JSON.stringify([tag, seq, ...rest]));
+    this.#gap.sent([tag, ...rest]);
     if (isStroke([tag, ...rest])) this.#on.typed();
     return true;
   }

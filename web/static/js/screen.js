@@ -48,10 +48,10 @@ export class Screen {
   show(rung, element) {
     const other = rung !== this.#rung;
     const before = other ? this.webrtc : null;
-    const { kept, lost } = before?.takeGap() ?? { kept: [], lost: 0 };
+    const { kept, held, lost } = before?.takeGap() ?? { kept: [], held: [], lost: 0 };
     const unheard = (before?.unheard ?? 0) + lost;
     this.#rung = rung;
-    rung.replay(whole(kept));
+    rung.replay(whole(kept, held));
     this.#recent = new Recent();
     if (this.layers.show(rung.layer, element)) rung.focus();
     this.following.soon();
