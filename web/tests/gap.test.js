@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Gap, whole } from "../static/js/gap.js";
+import { Gap, keysAlone, whole } from "../static/js/gap.js";
 import { LIMITS } from "../static/js/limits.js";
 
 const A = 97;
@@ -70,6 +70,25 @@ test("a key pressed with a modifier that went down before the gap is pressed wit
   assert.deepEqual(played([press(control), lift(control)], tap(A)), tap(A));
   assert.deepEqual(played([press(control), ["r"]], tap(A)), tap(A));
   assert.deepEqual(played([press(caps), press(98)], tap(A)), tap(A), "what locks would lock anew");
+});
+
+test("clicks and wheel come in their place, with their modifiers, and no button stays down", () => {
+  const [control, at] = [0xffe3, (button, down, x = 5) => ["b", x, 6, button, down]];
+  const play = (/** @type {any} */ kept, held = [control]) => whole(kept, held);
+  const click = [at(1, 1), at(1, 0)];
+  assert.deepEqual(play([...click, lift(control)]), [press(control), ...click, lift(control)]);
+  assert.deepEqual(play([["w", 5, 6, 0, 1]]), [press(control), ["w", 5, 6, 0, 1], lift(control)]);
+  assert.deepEqual(play([press(A), at(1, 0), lift(A)], []), [press(A), lift(A)], "a drag that began before is over");
+  assert.deepEqual(play([press(A), at(3, 1), lift(A)], []), [press(A), at(3, 1), lift(A), at(3, 0)]);
+  assert.deepEqual(play([at(1, 1), ["r"], at(1, 0, 9)], []), [at(1, 1), at(1, 0)]);
+  assert.deepEqual(play([at(1, 1, 1), at(1, 0, 9)], []), [at(1, 1, 1), at(1, 0, 9)], "a drag goes where it went");
+});
+
+test("a rung that takes keys alone is given those before the first click; of the others it is said how many", () => {
+  const kept = (/** @type {any} */ ...typed) => keysAlone(typed);
+  assert.deepEqual(kept(press(A), ["b", 1, 1, 1, 0], ["w", 1, 1, 0, 1], lift(A)), { keys: [press(A), lift(A)], lost: 0 });
+  const click = [["b", 1, 1, 1, 1], ["b", 1, 1, 1, 0]];
+  assert.deepEqual(kept(press(A), lift(A), ...click, press(98), lift(98), ["t", "c"]), { keys: [press(A), lift(A)], lost: 2 });
 });
 
 test("whatever is typed: each stroke is kept or counted, never both, and never twice", () => {

@@ -70,3 +70,14 @@ test("another rung is told which modifiers went to this one", () => {
   const { kept, held } = peer.takeGap();
   assert.deepEqual([kept, held], [tap(C), [CONTROL]]);
 });
+
+test("no click and no turn of the wheel overtakes a key that waits; without one they go at once", () => {
+  const [click, turn] = [["b", 5, 6, 1, 1], ["w", 5, 6, 0, 1]];
+  peer.hold(true);
+  say(click, turn);
+  assert.deepEqual(sent, [click, turn]);
+  say(["k", CONTROL, 1], click, turn, ["k", CONTROL, 0]);
+  assert.deepEqual(sent, [click, turn]);
+  peer.hold(false);
+  assert.deepEqual(sent, [click, turn, ["k", CONTROL, 1], click, turn, ["k", CONTROL, 0]]);
+});

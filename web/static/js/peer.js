@@ -8,6 +8,8 @@ import { readReport } from "./statistics.js";
 const MESSAGE_LIMIT = 64 * 1024;
 /** A mouse move is dropped while this much waits: the next one says more. Bytes. */
 const MOTION_QUEUE = 2048;
+/** What must not overtake keys that wait. */
+const BEHIND = ["r", "b", "w"];
 
 /**
  * @typedef {object} PeerEvents
@@ -99,10 +101,10 @@ export class Peer {
     return this.#gap.end(performance.now());
   }
 
-  /** Typed while nobody knows whether it would arrive, or before there is a channel; a release waits behind it. @param {string} tag */
+  /** Typed while nobody knows whether it would arrive, or before there is a channel; releases, clicks and wheel wait behind it. @param {string} tag */
   #waits(tag) {
     if (this.#closed || !(this.#holds || this.#control.readyState === "connecting")) return false;
-    return tag === "k" || tag === "t" || (tag === "r" && !this.#gap.empty);
+    return tag === "k" || tag === "t" || (BEHIND.includes(tag) && !this.#gap.empty);
   }
 
   #flush() {

@@ -1,5 +1,5 @@
 import { Following } from "./following.js";
-import { whole } from "./gap.js";
+import { keysAlone, whole } from "./gap.js";
 import { Layers } from "./layers.js";
 import { NO_STATS, Recent } from "./statistics.js";
 import { WebRtc } from "./webrtc.js";
@@ -49,9 +49,10 @@ export class Screen {
     const other = rung !== this.#rung;
     const before = other ? this.webrtc : null;
     const { kept, held, lost } = before?.takeGap() ?? { kept: [], held: [], lost: 0 };
-    const unheard = (before?.unheard ?? 0) + lost;
+    const typed = rung instanceof WebRtc ? { keys: kept, lost: 0 } : keysAlone(kept);
+    const unheard = (before?.unheard ?? 0) + lost + typed.lost;
     this.#rung = rung;
-    rung.replay(whole(kept, held));
+    rung.replay(whole(typed.keys, held));
     this.#recent = new Recent();
     if (this.layers.show(rung.layer, element)) rung.focus();
     this.following.soon();
