@@ -81,3 +81,12 @@ test("no click and no turn of the wheel overtakes a key that waits; without one 
   peer.hold(false);
   assert.deepEqual(sent, [click, turn, ["k", CONTROL, 1], click, turn, ["k", CONTROL, 0]]);
 });
+
+test("what is held now is not said before the keys that wait", () => {
+  say(["k", CONTROL, 1]);
+  peer.hold(true);
+  say(["h", [CONTROL]], ["k", C, 1], ["k", CONTROL, 0], ["h", [C]]);
+  peer.hold(false);
+  say(["h", [C]]);
+  assert.deepEqual(sent, [["k", CONTROL, 1], ["h", [CONTROL]], ["k", C, 1], ["k", CONTROL, 0], ["h", [C]]]);
+});

@@ -84,6 +84,8 @@ export class Peer {
 
   /** Send a control message; `seq` is put in after the tag. @param {string} tag @param {...unknown} rest */
   control(tag, ...rest) {
+    // It names what is held after what waits: the guest would let go of the rest too early.
+    if (tag === "h" && !this.#gap.empty) return true;
     if (!this.#waits(tag)) return this.#say(tag, ...rest);
     this.#gap.keep(performance.now(), [tag, ...rest]);
     return true;
