@@ -21,6 +21,8 @@ holder of one takes the places of all."""
 OWN_LIMIT = 16
 OWN_LOOKS, GUESTS_LOOKS = 6, 2
 """The owner's looks at once, one for each way; and all guests' together, one by each link."""
+LOOKS_OF_A_LINK, LOOKS_MS = 6, 600_000
+"""So many looks by one link begin in so long: back to back, they would be a picture that nobody knows of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,8 @@ class Seats:
         self._seats = {seat.peer: seat for seat in seats}
         self._looks: dict[str, Seat] = {}
         """Nobody sees them, and they drive nothing; they end by themselves, and with their link."""
+        self._begun: list[tuple[str, int]] = []
+        """Looks by links of late: which link, and when."""
 
     def listing(self) -> tuple[Seat, ...]:
         """Everybody, the longest there first."""
@@ -152,8 +156,8 @@ class Seats:
 
     @property
     def idle(self) -> bool:
-        """Nobody is there, not even for a look."""
-        return not self._seats and not self._looks
+        """Nobody is there, not even for a look, and nothing is to be remembered."""
+        return not self._seats and not self._looks and not self._begun
 
     @property
     def driver(self) -> Seat | None:
@@ -230,18 +234,30 @@ class Seats:
         self._looks.pop(peer, None)
 
     def _looked(self, peer: str, person: Person, now: int) -> None:
-        """Where that peer is a viewer already, it stays one."""
+        """Where that peer is a viewer already, it stays one; a look that is repeated lasts no longer."""
         if self.whose(peer) not in (None, person.id):
             raise Conflict("this peer's name is another viewer's", code="peer_taken")
         if peer in self._seats:
             self._came(peer, person, now)
             return
-        others = [look.person for name, look in self._looks.items() if name != peer]
+        if peer in self._looks:
+            return
+        others = [look.person for look in self._looks.values()]
         own = sum(other.link == person.link for other in others)
         guests = sum(other.link is not None for other in others)
         if own >= OWN_LOOKS if person.link is None else own or guests >= GUESTS_LOOKS:
             raise TooMany("too many looks at once", retry_after=5)
+        self._begin(person.link, now)
         self._looks[peer] = Seat(peer, person, now + AWAY_MS)
+
+    def _begin(self, link: str | None, now: int) -> None:
+        if link is None:
+            return
+        of_late = [at for other, at in self._begun if other == link and now - at < LOOKS_MS]
+        if len(of_late) >= LOOKS_OF_A_LINK:
+            wait = (of_late[0] + LOOKS_MS - now) // 1000 + 1
+            raise TooMany("too many looks by this link of late", retry_after=wait)
+        self._begun.append((link, now))
 
     def _all(self) -> list[Seat]:
         return [*self._seats.values(), *self._looks.values()]
@@ -283,6 +299,7 @@ class Seats:
 
     def _tick(self, now: int) -> list[Command]:
         ends: list[Command] = []
+        self._begun = [(link, at) for link, at in self._begun if now - at < LOOKS_MS]
         for seat in self._all():
             if seat.person.ends_at is not None and seat.person.ends_at <= now:
                 ends += self._end([seat], "this link has expired")

@@ -14,6 +14,8 @@ from transom.stream.seats import (
     AWAY_MS,
     CUT_MS,
     GUESTS_LIMIT,
+    LOOKS_MS,
+    LOOKS_OF_A_LINK,
     OWN_LOOKS,
     PEERS_OF_A_GUEST,
     PEERS_OF_A_LINK,
@@ -187,6 +189,33 @@ def test_a_look_is_its_maker_s_and_ends_by_itself_or_with_its_link() -> None:
     assert End("look", "this look is over") in seats.handle(Tick(AWAY_MS))
     seats.handle(Looked("look", GUEST, 0))
     assert seats.handle(LinkOver("lnk_a", "withdrawn")) == [End("look", "withdrawn")]
+
+
+def test_a_look_that_is_repeated_lasts_no_longer() -> None:
+    seats = here(("a", OWNER))
+    seats.handle(Looked("look", WATCHER, 0))
+    seats.handle(Looked("look", WATCHER, AWAY_MS - 5000))
+    assert End("look", "this look is over") in seats.handle(Tick(AWAY_MS + 1000))
+
+
+def test_a_link_s_looks_one_after_the_other_are_few() -> None:
+    seats = here(("a", OWNER))
+    for number in range(LOOKS_OF_A_LINK):
+        seats.handle(Looked(f"look{number}", WATCHER, number))
+        seats.handle(Left(f"look{number}", WATCHER))
+    with pytest.raises(TooMany) as few:
+        seats.handle(Looked("one more", replace(WATCHER, id="lnk_v.2"), 100))
+    assert few.value.retry_after is not None
+    assert few.value.retry_after > 500
+    seats.handle(Looked("another's", GUEST, 100))
+    seats.handle(Looked("own", OWNER, 100))
+    seats.handle(Left("a", OWNER))
+    for name, person in (("another's", GUEST), ("own", OWNER)):
+        seats.handle(Left(name, person))
+    assert not seats.idle, "it is remembered while nobody is there"
+    seats.handle(Tick(LOOKS_MS + 100))
+    assert seats.idle
+    seats.handle(Looked("late", WATCHER, LOOKS_MS + 100))
 
 
 def test_looks_take_no_guest_s_place_and_leave_the_owner_s() -> None:
