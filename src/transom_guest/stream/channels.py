@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from transom_guest.stream.clip_channel import LABEL, ClipChannel, Connect
 from transom_guest.stream.gst import Gst, GstWebRTC
-from transom_guest.stream.sctp import highest_stream
+from transom_guest.stream.sctp import highest_stream, packets_of
 from transom_guest.stream.waiting import Waiting
 
 MAX_CHANNELS = 8
@@ -101,7 +101,8 @@ class Channels:
             self._opened(channel)
 
     def _arriving(self, _pad: Any, info: Any) -> Any:
-        if all(highest_stream(packet) < MAX_STREAMS for packet in _packets(info)):
+        packets = packets_of(info, several=bool(info.type & Gst.PadProbeType.BUFFER_LIST))
+        if all(highest_stream(packet) < MAX_STREAMS for packet in packets):
             return Gst.PadProbeReturn.OK
         self._to_loop(self._events.channels_flooded)
         return Gst.PadProbeReturn.DROP
@@ -126,14 +127,3 @@ class Channels:
         self._waiting.release(text)
         if not self._closed:
             self._events.channel_heard(text, label)
-
-
-def _packets(info: Any) -> list[bytes]:
-    buffer, several = info.get_buffer(), info.get_buffer_list()
-    if several is not None:
-        return [_bytes(several.get(index)) for index in range(several.length())]
-    return [] if buffer is None else [_bytes(buffer)]
-
-
-def _bytes(buffer: Any) -> bytes:
-    return bytes(buffer.extract_dup(0, buffer.get_size()))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 HEADER, CHUNK_HEADER = 12, 4
 DATA, I_DATA = 0, 64
 """Chunk types that carry a stream's data; both have its number 8 bytes in (RFC 8260, 2.1)."""
@@ -18,3 +20,16 @@ def highest_stream(packet: bytes) -> int:
             highest = max(highest, int.from_bytes(packet[at + 8 : at + 10]))
         at += (length + 3) & ~3
     return highest
+
+
+def packets_of(probed: Any, *, several: bool) -> list[bytes]:
+    """The packets of a GStreamer pad's probe; `several`: it has a list. Each getter warns where the other's is."""
+    if several:
+        some = probed.get_buffer_list()
+        return [] if some is None else [_bytes(some.get(index)) for index in range(some.length())]
+    one = probed.get_buffer()
+    return [] if one is None else [_bytes(one)]
+
+
+def _bytes(buffer: Any) -> bytes:
+    return bytes(buffer.extract_dup(0, buffer.get_size()))
