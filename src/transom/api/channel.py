@@ -58,9 +58,15 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
             writer.write(framed(ChannelViewer(peer, terms)))
 
     touches = streams.Touches(parts, session)
+
+    def active() -> None:
+        """Who only watches keeps no session from idling out."""
+        if told[0].drives:
+            touches.active()
+
     with parts.ledger.watch(session, changed), seating.listen(session, seated):
         talker = Talker(socket, peer)
-        joined = asyncio.create_task(carry(talker, reader, writer, touches.active))
+        joined = asyncio.create_task(carry(talker, reader, writer, active))
         stays = asyncio.ensure_future(visitor.stays())
         works = (ended.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
         tasks = (joined, stays, *(asyncio.ensure_future(work) for work in works))
