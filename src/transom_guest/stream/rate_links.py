@@ -26,7 +26,8 @@ AHEAD_S = 0.01
 WATCHER_KEY_S = 5.0
 """Seconds between two key frames that one watcher causes..."""
 CONGESTED_KEY_S = 1.0
-"""...or the driver, while a queue stands on its link: each would only be the next to be dropped there."""
+"""...or the driver, while a queue stands on its link: each would only be the next to be dropped there. And between
+two that viewers cause who had none yet, all that do not drive together."""
 log = logging.getLogger("transom.stream")
 
 
@@ -57,8 +58,8 @@ class _Link:
         self.reported: tuple[object, ...] = ()
 
     def hold(self) -> None:
-        """Let no more out, for the first time or again, than the link has room for."""
-        if self.control.heard:
+        """Let no more out, for the first time or again, than the link has room for; the cap, where it tells nothing."""
+        if self.control.heard or self.control.decision.cause == "limit":
             self.peer.video.carry(self.control.decision, self.control.link.rtt_s)
 
 
@@ -74,6 +75,7 @@ class Links:
         """`apply` hears what to encode, `report` what to tell the controller, `key` that a key frame is due."""
         self._apply, self._report, self._key = apply, report, key
         self._links: dict[Viewed, _Link] = {}
+        self._begun_at, self._begin_owed = float("-inf"), False
         self._applied: Decision | None = None
         self._told_at = float("-inf")
         self._told: tuple[object, ...] = ()
@@ -121,15 +123,29 @@ class Links:
             self._tell_controller(now, link)
         self._settle(now)
         driver = self._driver()
-        if driver is not None and driver.key_owed and self.may_have_key(now, driver.peer):
+        owed = self._begin_owed and self._begin(now)
+        if owed or (driver is not None and driver.key_owed and self.may_have_key(now, driver.peer)):
             self._key()
+
+    def may_begin(self, now: float, peer: Viewed) -> bool:
+        """Whether a key frame may be made now for a viewer that has had none. A refused one is owed: it comes soon."""
+        return peer.terms.drives or self._begin(now)
+
+    def _begin(self, now: float) -> bool:
+        self._begin_owed = now < self._begun_at + CONGESTED_KEY_S
+        if not self._begin_owed:
+            self._begun_at = now
+        return not self._begin_owed
 
     def may_have_key(self, now: float, peer: Viewed) -> bool:
         """Whether a key frame may be made for this viewer now; a driver that has to wait gets it as soon as may be."""
         link = self._links.get(peer)
+        drives = link is not None and link is self._driver()
+        first = link is None or link.key_at == float("-inf")
+        if first and not drives and not self.may_begin(now, peer):
+            return False
         if link is None:
             return True
-        drives = link is self._driver()
         wait = (CONGESTED_KEY_S if link.control.congested else 0.0) if drives else WATCHER_KEY_S
         link.key_owed = drives and now < link.key_at + wait
         if now < link.key_at + wait:

@@ -142,7 +142,7 @@ class StreamServer:
             if not peer.connected:
                 self._give(peer, CONNECT_DEADLINE, "never connected")
                 peer.video.expect(EARLY)  # its first frames are made while it connects
-                self._watch(key=True)
+                self._watch(key=self._links.may_begin(self._loop.time(), peer))
                 self._loop.call_later(EARLY, self._watch)
 
     # from peers
@@ -160,7 +160,7 @@ class StreamServer:
             self._deadlines.revoke(peer.key)
             begun = peer.video.begin()
             self._links.join(self._loop.time(), peer, told=peer.tells)
-            self._watch(key=not begun)
+            self._watch(key=not begun and self._links.may_begin(self._loop.time(), peer))
             return
         if state == "disconnected":
             self._give(peer, LOST_DEADLINE, "disconnected for too long")

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from transom_guest.stream.rate import START_KBPS, Decision
+from transom_guest.stream.rate import DEAF_S, START_KBPS, Decision
 from transom_guest.stream.rate_estimate import Packet
-from transom_guest.stream.rate_links import REPORT_S, WATCHER_KEY_S, Links
+from transom_guest.stream.rate_links import CONGESTED_KEY_S, REPORT_S, WATCHER_KEY_S, Links
 from transom_wire.link import PeerTerms, StreamReport
 
 CAP = 2000
@@ -116,6 +116,31 @@ async def test_a_watcher_has_key_frames_at_a_bounded_rate_only() -> None:
     assert all(bench.links.may_have_key(now / 10, bench.driver) for now in range(100))
 
 
+async def test_who_comes_and_comes_again_makes_no_more_key_frames_than_one_a_second() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    granted = []
+    for step in range(31):
+        now, peer = step / 10, FakePeer(f"w{step}", PeerTerms(drives=False))
+        granted += [now] if bench.links.may_begin(now, peer) else []
+        bench.links.join(now, peer, told=True)
+        granted += [now] if bench.links.may_have_key(now, peer) else []
+        assert not bench.links.may_have_key(now, FakePeer("early", PeerTerms(drives=False)))
+    assert granted == [0.0, CONGESTED_KEY_S, 2 * CONGESTED_KEY_S, 3 * CONGESTED_KEY_S]
+    assert all(bench.links.may_begin(3.5, bench.driver) for _ in range(3)), "who drives waits for nothing"
+
+
+async def test_who_comes_too_soon_after_another_has_its_key_frame_a_little_later() -> None:
+    bench = Bench()
+    assert bench.links.may_begin(0.0, bench.watcher)
+    assert not bench.links.may_begin(0.5, FakePeer("w", PeerTerms(drives=False)))
+    bench.links.tick(0.9)
+    assert not bench.keys
+    for now in (1.0, 1.25, 2.5):
+        bench.links.tick(now)
+    assert len(bench.keys) == 1
+
+
 async def test_on_a_congested_link_the_driver_has_key_frames_seldom_and_what_it_is_owed_later() -> None:
     bench = Bench()
     bench.links.join(0.0, bench.driver, told=True)
@@ -150,6 +175,18 @@ async def test_each_viewers_packets_leave_as_its_own_link_takes_them() -> None:
     bench.links.feedback(1.0, bench.driver, through(1.0))
     assert bench.driver.video.carried[-1].kbps == CAP
     assert not bench.watcher.video.carried
+
+
+async def test_who_tells_nothing_of_its_link_is_held_to_the_cap_and_not_to_the_start() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.watcher, told=False)
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.sent(0.0)
+    bench.links.tick(0.25)
+    assert bench.watcher.video.carried[-1].kbps == CAP
+    assert not bench.driver.video.carried, "it may still tell"
+    bench.links.tick(DEAF_S + 0.1)
+    assert bench.driver.video.carried[-1].kbps == CAP
 
 
 async def test_the_next_frame_waits_for_the_drivers_last_and_for_no_watchers() -> None:
