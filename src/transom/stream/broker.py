@@ -81,14 +81,18 @@ class Broker:
         self._timers: set[asyncio.Task[None]] = set()
 
     async def offer(self, session: str, name: str, epoch: int, sdp: str, *, ready: bool) -> None:
-        """Take a viewer's offer. Raises TooLarge, Invalid, TooMany, Conflict (`stale_epoch`, `epoch_used`)."""
+        """Take a viewer's offer; of a repeated one the outcome is told again.
+
+        Raises TooLarge, Invalid, TooMany, Conflict (`stale_epoch`, `epoch_used`)."""
         _check_size(sdp)
         try:
             stripped, ufrag = strip_candidates(sdp), viewer_ufrag(sdp)
         except SdpError as error:
             raise Invalid(f"the offer is not an SDP this server can use: {error}") from error
         peers = self._sessions.setdefault(session, Peers())
-        if peers.same_or_newer(name, epoch, stripped) is not None:
+        known = peers.same_or_newer(name, epoch, stripped)
+        if known is not None:
+            self._again(session, known)
             return
         now = self._clock()
         peer = Peer(name, epoch, stripped, ufrag, now, now + (ANSWER_MS if ready else BOOT_MS))
@@ -279,6 +283,16 @@ class Broker:
         peer.refusal, peer.stage = Refusal(code, message), Stage.REFUSED
         peer.settled.set()
         self._announce(session, peer, peer.refusal)
+
+    def _again(self, session: str, peer: Peer) -> None:
+        """Whoever repeats an offer may not have been there when its outcome was told."""
+        if peer.stage is Stage.ANSWERED and peer.answer is not None:
+            self._announce(session, peer, peer.answer)
+        elif peer.refusal is not None:
+            code = "dismissed" if peer.refusal.code == GONE else peer.refusal.code
+            self._announce(session, peer, Refusal(code, peer.refusal.message))
+        elif peer.stage is Stage.OVER:
+            self._announce(session, peer, Refusal("peer_lost", "the connection ended"))
 
     def _announce(self, session: str, peer: Peer, outcome: str | Refusal) -> None:
         for listener in list(self._listeners.get(session, ())):

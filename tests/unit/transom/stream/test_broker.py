@@ -201,6 +201,31 @@ async def test_a_repeated_offer_is_one_offer_and_another_of_its_epoch_is_none(be
     assert caught.value.code == "epoch_used"
 
 
+async def test_whoever_repeats_an_offer_is_told_its_outcome_again(bench: Bench) -> None:
+    await bench.offer()
+    await bench.offer()
+    assert not bench.heard, "there is none yet"
+    await bench.answer()
+    await bench.offer()
+    answered = bench.heard[0]
+    assert isinstance(answered[2], str)
+    assert bench.heard == [answered, answered]
+    assert bench.keepers.kinds() == ["PeerOffer", "RegisterPeer"]
+    await bench.broker.peer_moved(SESSION, PeerState("p", 1, "failed", "gone"))
+    await bench.offer()
+    codes = [outcome.code for _, _, outcome in bench.heard if isinstance(outcome, Refusal)]
+    assert codes == ["peer_lost", "peer_lost"]
+    await bench.offer(epoch=2)
+    await bench.answer(epoch=2, sdp="garbage")
+    await bench.offer(epoch=2)
+    assert bench.heard[-1] == bench.heard[-2]
+    assert isinstance(bench.heard[-1][2], Refusal)
+    await bench.offer(epoch=3)
+    await bench.broker.dismiss(SESSION, "p", "withdrawn")
+    await bench.offer(epoch=3)
+    assert bench.heard[-2:] == [("p", 3, Refusal("dismissed", "withdrawn"))] * 2
+
+
 async def test_a_controller_that_forgot_asks_for_a_new_offer(bench: Bench) -> None:
     with pytest.raises(Conflict) as caught:
         await bench.broker.answer(SESSION, "old", 4)
