@@ -105,13 +105,13 @@ class Places:
     """How many sockets of a kind a session may have at once."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._taken: Counter[str] = Counter()
 
     @contextmanager
     def take(self, session: str) -> Iterator[None]:
         """Hold a place while the block runs. Raises Closing when there is none."""
-        if self._taken[session] >= self._limit:
+        if self._taken[session] >= self.limit:
             raise Closing(TOO_MANY, "too many connections to this session")
         self._taken[session] += 1
         try:

@@ -16,10 +16,12 @@ from transom_guest.input.message import Holding, InputError, Key, Message, Relea
 from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
 from transom_wire.framing import FrameError, FrameReader
 
-MOST = 8
-"""Streams at once."""
+MOST = 13
+"""Streams at once: eight of the owner's, five by links."""
 MAX_MALFORMED = 100
 """Malformed messages after which a stream is cut."""
+MAX_BUFFERED = 1 << 20
+"""Bytes unsent to a viewer after which its stream is cut; a clipboard's content waits for room long before."""
 HELLO_S = 5.0
 """Seconds until a stream must have said whose it is."""
 READ = 64 * 1024
@@ -98,8 +100,12 @@ class _Stream:
         self._malformed = 0
 
     def clip(self, message: str | bytes) -> bool:
-        """Send; False when the stream is over."""
+        """Send; False when the stream is over, as it is when the viewer takes too little."""
         if self._writer.is_closing():
+            return False
+        if self.clip_waiting() > MAX_BUFFERED:
+            log.warning("viewer %s takes nothing: its stream is cut", self._key)
+            self._writer.transport.abort()
             return False
         self._writer.write(framed(message))
         return True
@@ -149,7 +155,9 @@ class _Stream:
     def _heard(self, message: str | bytes) -> None:
         try:
             if isinstance(message, str) and message.startswith(KEYS):
-                self._typed(parse(message))
+                # a watcher's are not even read: this is the loop that paces everybody's video
+                if self._drives:
+                    self._typed(parse(message))
             else:
                 self._clipboard.heard(self._key, message)
         except (frames.FrameError, InputError) as error:
@@ -160,5 +168,5 @@ class _Stream:
                 raise FrameError("too many malformed messages") from error
 
     def _typed(self, message: Message) -> None:
-        if self._drives and isinstance(message, Key | Holding | ReleaseAll | Text):
+        if isinstance(message, Key | Holding | ReleaseAll | Text):
             self._hands.take(self._key, message)

@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from transom.api import channel, watch
 from transom_guest.clipboard import frames
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.input.message import Key, Message, Text
@@ -159,3 +160,29 @@ async def test_keys_and_texts_of_a_driver_are_acted_out_and_end_with_the_desktop
     await until(lambda: ("leave", key) in clipboard.told)
     keys = [(key, Key(1, 97, True)), (key, Text(2, "é"))]
     assert clipboard.hands.told == [*keys, (key, "leave"), (key, "leave")]
+
+
+async def test_a_watcher_s_keys_are_not_even_read(path: Path, clipboard: StandIn) -> None:
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(framed(ChannelViewer("tab", WATCHER)) + 2 * MAX_MALFORMED * framed('["k", "no key"]'))
+    writer.write(framed("after"))
+    await until(lambda: ("heard", "tab/channel-1", "after") in clipboard.told)
+    assert not clipboard.hands.told
+    writer.close()
+
+
+async def test_who_takes_nothing_is_cut_before_much_waits_for_it(path: Path, clipboard: StandIn) -> None:
+    _, writer = await asyncio.open_unix_connection(path)
+    writer.write(framed(ChannelViewer("tab", BOTH)))
+    key = "tab/channel-1"
+    await until(lambda: key in clipboard.wires)
+    wire, chunk = clipboard.wires[key], bytes(10_000)
+    taken = sum(wire.clip(chunk) for _ in range(400))
+    assert 100 <= taken < 200
+    assert wire.clip_waiting() == 0
+    await until(lambda: ("leave", key) in clipboard.told)
+    writer.close()
+
+
+def test_there_is_a_stream_for_each_socket_that_the_controller_lets_in() -> None:
+    assert channel.places.limit + watch.channel_places.limit <= MOST
