@@ -123,9 +123,10 @@ class Kept:
         current = self._assets is None or asked == self._assets.version()
         whole = self._assets is not None and current and scope["method"] == "GET" and not _partial(scope)
         path = scope["path"]
-        for message in self._known(asked).get(path, ()) if whole else ():
-            await send(_copy(message))
-        if whole and path in self._remembered:
+        known = self._known(asked).get(path) if whole else None
+        if known is not None:
+            for message in known:
+                await send(_copy(message))
             return None
         said: list[Message] = []
 

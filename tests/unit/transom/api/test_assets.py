@@ -143,6 +143,39 @@ async def test_a_file_of_this_version_is_read_once_and_another_version_reads_it_
         assert (await client.get("/static/v/0123456789abcdef/js/a.js")).text == "three"
 
 
+async def test_a_file_that_changes_while_it_is_sent_is_one_answer(web: Path) -> None:
+    made = Assets(web)
+    kept = Kept(StaticFiles(directory=web / "static"), FOREVER, made)
+    version = made.version()
+    scope = {
+        "type": "http",
+        "asgi": {"spec_version": "2.4"},
+        "method": "GET",
+        "path": "/js/a.js",
+        "root_path": "",
+        "headers": [],
+        "path_params": {"version": version},
+    }
+    said: list[Message] = []
+
+    async def send(message: Message) -> None:
+        said.append(message)
+        if changes and message["type"] == "http.response.start":
+            (web / "static/js/a.js").write_text("two and more")
+            another = {"path": "/css/a.css", "path_params": {"version": made.version()}}
+            await kept({**scope, **another}, cast("Receive", None), ignore)
+
+    async def ignore(message: Message) -> None:
+        pass
+
+    changes = False
+    await kept(dict(scope), cast("Receive", None), send)
+    said, changes = [], True
+    await kept(dict(scope), cast("Receive", None), send)
+    assert [message["type"] for message in said] == ["http.response.start", "http.response.body"]
+    assert said[1]["body"] == b"one"
+
+
 async def test_a_file_that_a_browser_broke_off_is_not_remembered(web: Path) -> None:
     whole = [b"on", b"e"]
 
