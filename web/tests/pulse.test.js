@@ -215,6 +215,20 @@ describe("beside a relay", () => {
     assert.equal(run(100_500, 200_000)?.now, 100_000 + 2 * LIMITS.probe.firstMs);
   });
 
+  test("each look has a number of its own: the same again, with another offer, would be refused", () => {
+    relayed();
+    const looks = [];
+    for (let now = 500; now < 300_000; now += 500) {
+      say("frame", now, { epoch: 1 });
+      for (const did of say("tick", now)) {
+        if (did.do !== "probe") continue;
+        looks.push(did.epoch);
+        say("probed", now, { direct: false });
+      }
+    }
+    assert.deepEqual(looks.slice(0, 3), [1, 2, 3]);
+  });
+
   test("found, it is opened without relays, and shown once drawn", () => {
     relayed();
     run(500, 30_000);

@@ -18,6 +18,8 @@ export class Climb {
   epoch = 0;
   retry;
   probes;
+  /** The newest probe's number: a name of its own, so numbers of its own, and none twice. */
+  #probed = 0;
   #out;
 
   /** @param {(command: LadderCommand) => void} out @param {() => number} random */
@@ -106,7 +108,8 @@ export class Climb {
   /** See whether there is a way without the relay that is on the screen, when it is time. @param {number} now */
   probe(now) {
     if (!this.peer?.relay || this.trying || !this.probes.begin(now)) return;
-    this.#out({ do: "probe", epoch: this.epoch });
+    this.#probed += 1;
+    this.#out({ do: "probe", epoch: this.#probed });
   }
 
   /** The one that was tried takes the place of the one before. @param {Attempt} peer @param {number} now */
