@@ -212,15 +212,13 @@ class Machine:
         """Wait until the guest's web server role is there to be talked to."""
         async with asyncio.timeout(self.lab.patience):
             while not {"boot", "webrtc"} <= set(self.channel.snapshot.roles):
-                await self.reattach()
-                await asyncio.sleep(0.02)
+                await self.look_again()
 
     async def parked(self) -> None:
         """Wait until the guest of a warm machine waits for its identity."""
         async with asyncio.timeout(self.lab.patience):
             while "parked" not in self.channel.snapshot.stages:
-                await self.reattach()
-                await asyncio.sleep(0.02)
+                await self.look_again()
 
     async def claim(self, claim: Claim) -> ClaimAnswer:
         """Give a warm machine to a session; what came of it."""
@@ -240,6 +238,13 @@ class Machine:
     async def reattach(self) -> None:
         await self.channel.close()
         self.channel = await self.lab.driver.attach(self.id)
+
+    async def look_again(self) -> None:
+        """As `reattach`, for who waits for a machine that lives: its keeper says why it does not, and leaves later."""
+        await asyncio.sleep(0.02)
+        await self.reattach()
+        seen = self.channel.snapshot
+        assert seen.state != "exited", f"the machine is over: {seen.exit_reason}; it came to {seen.stages}"
 
     async def inside(self, code: str) -> str:
         """What `code` prints when the machine's Python runs it as the machine's user."""

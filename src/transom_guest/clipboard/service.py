@@ -110,6 +110,8 @@ class Clipboard:
                     courier.settled(id)
 
     def _own(self, item: Item) -> None:
+        # what is still being read is older than this, and may be what a viewer sent before: not its news
+        self._reading = None
         self._serving.item = item
         self._selection.own()
         # the viewer is told after this: whoever pastes then finds it
