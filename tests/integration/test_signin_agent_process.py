@@ -34,7 +34,8 @@ async def keeper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 
 async def agent() -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(sys.executable, "-m", "transom_guest.signin")
+    """As a server's machine has it that was started by nohup: deaf to a terminal's end."""
+    return await asyncio.create_subprocess_exec("nohup", sys.executable, "-m", "transom_guest.signin")
 
 
 async def until(call: Conversation, stage: str) -> SigninState:

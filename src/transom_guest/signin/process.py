@@ -166,6 +166,9 @@ async def _spawn(
 ) -> asyncio.subprocess.Process:
     def prepare() -> None:
         _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        # whoever started the server by nohup has it ignored in all that descends from it: a tool's children, which
+        # the end of its terminal ends, would stay
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
         if terminal:
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
