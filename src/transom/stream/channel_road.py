@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Protocol
 
-from transom.stream.fallback import STALL_S, Ended
+from transom.stream.fallback import STALL_S, Ended, first_end, handed_on
 from transom_wire.channel import CHUNK, FRAME_LIMIT, TEXT_LIMIT, ChannelViewer, framed, opened
 from transom_wire.framing import FrameError, FrameReader
 
@@ -34,16 +34,7 @@ async def carry(
 
     The stream's first frame, a ChannelViewer, is the caller's to write. Raises FrameError for what no guest says.
     """
-    up = asyncio.create_task(_up(talk, writer, active))
-    down = asyncio.create_task(_down(reader, talk))
-    try:
-        done, _ = await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
-        return next(iter(done)).result()
-    finally:
-        for task in (up, down):
-            task.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
-        writer.close()
+    return await first_end(_up(talk, writer, active), _down(reader, talk), writer)
 
 
 async def _up(talk: Talk, writer: asyncio.StreamWriter, active: Callable[[], None]) -> Ended:
@@ -54,14 +45,8 @@ async def _up(talk: Talk, writer: asyncio.StreamWriter, active: Callable[[], Non
         if not size:
             continue
         active()
-        try:
-            writer.write(framed(message))
-            async with asyncio.timeout(STALL_S):
-                await writer.drain()
-        except TimeoutError:
-            return Ended.STALLED
-        except OSError:
-            return Ended.MACHINE
+        if (ended := await handed_on(writer, framed(message))) is not None:
+            return ended
     return Ended.VIEWER
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 CHUNK = 64 * 1024
 """Bytes of one binary frame to the viewer."""
@@ -44,16 +44,35 @@ async def pipe(
 
     Back-pressure holds both ways: nothing is read that the other side has no room for.
     """
-    up = asyncio.create_task(_up(socket, writer, active))
-    down = asyncio.create_task(_down(reader, socket))
+    return await first_end(_up(socket, writer, active), _down(reader, socket), writer)
+
+
+async def first_end(
+    up: Coroutine[Any, Any, Ended], down: Coroutine[Any, Any, Ended], writer: asyncio.StreamWriter
+) -> Ended:
+    """Run both ways until one ends; then the other is cancelled and the machine's side closed."""
+    ways = [asyncio.create_task(up), asyncio.create_task(down)]
     try:
-        done, _ = await asyncio.wait({up, down}, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
         return next(iter(done)).result()
     finally:
-        for task in (up, down):
-            task.cancel()
-        await asyncio.gather(up, down, return_exceptions=True)
+        for way in ways:
+            way.cancel()
+        await asyncio.gather(*ways, return_exceptions=True)
         writer.close()
+
+
+async def handed_on(writer: asyncio.StreamWriter, data: bytes) -> Ended | None:
+    """Write to the machine and wait for room; how the stream ended when there is none, or nobody."""
+    try:
+        writer.write(data)
+        async with asyncio.timeout(STALL_S):
+            await writer.drain()
+    except TimeoutError:
+        return Ended.STALLED
+    except OSError:
+        return Ended.MACHINE
+    return None
 
 
 async def _up(socket: Socket, writer: asyncio.StreamWriter, active: Activity) -> Ended:
@@ -61,14 +80,8 @@ async def _up(socket: Socket, writer: asyncio.StreamWriter, active: Activity) ->
         if len(data) > MESSAGE_LIMIT:
             return Ended.TOO_LARGE
         active()
-        try:
-            writer.write(data)
-            async with asyncio.timeout(STALL_S):
-                await writer.drain()
-        except TimeoutError:
-            return Ended.STALLED
-        except OSError:
-            return Ended.MACHINE
+        if (ended := await handed_on(writer, data)) is not None:
+            return ended
     return Ended.VIEWER
 
 
