@@ -28,6 +28,13 @@ TYPING_MS = 160
 STILL_MS = 300
 PICK_UP_MS = 50
 """Of STILL_MS kept for asking the page for its pixels."""
+STATE = """async () => JSON.stringify({
+  shown: [...document.querySelectorAll("canvas, video")].map((one) =>
+    [one.id, ...bench.sizeOf(one), one.getBoundingClientRect().toJSON(), getComputedStyle(one).visibility]),
+  state: window.transom?.state, rung: window.transom?.rung, square: bench.square(),
+  counted: await bench.bytes(), peers: bench.peers.map((one) => one.connectionState),
+})"""
+"""Of a page that shows nothing: what is there to be seen, and what has come."""
 Sample = dict[str, Any]
 
 
@@ -41,22 +48,25 @@ class Harness:
         self.samples: list[Sample] = []
 
     def prepare(self) -> None:
-        """Sign in, find each window's size, look once at each page: what is fetched once is there."""
-        script = (Path(__file__).parent / "page.js").read_text()
+        """Let each peer in."""
         for peer in self._peers:
-            wide, high = (1620, 790) if isinstance(peer, Ours) else peer.viewport
-            context = self._browser.new_context(viewport={"width": wide, "height": high})
-            context.add_init_script(script)
-            peer.dress(context)
-            peer.viewport = (wide, high)
-            peer.signed_in(context)
-            self._contexts[peer.name] = context
-            with self._page(peer) as page:
-                if isinstance(peer, Ours):
-                    page.wait_for_timeout(1000)
-                    peer.fit(page)
-                self._first(page)
-            self._say(f"{peer.name}: {peer.about}")
+            self.admit(peer)
+
+    def admit(self, peer: Peer) -> None:
+        """Sign in, find the window's size, look once at the page: what is fetched once is there."""
+        wide, high = (1620, 790) if isinstance(peer, Ours) else peer.viewport
+        context = self._browser.new_context(viewport={"width": wide, "height": high})
+        context.add_init_script((Path(__file__).parent / "page.js").read_text())
+        peer.dress(context)
+        peer.viewport = (wide, high)
+        peer.signed_in(context)
+        self._contexts[peer.name] = context
+        with self._page(peer) as page:
+            if isinstance(peer, Ours):
+                page.wait_for_timeout(1000)
+                peer.fit(page)
+            self._first(page)
+        self._say(f"{peer.name}: {peer.about}")
 
     def keys(self, rounds: int, each: int) -> None:
         """Connects and keys: each round every peer once, in a random order."""
@@ -200,6 +210,7 @@ class Harness:
             )
         except TimeoutError as error:
             page.screenshot(path=self._folder / "no-picture.png")
+            self._say(f"no picture: {page.evaluate(STATE)}")
             raise StageError(f"{page.url} shows no picture: see {self._folder}/no-picture.png") from error
         at: float = page.evaluate("bench.firstAt")
         return at

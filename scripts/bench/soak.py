@@ -6,18 +6,20 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Page
 
-from bench.harness import Harness
+from bench.harness import PAUSES_MS, Harness
 from bench.peers import Ours
 
 HELD = ("stream", "keeper", "controller")
 """Whose descriptors, threads and memory are watched."""
+SETTLE_MS = 500
+"""After a page was brought to the front."""
 BATCH = 20
 """Connects between two looks at them."""
 
@@ -85,6 +87,20 @@ class Soak:
             self.connect_ms += self._page.evaluate(script, wanted)
             self.look([])
 
+    def beside(self, fresh: Page, turns: int, each: int = 10) -> dict[str, float]:
+        """Keys by this connection and by one of a session made just now, in turn: what an hour has added is their
+        difference, whatever the host does meanwhile."""
+        pages = {"old": self._page, "fresh": fresh}
+        taken: dict[str, list[float]] = {name: [] for name in pages}
+        for _ in range(turns):
+            for name in random.sample(list(pages), len(pages)):
+                pages[name].bring_to_front()
+                pages[name].wait_for_timeout(SETTLE_MS)
+                taken[name] += [took for took in self._presses(pages[name], each) if took is not None]
+        middle = {name: statistics.median(took) for name, took in taken.items()}
+        found = {f"{name}_ms": round(value, 1) for name, value in middle.items()}
+        return found | {"drift_ms": round(middle["old"] - middle["fresh"], 1), "keys_each": turns * each}
+
     def look(self, keys: list[float | None]) -> None:
         """Note what the processes hold now."""
         pids = {
@@ -100,11 +116,16 @@ class Soak:
             f"{self.looks[-1].seconds:.0f} s: key {middle}, " + ", ".join(f"{n} {h}" for n, h in held.items())
         )
 
+    def _presses(self, page: Page, count: int) -> Iterator[float | None]:
+        for _ in range(count):
+            page.wait_for_timeout(random.uniform(*PAUSES_MS))
+            yield self._harness.press(page)
+
     def _keys(self, seconds: float) -> list[float | None]:
-        end, found = time.monotonic() + seconds, []
+        end = time.monotonic() + seconds
+        found: list[float | None] = []
         while time.monotonic() < end:
-            self._page.wait_for_timeout(random.uniform(120, 260))
-            found.append(self._harness.press(self._page))
+            found += self._presses(self._page, 1)
         return found
 
 
