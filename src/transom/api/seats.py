@@ -14,7 +14,7 @@ from transom.api.parts import Parts
 from transom.model.errors import Invalid
 from transom.model.seat import Kind, Person, Seat
 from transom.model.user import Principal
-from transom.stream.seats import Asked, Came, Declined, Event, Given, Left, Looked, Taken
+from transom.stream.seat_events import Asked, Came, Declined, Event, Given, Left, Looked, Taken
 
 router = APIRouter(tags=["viewers"])
 

@@ -14,7 +14,8 @@ import structlog
 from transom.model.clock import Clock
 from transom.model.errors import TransomError, Unavailable
 from transom.model.seat import Person, Seat, SeatStore
-from transom.stream.seats import AWAY_MS, Came, Command, Cut, End, Event, Left, LinkOver, Seats, Tick
+from transom.stream.seat_events import Came, Command, Cut, End, Event, Left, LinkOver, Tick
+from transom.stream.seats import AWAY_MS, Seats
 from transom.stream.terms import WATCHER
 from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
 

@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from transom.model.errors import Conflict, NotFound, Refused, TooMany
 from transom.model.seat import Kind, Person, Seat
+from transom.stream.seat_events import (
+    Asked,
+    Came,
+    Command,
+    Cut,
+    Declined,
+    Drive,
+    End,
+    Event,
+    Given,
+    Left,
+    LinkOver,
+    Looked,
+    Taken,
+    Tick,
+)
 
 AWAY_MS = 25_000
 """A viewer of whom nothing is heard for this long, two heartbeats and a half, is gone."""
@@ -23,112 +39,6 @@ OWN_LOOKS, GUESTS_LOOKS = 6, 2
 """The owner's looks at once, one for each way; and all guests' together, one by each link."""
 LOOKS_OF_A_LINK, LOOKS_MS = 6, 600_000
 """So many looks by one link begin in so long: back to back, they would be a picture that nobody knows of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Came:
-    """Something was heard of a viewer, perhaps for the first time."""
-
-    peer: str
-    person: Person
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
-class Looked:
-    """Somebody tries whether a connection comes about: it has a picture for a moment, and no seat."""
-
-    peer: str
-    person: Person
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A viewer's connection broke."""
-
-    peer: str
-    person: Person
-    now: int
-
-
-@dataclass(frozen=True, slots=True)
-class Left:
-    """A viewer said goodbye."""
-
-    peer: str
-    person: Person
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A viewer would like to drive."""
-
-    peer: str
-    person: Person
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """The driver, or the owner, lets another drive."""
-
-    peer: str
-    person: Person
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class Declined:
-    """The driver, or the owner, says no to one who asked."""
-
-    peer: str
-    person: Person
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """The owner drives from this viewer now."""
-
-    peer: str
-    person: Person
-
-
-@dataclass(frozen=True, slots=True)
-class LinkOver:
-    """A link lets nobody in any more."""
-
-    link: str
-    why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """Time passes."""
-
-    now: int
-
-
-Event = Came | Looked | Cut | Left | Asked | Given | Declined | Taken | LinkOver | Tick
-
-
-@dataclass(frozen=True, slots=True)
-class Drive:
-    """Tell the guest whether this viewer's input is taken."""
-
-    peer: str
-    drives: bool
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """End this viewer's picture."""
-
-    peer: str
-    why: str
-
-
-Command = Drive | End
 
 
 class Seats:

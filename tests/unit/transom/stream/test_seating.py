@@ -9,8 +9,9 @@ import pytest
 from tests.support.fakes import FakeClock
 from transom.model.errors import Unavailable
 from transom.model.seat import Kind, Person, Seat
+from transom.stream.seat_events import Came, Given, LinkOver, Looked, Tick
 from transom.stream.seating import Seating
-from transom.stream.seats import AWAY_MS, Came, Given, LinkOver, Looked, Tick
+from transom.stream.seats import AWAY_MS
 from transom.stream.terms import WATCHER
 from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
 

@@ -10,15 +10,7 @@ from hypothesis import strategies as st
 
 from transom.model.errors import Conflict, NotFound, Refused, TooMany, TransomError
 from transom.model.seat import Kind, Person
-from transom.stream.seats import (
-    AWAY_MS,
-    CUT_MS,
-    GUESTS_LIMIT,
-    LOOKS_MS,
-    LOOKS_OF_A_LINK,
-    OWN_LOOKS,
-    PEERS_OF_A_GUEST,
-    PEERS_OF_A_LINK,
+from transom.stream.seat_events import (
     Asked,
     Came,
     Cut,
@@ -30,9 +22,19 @@ from transom.stream.seats import (
     Left,
     LinkOver,
     Looked,
-    Seats,
     Taken,
     Tick,
+)
+from transom.stream.seats import (
+    AWAY_MS,
+    CUT_MS,
+    GUESTS_LIMIT,
+    LOOKS_MS,
+    LOOKS_OF_A_LINK,
+    OWN_LOOKS,
+    PEERS_OF_A_GUEST,
+    PEERS_OF_A_LINK,
+    Seats,
 )
 
 OWNER = Person("usr_a", "ada", Kind.OWNER)
