@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from clicks import CLICKED, clicks
 from measure import FLIP, SIZE, Bench, quantiles
 from playwright.sync_api import Page, sync_playwright
 from viewer_browser import launch, signed_in
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.support.helper_lab import helper
-from tests.support.server import running_server
+from tests.support.server import Server, running_server
 
 WARM = {"TRANSOM_POOL_MIN": "1", "TRANSOM_POOL_MAX": "1", "TRANSOM_POOL_MEMORY_MIB": "64"}
 EMULATED = {
@@ -47,7 +48,7 @@ MARKS = """(() => {
   const Connection = RTCPeerConnection, Socket = WebSocket;
   window.RTCPeerConnection = class extends Connection {
     constructor(...all) {
-      mark("made"); super(...all);
+      mark("made"); super(...all); mark("built");
       this.addEventListener("iceconnectionstatechange", () => this.iceConnectionState === "connected" && mark("ice"));
       this.addEventListener("connectionstatechange", () => this.connectionState === "connected" && mark("dtls"));
     }
@@ -66,11 +67,21 @@ MARKS = """(() => {
   window.WebSocket = new Proxy(Socket, {
     construct(socket, all) {
       const made = new socket(...all);
-      made.addEventListener("message", ({ data }) => String(data).startsWith('{"type":"answer"') && mark("answer"));
+      made.addEventListener("open", () => mark("socket"));
+      made.addEventListener("message", ({ data }) => {
+        if (String(data).startsWith('{"type":"answer"')) mark("answer");
+        else if (/^.{0,200}"state":"ready"/.test(String(data))) mark("ready");
+      });
       return made;
     },
   });
+  const draw = CanvasRenderingContext2D.prototype.drawImage;
+  CanvasRenderingContext2D.prototype.drawImage = function (picture, ...all) {
+    if (picture instanceof VideoFrame) mark("decoded");
+    return draw.call(this, picture, ...all);
+  };
   window.watchLive = () => {
+    if (window.transom) mark("modules");
     const { state, rung } = window.transom ?? {};
     if (state === "live" && rung === "webrtc") mark("frame");
     else setTimeout(window.watchLive, 1);
@@ -124,7 +135,7 @@ def connects(bench: Bench, session: str, count: int, seconds: float) -> dict[str
     return told(rows, "asked")
 
 
-def figures(bench: Bench, asked: argparse.Namespace) -> Iterator[tuple[str, Any]]:
+def figures(bench: Bench, asked: argparse.Namespace, machines: Path) -> Iterator[tuple[str, Any]]:
     """What was asked for, each as soon as it is known."""
     seconds = 120.0 if asked.emulated else 30.0
     yield "load_average", os.getloadavg()[0]
@@ -134,19 +145,18 @@ def figures(bench: Bench, asked: argparse.Namespace) -> Iterator[tuple[str, Any]
             yield "connect", connects(bench, session, asked.connects, seconds)
     if asked.clicks:
         if not asked.emulated:
-            yield "click_at_once", bench.fresh(asked.clicks, asked.card, look_ms=0)
-        yield "click_after_a_look", bench.fresh(asked.clicks, asked.card)
+            yield "click_at_once", clicks(bench, machines, asked.clicks, asked.card, 0, seconds)
+        yield "click_after_a_look", clicks(bench, machines, asked.clicks, asked.card, seconds=seconds)
 
 
 @contextmanager
-def server(asked: argparse.Namespace) -> Iterator[tuple[str, str]]:
-    """The address and token of a server that is there for this run alone."""
+def server(asked: argparse.Namespace) -> Iterator[Server]:
+    """A server that is there for this run alone."""
     with ExitStack() as stack:
         settings = dict(WARM)
         if asked.emulated:
             settings |= EMULATED | {"TRANSOM_HELPER_SOCKET": stack.enter_context(helper()).socket}
-        started = stack.enter_context(running_server(settings))
-        yield started.url, started.ready["token"]
+        yield stack.enter_context(running_server(settings))
 
 
 def main() -> int:
@@ -159,14 +169,17 @@ def main() -> int:
     parser.add_argument("--connects", type=int, default=20, help="of each kind; 0: none")
     parser.add_argument("--card", default="Open a desktop", help="text of the button that is clicked")
     asked = parser.parse_args()
-    with sync_playwright() as playwright, server(asked) as (url, token):
+    with sync_playwright() as playwright, server(asked) as there:
         browser = launch(playwright)
+        headers = {"Authorization": f"Bearer {there.ready['token']}"}
         with (
-            httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=60) as api,
+            httpx.Client(base_url=there.url, headers=headers, timeout=60) as api,
             signed_in(browser, api, viewport=SIZE) as context,
         ):
             context.add_init_script(MARKS)
-            for name, figure in figures(Bench(url, api, context), asked):
+            context.add_init_script(CLICKED)
+            bench = Bench(there.url, api, context)
+            for name, figure in figures(bench, asked, there.state / "machines"):
                 print(json.dumps({name: figure}), flush=True)
         browser.close()
     return 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -14,6 +14,7 @@ from transom.model.errors import DriverError, TransomError
 from transom.model.ids import new_id
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.ports import Driver, MachineStore
+from transom.model.session import Session
 from transom.sessions.accounts import Accounts
 from transom.sessions.demand import Demand
 from transom.sessions.pool import DropWarm, MakeWarm, PoolPolicy, PoolView, plan_pool, target
@@ -87,9 +88,9 @@ class Pool:
         """True when there is a pool: the driver can, and the settings want it."""
         return self.policy.on and self._driver.flags.warm
 
-    def looked(self, hit: bool) -> None:
+    def looked(self, session: Session, hit: bool) -> None:
         """A session looked for a warm machine."""
-        self.demand.looked(self._clock(), hit=hit)
+        self.demand.looked(self._clock(), hit=hit, size=(session.width, session.height))
         self._wake.set()
 
     def keeps(self, machine: Machine, seen: Seen | None) -> bool:
@@ -225,7 +226,9 @@ class Pool:
         began = self._clock()
         try:
             row = await self._accounts.begin(machine, driver=self._driver.name, image=image, session=None)
-            warm = WarmMachine(row, self._driver, self._terms, self._clock)
+            width, height = self.demand.size((self._terms.width, self._terms.height))
+            terms = replace(self._terms, width=width, height=height)
+            warm = WarmMachine(row, self._driver, terms, self._clock)
             stages = await warm.make()
             parked = await self._accounts.parked(machine, stages)
             if parked is not None:

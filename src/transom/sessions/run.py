@@ -96,7 +96,7 @@ class Runner:
         making: Making,
         policy: Policy,
         clock: Clock,
-        looked: Callable[[bool], None],
+        looked: Callable[[Session, bool], None],
         parting: Callable[[Session], Awaitable[None]],
     ) -> None:
         """`looked` hears of each look into the warm pool, and whether a machine was there; `parting` is awaited
@@ -154,7 +154,7 @@ class Runner:
             )
 
         taken = await self._ledger.take(session, take)
-        self._looked(taken is not None)
+        self._looked(session, taken is not None)
         if taken is None:
             return await self._commit(session, Become(SessionState.CREATING), None)
         log.info("a warm machine was taken", session=session.id, machine=taken.machine)

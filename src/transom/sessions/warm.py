@@ -26,7 +26,7 @@ BLANK = "about:blank"
 
 @dataclass(frozen=True, slots=True)
 class WarmTerms:
-    """What every warm machine gets."""
+    """What every warm machine gets; its desktop's size may be that of those who asked before."""
 
     width: int
     height: int

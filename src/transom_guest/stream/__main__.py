@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import sys
+import time
 
 from transom_guest import standby
 from transom_guest.link import Link, keep_linked
@@ -16,6 +17,9 @@ from transom_guest.stream.warm import freshen, load, warm_up
 
 SWITCH_INTERVAL = 0.0005
 """Seconds a thread may hold the interpreter while another waits: GStreamer's call back while the loop runs."""
+
+LOG = "%(asctime)s.%(msecs)03d %(name)s %(levelname)s %(message)s"
+"""With the time of day, UTC: what a viewer waited for is read from it."""
 
 
 async def main(arguments: list[str]) -> None:
@@ -54,6 +58,7 @@ async def _send(server: StreamServer, link: Link) -> None:
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(name)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.basicConfig(level=logging.INFO, format=LOG, datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.Formatter.converter = time.gmtime
     sys.setswitchinterval(SWITCH_INTERVAL)
     asyncio.run(main(sys.argv))

@@ -65,7 +65,9 @@ class Peer:
     ) -> None:
         """Build the pipeline and start it. Raises GstError."""
         self.name, self.epoch = name, epoch
+        log.info("peer %s is offered", self.key)
         self.state = "new"
+        self._shown = False
         self.seen_cursors: set[int] = set()
         self.malformed = 0
         self.terms = PeerTerms()
@@ -125,10 +127,14 @@ class Peer:
         local = self._webrtc.get_property("local-description")
         self._kept.append(local)
         answer = with_profile(str(local.sdp.as_text()), self._codec)
+        log.info("peer %s is answered", self.key)
         return with_fingerprint(answer, self._certificate.fingerprint)
 
     def push(self, unit: AccessUnit) -> bool:
         """Send one frame, from any thread; False when the peer must wait for a key frame."""
+        if not self._shown:
+            self._shown = True
+            log.info("peer %s has its first frame", self.key)
         return self.video.push(unit) if self.watching else True
 
     def hold_to(self, terms: PeerTerms) -> None:

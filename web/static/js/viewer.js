@@ -293,6 +293,7 @@ export class Viewer {
     if (this.#drawn) return;
     this.#drawn = true;
     setTimeout(fetchVnc, FETCH_VNC_MS);
+    this.#beat();
     void this.#heartbeat();
   }
 
@@ -303,8 +304,12 @@ export class Viewer {
 
   async #heartbeat() {
     if (this.state === "over") return;
+    this.#beat(this.#screen.rung ? await this.stats() : undefined);
+  }
+
+  /** The first one tells that a picture was drawn: that waits for no figures. @param {Stats} [stats] */
+  #beat(stats) {
     const rung = this.rung;
-    const stats = this.#screen.rung ? await this.stats() : undefined;
     const seen = rung ? { rung, first_frame: this.#drawn, ...(stats ? { stats } : {}) } : {};
     const summary = this.summary();
     const quality = summary ? { quality: summary } : {};

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.controller import NO_POOL, Controller, a_user, until
+from tests.support.controller import NO_POOL, WARM, Controller, a_user, until
 from tests.support.fakes import START, FakeKeeper, a_session
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, Session, SessionState
@@ -116,6 +116,17 @@ async def test_it_is_filled_again_once_the_session_has_its_picture(controller: C
     await click(controller)
     assert len(await fill(controller)) == 2
     assert controller.parts.pool.demand.hits == 1
+
+
+async def test_the_next_machine_waits_with_the_desktop_that_was_asked_for_last(
+    controller: Controller,
+) -> None:
+    first = await fill(controller)
+    await click(controller)
+    made = {row.id for row in await fill(controller)} - {row.id for row in first}
+    sizes = {name: (each.spec.width, each.spec.height) for name, each in controller.driver.machines.items()}
+    assert {sizes[row.id] for row in first} == {(WARM.width, WARM.height)}
+    assert [sizes[name] for name in made] == [(WISH.width, WISH.height)]
 
 
 async def test_an_empty_pool_costs_a_session_nothing_but_time(controller: Controller) -> None:
