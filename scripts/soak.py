@@ -65,7 +65,7 @@ def soaked(wanted: argparse.Namespace) -> dict[str, Any]:
         place, peer = Place(stack, wanted.out), Ours()
         soak = Soak(place.harness, peer, stack.enter_context(place.watched(peer)), say)
         began, used = time.monotonic(), busy()
-        soak.watch(60 * wanted.minutes, wanted.cycle)
+        soak.watch(60 * wanted.minutes, wanted.cycle, wanted.rest)
         watched = list(soak.looks)
         with place.watched(Fresh()) as fresh:
             beside = soak.beside(fresh, wanted.turns)
@@ -85,6 +85,7 @@ def main() -> int:
     parser.add_argument(
         "--cycle", type=float, default=20, help="seconds of one round of scrolling, typing, keys"
     )
+    parser.add_argument("--rest", type=float, default=0, help="seconds of a still screen after each round")
     parser.add_argument("--connects", type=int, default=200)
     parser.add_argument("--turns", type=int, default=10, help="of ten keys, beside a fresh session")
     parser.add_argument("--out", type=Path, default=ROOT / "build/bench")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from transom_guest.x11.xlib import Display, declare
 
-KEY_PRESS, KEY_PRESS_MASK, Z_PIXMAP = 2, 1, 2
+KEY_PRESS, EXPOSE, KEY_PRESS_MASK, EXPOSURE_MASK, Z_PIXMAP = 2, 12, 1, 1 << 15, 2
 OVERRIDE_REDIRECT = 1 << 9
 FPS = 60
 STEP_PX, LINE_PX = 5, 16
@@ -99,7 +99,7 @@ class Painter:
         )
         kept = Attributes(override_redirect=1)
         self.x.XChangeWindowAttributes(pointer, self.window, OVERRIDE_REDIRECT, c.byref(kept))
-        self.x.XSelectInput(pointer, self.window, KEY_PRESS_MASK)
+        self.x.XSelectInput(pointer, self.window, KEY_PRESS_MASK | EXPOSURE_MASK)
         self.gc = self.x.XCreateGC(pointer, self.window, 0, None)
         self.rows = len(pixels) // (4 * self.width)
         self.page = self._pixmap(pixels)
@@ -190,6 +190,9 @@ def run(painter: Painter) -> None:
         for event in painter.display.events():
             if event.type == KEY_PRESS:
                 painter.key()
+            elif event.type == EXPOSE:
+                # the screen had another size for a moment, and what was outside of it is paper
+                painter.begin(painter.mode)
         if painter.mode == "scroll" and time.monotonic() >= due:
             painter.tick()
             due = max(due + 1 / FPS, time.monotonic() - 1 / FPS)

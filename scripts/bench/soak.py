@@ -62,8 +62,9 @@ class Soak:
         self.looks: list[Look] = []
         self.connect_ms: list[float] = []
 
-    def watch(self, seconds: float, cycle: float) -> None:
-        """Scroll, type and press keys in turn, `cycle` seconds each round, and look at the end of each."""
+    def watch(self, seconds: float, cycle: float, rest: float = 0) -> None:
+        """Scroll, type and press keys in turn, `cycle` seconds each round, and look at the end of each; then `rest`
+        seconds of a still screen."""
         assert self._peer.client is not None
         end = time.monotonic() + seconds
         while time.monotonic() < end:
@@ -74,6 +75,7 @@ class Soak:
             self._peer.client.tell("flip")
             self._page.wait_for_timeout(1000)
             self.look(self._keys(cycle * 0.4 - 1))
+            self._page.wait_for_timeout(1000 * rest)
 
     def come_and_go(self, count: int) -> None:
         """`count` more viewers, one after the other, while the first one watches."""
