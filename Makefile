@@ -8,7 +8,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-host test-vm test-quick check image pictures lock clean bench-forwarder bench-stream bench-links soak
+.PHONY: run test test-host test-vm test-quick test-clones check image pictures lock clean bench-forwarder bench-stream bench-links soak
 
 run:
 	@scripts/setup run
@@ -37,6 +37,12 @@ test-host:
 test-vm:
 	@scripts/setup test
 	$(bin)/python -m pytest -m vm $(PYTEST_ARGS)
+
+# A hundred clones of each virtual machine, of which `test` makes a few.
+CLONES ?= 100
+test-clones:
+	@scripts/setup test
+	TRANSOM_TEST_CLONES=$(CLONES) $(bin)/python -m pytest tests/contract -k clones_have -s $(PYTEST_ARGS)
 
 image:
 	@scripts/setup run

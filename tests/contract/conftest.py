@@ -6,18 +6,22 @@ and so is what is asked `only` of one, and what this host cannot be asked.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tests.support import unasked
 from tests.support.image import GoldenImage, golden_image
-from tests.support.machine_lab import Lab, stage_standin, state_folder
+from tests.support.machine_lab import Lab, Machine, stage_standin, state_folder
 from tests.support.unasked import not_asked
 from tests.support.vm_lab import VmGround, ground
 from transom.drivers.firecracker.driver import FirecrackerDriver
+from transom.drivers.keepers import SLOTS
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
 
@@ -82,14 +86,58 @@ def firecracker_ground(standin: Path) -> Iterator[VmGround]:
         yield made
 
 
+def a_lab(kind: str, image: GoldenImage, standin: Path, request: pytest.FixtureRequest) -> Lab:
+    """A driver with a folder of its own."""
+    if kind == "namespace":
+        return Lab(state_folder(), image, standin)
+    ground: VmGround = request.getfixturevalue(f"{kind}_ground")
+    return ground.lab()
+
+
 @pytest.fixture
 async def lab(
     kind: str, golden_image: GoldenImage, standin: Path, request: pytest.FixtureRequest
 ) -> AsyncIterator[Lab]:
     """A driver with a folder of its own; whatever a test leaves running is ended."""
-    if kind == "namespace":
-        made = Lab(state_folder(), golden_image, standin)
-    else:
-        made = request.getfixturevalue(f"{kind}_ground").lab()
+    made = a_lab(kind, golden_image, standin, request)
     yield made
     await made.close()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A machine that outlives the tests which use it."""
+
+    lab: Lab
+    machine: str
+
+
+@pytest.fixture(scope="session")
+def standing(
+    kind: str, golden_image: GoldenImage, standin: Path, request: pytest.FixtureRequest
+) -> Iterator[Standing]:
+    """One machine of this kind, as the user of a slot that no test of its own has."""
+    lab = a_lab(kind, golden_image, standin, request)
+    spec = lab.spec(slot=SLOTS - 2, seconds=3600)
+
+    async def begin() -> None:
+        machine = await lab.begin(spec)
+        await machine.ready()
+        await machine.channel.close()
+
+    with ThreadPoolExecutor(1) as elsewhere:  # a test's loop may run in this thread
+        try:
+            elsewhere.submit(asyncio.run, begin()).result()
+            yield Standing(lab, spec.machine)
+        finally:
+            elsewhere.submit(asyncio.run, lab.close()).result()
+
+
+@pytest.fixture
+async def machine(standing: Standing) -> AsyncIterator[Machine]:
+    """The standing machine, of which this test becomes the controller: for who leaves it as it was."""
+    lab = replace(standing.lab)  # with a driver of this test's own
+    found = Machine(lab, standing.machine, await lab.driver.attach(standing.machine))
+    await found.ready()
+    yield found
+    await found.channel.close()

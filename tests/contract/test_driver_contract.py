@@ -16,7 +16,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.machine_lab import Lab, a_claim, alive, now_ms, opened, until
+from tests.support.machine_lab import Lab, Machine, a_claim, alive, now_ms, opened, until
 from tests.support.vmm import vmm_of
 from transom.drivers import remains
 from transom.model.errors import DriverError, Unavailable
@@ -137,15 +137,14 @@ async def test_attach_and_streams_of_a_machine_that_never_was(lab: Lab) -> None:
     await lab.driver.purge(new_id("mch"))
 
 
-async def test_the_newest_controller_wins(lab: Lab) -> None:
-    async with lab.machine() as machine:
-        older = machine.channel
-        machine.channel = await lab.another_controller().attach(machine.id)
-        async with asyncio.timeout(10):
-            async for _ in older.messages():
-                pass
-        await older.close()
-        assert "uid=1000" in await machine.inside("import os; print(f'uid={os.getuid()}')")
+async def test_the_newest_controller_wins(machine: Machine) -> None:
+    older = machine.channel
+    machine.channel = await machine.lab.another_controller().attach(machine.id)
+    async with asyncio.timeout(10):
+        async for _ in older.messages():
+            pass
+    await older.close()
+    assert "uid=1000" in await machine.inside("import os; print(f'uid={os.getuid()}')")
 
 
 async def test_what_was_not_acknowledged_comes_again_and_the_rest_does_not(lab: Lab) -> None:
@@ -166,20 +165,18 @@ async def test_what_was_not_acknowledged_comes_again_and_the_rest_does_not(lab: 
         assert all(number > again.number for number in numbers)
 
 
-async def test_streams_carry_bytes_both_ways_several_at_once(lab: Lab) -> None:
-    async with lab.machine() as machine:
-        await machine.ready()
-        streams = await asyncio.gather(*(lab.driver.open_stream(machine.id, "vnc") for _ in range(3)))
-        payload = os.urandom(200_000).hex().encode()
+async def test_streams_carry_bytes_both_ways_several_at_once(machine: Machine) -> None:
+    streams = await asyncio.gather(*(machine.lab.driver.open_stream(machine.id, "vnc") for _ in range(3)))
+    payload = os.urandom(200_000).hex().encode()
 
-        async def echoed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
-            writer.write(payload)
-            back = await reader.readexactly(len(payload))
-            writer.close()
-            return back
+    async def echoed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        writer.write(payload)
+        back = await reader.readexactly(len(payload))
+        writer.close()
+        return back
 
-        async with asyncio.timeout(30):
-            assert await asyncio.gather(*(echoed(*each) for each in streams)) == [payload.upper()] * 3
+    async with asyncio.timeout(30):
+        assert await asyncio.gather(*(echoed(*each) for each in streams)) == [payload.upper()] * 3
 
 
 async def test_a_stream_ends_with_its_machine_s_controller_or_not(lab: Lab) -> None:
@@ -194,19 +191,18 @@ async def test_a_stream_ends_with_its_machine_s_controller_or_not(lab: Lab) -> N
         writer.close()
 
 
-async def test_a_peer_is_registered_with_the_door_and_released(lab: Lab) -> None:
-    async with lab.machine() as machine:
-        register = RegisterPeer(
-            peer="per_x",
-            guest_ufrag="gfrag",
-            guest_password="p" * 24,
-            viewer_ufrag="vfrag",
-            agent_port=5000,
-        )
-        await machine.channel.send(register)
-        await machine.look(lambda seen: seen.peers == ("per_x",))
-        await machine.channel.send(ReleasePeer(peer="per_x"))
-        await machine.look(lambda seen: seen.peers == ())
+async def test_a_peer_is_registered_with_the_door_and_released(machine: Machine) -> None:
+    register = RegisterPeer(
+        peer="per_x",
+        guest_ufrag="gfrag",
+        guest_password="p" * 24,
+        viewer_ufrag="vfrag",
+        agent_port=5000,
+    )
+    await machine.channel.send(register)
+    await machine.look(lambda seen: seen.peers == ("per_x",))
+    await machine.channel.send(ReleasePeer(peer="per_x"))
+    await machine.look(lambda seen: seen.peers == ())
 
 
 async def test_stop_is_answered_noted_and_the_keeper_leaves(lab: Lab) -> None:
@@ -335,10 +331,9 @@ async def test_orphans_are_found_without_a_folder(lab: Lab) -> None:
     assert await lab.driver.observe() == {}
 
 
-async def test_another_state_folder_s_machines_are_not_ours(lab: Lab) -> None:
-    async with lab.machine():
-        stranger = lab.another_controller(folder=lab.state / "other" / "machines")
-        assert await stranger.observe() == {}
+async def test_another_state_folder_s_machines_are_not_ours(machine: Machine) -> None:
+    stranger = machine.lab.another_controller(folder=machine.lab.state / "other" / "machines")
+    assert await stranger.observe() == {}
 
 
 async def test_a_kept_folder_holds_logs_and_no_socket_until_purged(lab: Lab) -> None:
@@ -390,7 +385,7 @@ async def test_a_machine_is_there_quickly(lab: Lab) -> None:
     ],
 )
 async def test_a_guest_that_breaks_the_rules_is_cut_off_and_reported(
-    lab: Lab, role: str, lines: str, reason: str
+    machine: Machine, role: str, lines: str, reason: str
 ) -> None:
     code = f"""
 import os, socket, struct, json, time
@@ -405,14 +400,13 @@ try:
 except ConnectionError: pass
 print("cut off")
 """
-    async with lab.machine() as machine:
-        assert "cut off" in await machine.inside(code)
-        reports = [each for each in machine.heard if isinstance(each, GuestMisbehaved)]
-        assert reports and reports[0].role == role and reason in reports[0].reason
-        assert "fine" in await machine.inside("print('fine')")
+    assert "cut off" in await machine.inside(code)
+    reports = [each for each in machine.heard if isinstance(each, GuestMisbehaved)]
+    assert reports and reports[0].role == role and reason in reports[0].reason
+    assert "fine" in await machine.inside("print('fine')")
 
 
-async def test_strangers_on_the_link_are_closed_without_a_word(lab: Lab) -> None:
+async def test_strangers_on_the_link_are_closed_without_a_word(machine: Machine) -> None:
     """A page in the machine's browser, a wrong token, the boot token again: nothing is said, nothing breaks."""
     code = """
 import os, socket, struct, json
@@ -428,11 +422,11 @@ def hello(**fields):
 print([ask(b"GET / HTTP/1.1\\r\\nHost: 127.0.0.1:4001\\r\\n\\r\\n"), ask(hello()), ask(hello(role="boot")),
        ask(hello(version=99)), ask(b"\\0\\0\\0\\0"), ask(b"\\xff\\xff\\xff\\xff")])
 """
-    async with lab.machine() as machine:
-        assert await machine.inside(f"VERSION = {WIRE_VERSION}\n{code}") == str([b""] * 6) + "\n"
-        await machine.reattach()
-        assert machine.channel.snapshot.roles == ("boot", "webrtc")
-        assert int(machine.channel.snapshot.counters["link_garbage"]) >= 6
+    before = int(machine.channel.snapshot.counters["link_garbage"])
+    assert await machine.inside(f"VERSION = {WIRE_VERSION}\n{code}") == str([b""] * 6) + "\n"
+    await machine.reattach()
+    assert machine.channel.snapshot.roles == ("boot", "webrtc")
+    assert int(machine.channel.snapshot.counters["link_garbage"]) >= before + 6
 
 
 @pytest.mark.needs("warm")
@@ -458,8 +452,9 @@ WHO = (
     "print(os.urandom(16).hex(), uuid.uuid4(), random.random(), hash(key), "
     "open('/etc/machine-id').read().strip(), platform.node())"
 )
-CLONES = int(os.environ.get("TRANSOM_TEST_CLONES", "12"))
-"""As many at one time as fit into half of the memory there is, and the others after them; a hundred take minutes."""
+CLONES = int(os.environ.get("TRANSOM_TEST_CLONES", "5"))
+"""As many at one time as fit into half of the memory there is, and the others after them; a hundred, by
+`make test-clones`, take minutes."""
 AT_ONCE = 3
 """Clones that are being woken up."""
 
@@ -540,9 +535,8 @@ def broken_snapshot(lab: Lab) -> Iterator[None]:
 
 
 @pytest.mark.needs("own_kernel")
-async def test_the_guest_s_kernel_is_not_the_host_s(lab: Lab) -> None:
-    async with lab.machine() as machine:
-        assert os.uname().release not in await machine.inside("import os; print(os.uname().release)")
+async def test_the_guest_s_kernel_is_not_the_host_s(machine: Machine) -> None:
+    assert os.uname().release not in await machine.inside("import os; print(os.uname().release)")
 
 
 @pytest.mark.needs("own_kernel")

@@ -41,7 +41,7 @@ WELL_KNOWN = [
 """Resolvers, a time server, a STUN server, package mirrors, metadata services, neighbours, multicast."""
 
 SHELL = """
-import ctypes, fcntl, json, os, shutil, socket, struct, subprocess, sys, urllib.request
+import fcntl, json, os, shutil, socket, struct, subprocess, sys, threading
 PLACES = {places!r}
 came = {{}}
 def attempt(name, act):
@@ -111,21 +111,28 @@ if {root}:
     attempt("version 6 neighbour", lambda: send("ff02::1%eth0", 5353, socket.SOCK_DGRAM, b"hello"))
     attempt("version 6 gateway", lambda: send("fe80::1%eth0", 53, socket.SOCK_DGRAM, b"hello"))
 query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\\3web\\3lab\\7example\\0" + struct.pack(">2H", 1, 1)
-for address, port in PLACES:
+def place(address, port):
     attempt(f"udp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_DGRAM, query))
     attempt(f"tcp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_STREAM, b""))
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     attempt(f"icmp {{address}}", lambda: raw(family, 58 if ":" in address else 1, address))
     attempt(f"raw {{address}}", lambda: raw(family, 255, address))
+def together(act, each_of):
+    threads = [threading.Thread(target=act, args=each) for each in each_of]
+    for each in threads: each.start()
+    for each in threads: each.join()
+together(place, PLACES)  # they wait for answers that do not come
 attempt("frame", frame)
 attempt("vsock", vsock)
-attempt("name", lambda: socket.getaddrinfo("web.lab.example", 80))
-attempt("curl direct", lambda: bare("curl", "-sS", "-m", "3", "http://{far}/leak"))
-attempt("curl noproxy", lambda: run("curl", "-sS", "-m", "3", "--noproxy", "*", "http://{far}/leak"))
-attempt("curl doh", lambda: bare("curl", "-sS", "-m", "3", "--doh-url", "https://1.1.1.1/dns-query", "http://web.lab.example/leak"))
-attempt("apt", lambda: bare("apt-get", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=2", "update"))
-attempt("git", lambda: bare("git", "ls-remote", "http://{far}/leak.git"))
-attempt("ping", lambda: bare("ping", "-c1", "-W1", "{far}"))
+together(attempt, [
+    ("name", lambda: socket.getaddrinfo("web.lab.example", 80)),
+    ("curl direct", lambda: bare("curl", "-sS", "-m", "3", "http://{far}/leak")),
+    ("curl noproxy", lambda: run("curl", "-sS", "-m", "3", "--noproxy", "*", "http://{far}/leak")),
+    ("curl doh", lambda: bare("curl", "-sS", "-m", "3", "--doh-url", "https://1.1.1.1/dns-query", "http://web.lab.example/leak")),
+    ("apt", lambda: bare("apt-get", "-o", "Acquire::Retries=0", "-o", "Acquire::http::Timeout=2", "update")),
+    ("git", lambda: bare("git", "ls-remote", "http://{far}/leak.git")),
+    ("ping", lambda: bare("ping", "-c1", "-W1", "{far}")),
+])
 attempt("curl", lambda: run("curl", "-sS", "-m", "20", "http://web.lab.example/ip"))
 attempt("curl tls", lambda: run("curl", "-sSk", "-m", "20", "https://web.lab.example/ip"))
 attempt("curl metadata", lambda: run("curl", "-sS", "-m", "20", "http://169.254.169.254/latest/meta-data/"))

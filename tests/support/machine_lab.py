@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import os
 import secrets
 import shutil
@@ -39,6 +40,10 @@ from transom_wire.link import FROM_GUEST, PeerAnswer, PeerOffer
 LIMITS = Limits(memory_bytes=2**30, cpu_millis=2000, pids=256)
 PATIENCE = 30.0
 """Seconds before a wait for something that must happen fails; it takes a hundredth of that."""
+
+
+EPOCHS = itertools.count(1)
+"""Of offers: a machine may be several tests', and an answer is one test's."""
 
 
 def now_ms() -> int:
@@ -164,18 +169,29 @@ class Lab:
 
     @contextlib.asynccontextmanager
     async def machine(self, spec: MachineSpec | None = None) -> AsyncIterator[Machine]:
-        """A running machine with an identity: made for it, or a clone that was given it."""
+        """A running machine with an identity, until the block ends."""
         spec = spec or self.spec()
+        machine = None
+        try:
+            machine = await self.begin(spec)
+            yield machine
+        finally:
+            if machine is not None:
+                await machine.channel.close()
+            await self.driver.destroy(spec.machine, keep_folder=False)
+
+    async def begin(self, spec: MachineSpec) -> Machine:
+        """A machine with an identity, made for it, or a clone that was given it; somebody else ends it."""
         clone = self.making is not None and self.making.clones
         await self.driver.create(replace(spec, session=None) if clone else spec)
         machine = Machine(self, spec.machine, await self.driver.attach(spec.machine))
         try:
             if clone and spec.session is not None:
                 await machine.claim(a_claim(spec.session, spec.deadline))
-            yield machine
-        finally:
+        except BaseException:
             await machine.channel.close()
-            await self.driver.destroy(spec.machine, keep_folder=False)
+            raise
+        return machine
 
     async def close(self) -> None:
         for machine in {*self.made, *(await self.driver.observe())}:
@@ -191,7 +207,6 @@ class Machine:
     id: str
     channel: KeeperChannel
     heard: list[KeeperMessage] = field(default_factory=list)
-    _epoch: int = 0
 
     async def hear(self, wanted: Callable[[KeeperMessage], bool]) -> KeeperMessage:
         """The next message that `wanted` accepts; others are kept in `heard`."""
@@ -249,13 +264,13 @@ class Machine:
     async def inside(self, code: str) -> str:
         """What `code` prints when the machine's Python runs it as the machine's user."""
         await self.ready()
-        self._epoch += 1
-        offer = PeerOffer(peer="per_test", epoch=self._epoch, sdp=code)
+        epoch = next(EPOCHS)
+        offer = PeerOffer(peer="per_test", epoch=epoch, sdp=code)
         await self.channel.send(ToGuest(role="webrtc", body=encode(offer)))
         while True:
             message = await self.hear(lambda each: isinstance(each, FromGuest))
             answer = opened(message, PeerAnswer)
-            if answer is not None and answer.epoch == self._epoch:
+            if answer is not None and answer.epoch == epoch:
                 await self.channel.send(Acknowledge(number=message.number))
                 return answer.sdp
 
