@@ -90,8 +90,7 @@ class Direction:
         while self.flight and self.flight[0][0] <= now:
             packet = heapq.heappop(self.flight)[2]
             self.passed_bytes += len(packet)
-            with suppress(OSError):
-                os.write(self.sink, packet)
+            self.out(packet)
         if self.waiting is not None:
             self.waiting.cancel()
             self.waiting = None
@@ -99,6 +98,10 @@ class Direction:
             self.waiting = asyncio.get_running_loop().call_later(
                 max(self.flight[0][0] - now, 0), self.deliver
             )
+
+    def out(self, packet: bytes) -> None:
+        with suppress(OSError):
+            os.write(self.sink, packet)
 
     def told(self) -> dict[str, float]:
         stands = max(self.free_at - time.monotonic(), 0.0) * 1000

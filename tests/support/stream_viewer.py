@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import deque
 from typing import Any
 
@@ -12,6 +13,7 @@ import aioice.ice
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
 
+from tests.support.link_emulator import Direction, Shape
 from tests.support.stream_lab import DEADLINE, StreamLab
 from transom.stream.sdp import strip_candidates
 from transom_wire.link import PeerTerms
@@ -21,6 +23,22 @@ from transom_wire.link import PeerTerms
 def loopback_only(monkeypatch: pytest.MonkeyPatch) -> None:
     """aiortc leaves loopback out; the lab has nothing else."""
     monkeypatch.setattr(aioice.ice, "get_host_addresses", lambda **_: ["127.0.0.1"])
+
+
+class Narrow(Direction):
+    """A slow link in front of one of a viewer's sockets."""
+
+    def __init__(self, protocol: Any, shape: Shape) -> None:
+        super().__init__(-1, -1, shape)
+        self._hear, self._from = protocol.datagram_received, None
+        protocol.datagram_received = self._came
+
+    def out(self, packet: bytes) -> None:
+        self._hear(packet, self._from)
+
+    def _came(self, packet: bytes, address: Any) -> None:
+        self._from = address
+        self.take(packet, time.monotonic())
 
 
 class Viewer:
@@ -81,6 +99,11 @@ class Viewer:
     async def sees(self, colour: str, x: int = 50, y: int = 50) -> None:
         """Wait until the pixel has this colour: red or black."""
         await self.until(lambda: self.frame is not None and name_of(pixel(self.frame, x, y)) == colour)
+
+    def narrow(self, shape: Shape) -> Narrow:
+        """From now on what comes to it has such a link to pass."""
+        (transport,) = self.pc._RTCPeerConnection__iceTransports
+        return Narrow(transport._connection._nominated[1].protocol, shape)
 
     def vanish(self) -> None:
         """Cut the wire: nothing more is said, no goodbye, and nothing is answered."""

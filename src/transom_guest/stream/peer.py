@@ -32,8 +32,7 @@ from transom_guest.stream.gst import (
 )
 from transom_guest.stream.offer import H264, rtp_caps, with_credentials, with_fingerprint, with_profile
 from transom_guest.stream.peer_sound import PeerSound
-from transom_guest.stream.rate_estimate import Packet
-from transom_guest.stream.rate_feedback import packets_of, watch_repairs
+from transom_guest.stream.rate_feedback import Told, packets_of, watch_repairs, watch_reports
 from transom_guest.stream.sound_offer import Opus
 from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
@@ -53,8 +52,8 @@ class PeerEvents(ClipEvents, Protocol):
         """Text from one of its channels; None for a message that is not even text, or one too many."""
 
     def peer_key_wanted(self, peer: Peer) -> None: ...
-    def peer_told(self, peer: Peer, packets: list[Packet]) -> None:
-        """Feedback on packets that were sent."""
+    def peer_told(self, peer: Peer, told: Told) -> None:
+        """Feedback on what was sent."""
 
 
 class Peer:
@@ -204,6 +203,8 @@ class Peer:
     def _added(self, _pipeline: Any, into: Any, element: Any) -> None:
         """In whichever thread builds: a certificate of our own, before any handshake."""
         watch_repairs(element, self.video.again, self._kept)
+        if not self.tells:
+            watch_reports(element, self.video.ssrc, self._told, self._connect)
         name = element.__gtype__.name  # not every element has a factory to ask
         if name == "GstDtlsDec":
             element.set_property("pem", self._certificate.pem)
@@ -272,8 +273,11 @@ class Peer:
         if GstVideo.video_event_is_force_key_unit(info.get_event()):
             self._to_loop(self._events.peer_key_wanted, self)
         elif (told := packets_of(info.get_event())) is not None:
-            self._to_loop(self._events.peer_told, self, told)
+            self._told(told)
         return Gst.PadProbeReturn.OK
+
+    def _told(self, told: Told) -> None:
+        self._to_loop(self._events.peer_told, self, told)
 
     # and from here on the event loop's thread again
 

@@ -13,8 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from transom_guest.stream.rate_burst import Burst
+from transom_guest.stream.rate_ceiling import Ceiling
 from transom_guest.stream.rate_estimate import ARRIVED_S, LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
+from transom_guest.stream.rate_reports import Report, ReportEstimate
 
 FLOOR_KBPS = 150
 """Under this motion is no picture any more, and noVNC serves better."""
@@ -38,20 +40,8 @@ PATIENCE = 1.5
 """How many times longer than it should a drain may take."""
 UNMOVED = 0.8
 """Of the queue: when as much is left, there was none, and the cut is taken back."""
-STAND_S = 3.0
+STAND_S = 2.0
 """Seconds that little was sent, and packets came no sooner: the way is longer."""
-LOSS_HIGH = 0.15
-"""Share of packets lost that is congestion without a queue; radio links lose up to ten percent by themselves."""
-RAISE = 1.25
-"""One step up, where nothing is known of a ceiling."""
-RAISE_UNDER = 1.08
-"""One step up a little under where the link was over-used last..."""
-RAISE_NEAR = 1.03
-"""...and about there."""
-UNDER, NEAR, BEYOND = 0.8, 0.95, 1.2
-"""Where these begin and end, in shares of it."""
-CEILING_S = 20.0
-"""Seconds after which the ceiling is forgotten."""
 JUDGE_S = 0.3
 """Seconds, beyond the round trip, until a step up is judged or a cut may be followed by another."""
 LIMITED = 0.7
@@ -69,10 +59,8 @@ TRAIN_SPREAD = 0.8
 """Of what a train was sent at: it came through slower, so the link is full with it..."""
 TRAIN_FOR_S = 1.0
 """...and this many seconds that says what the link carries."""
-DEAF_S = 3.0
-"""Seconds in which a viewer that never gave any feedback should have: it will not, and the cap holds."""
-SILENCE_S = 1.0
-"""Seconds without a word on what was sent: halve, and again after as long."""
+DEAF_S, UNREPORTED_S = 3.0, 6.0
+"""Seconds in which a viewer that never gave any feedback should have, or a report: it will not, and the cap holds."""
 SMOOTH_VBV_MS, TIGHT_VBV_MS = 500, 100
 """How much of the bitrate a frame may take at once: on a link that never was full, and on one that was..."""
 TIGHT_FRAMES = 4
@@ -106,24 +94,32 @@ class _Drain:
     """Nothing was drained before it since the cut."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Before:
+    """What held before a cut, to be taken up again if there was no queue; and the longest that there seemed to be."""
+
+    kbps: float
+    ceiling: Ceiling
+    queue_s: float
+
+
 class RateControl:
-    """One viewer's. Feed it `sent`, `feedback` and `tick`, then read `decision`."""
+    """One viewer's. Feed it `sent`, `feedback` or `reported`, and `tick`, then read `decision`."""
 
     def __init__(self, now: float, cap_kbps: int, *, told: bool = True) -> None:
-        """`told`: the viewer gives feedback. Without it there is nothing to control, and the cap holds."""
-        self.link = LinkEstimate()
+        """`told`: the viewer gives feedback on each packet. Without it there are receiver reports at best."""
+        self.link: LinkEstimate | ReportEstimate = LinkEstimate() if told else ReportEstimate()
         self.limited = True
         """The desktop had too little to show to fill the link, when last asked."""
         self._cap = max(cap_kbps, FLOOR_KBPS)
-        self._target = float(min(START_KBPS, self._cap) if told else self._cap)
-        self._cause = "start" if told else "limit"
+        self._target = float(min(START_KBPS, self._cap))
+        self._cause = "start"
         self._ladder = Ladder()
-        self._ceiling = math.inf
-        self._ceiling_at = -math.inf
+        self._ceiling = Ceiling()
         self._moved = now
         self._proven = 0.0
         self._low_at = now
-        self._before = self._target
+        self._before = _Before(self._target, self._ceiling, 0.0)
         self._cut, self._cut_at_s = False, 0.0
         self._train_kbps, self._train_at = 0.0, -math.inf
         self._probe_kbps, self._probe_at = 0.0, -math.inf
@@ -163,14 +159,16 @@ class RateControl:
         self._cap = max(cap_kbps, FLOOR_KBPS)
         self._target = min(self._target, self._cap)
 
-    def sent(self, now: float) -> None:
-        """A packet left: feedback on it is due."""
+    def sent(self, now: float, size: int) -> None:
+        """A frame of `size` bytes left: feedback on it is due."""
+        if isinstance(self.link, ReportEstimate):
+            self.link.sent(now, size)
         if self._waiting is None and (self._heard is None or now > self._heard):
             self._waiting = now
 
     def feedback(self, now: float, packets: Sequence[Packet]) -> Decision:
         """The viewer told which packets arrived, and when."""
-        if self.link.take(now, packets):
+        if isinstance(self.link, LinkEstimate) and self.link.take(now, packets):
             self._heard, self._waiting = now, None
             self.limited = self.link.sent_kbps < LIMITED * self._output()
             if self.link.train_kbps:
@@ -183,13 +181,23 @@ class RateControl:
         self._decision = self._decide(now)
         return self._decision
 
+    def reported(self, now: float, report: Report) -> Decision:
+        """The viewer reported what it lost, and when it heard from us."""
+        if isinstance(self.link, ReportEstimate) and self.link.take(now, report):
+            self._heard, self._waiting = now, None
+            self.limited = self.link.sent_kbps < LIMITED * self._output()
+            if self.link.known_at >= self._moved:
+                self._judge(now)
+        self._decision = self._decide(now)
+        return self._decision
+
     def tick(self, now: float) -> Decision:
         """Time passed; call it a few times a second."""
         waiting = math.inf if self._waiting is None else self._waiting
         if self._heard is None:
-            if now - waiting >= DEAF_S:
+            if now - waiting >= (DEAF_S if isinstance(self.link, LinkEstimate) else UNREPORTED_S):
                 self._move(now, self._cap, "limit")
-        elif now - max(waiting, self._moved) >= SILENCE_S + self.link.rtt_s:
+        elif now - max(waiting, self._moved) >= self.link.silence_s + self.link.rtt_s:
             self._move(now, self._target / 2, "loss")
         self._decision = self._decide(now)
         return self._decision
@@ -206,13 +214,20 @@ class RateControl:
             return
         if link.queue_s > self._high_s():
             self._over_used(now)
-        elif link.sure_loss > LOSS_HIGH:
-            self._ceiling, self._ceiling_at = self._target, now
+        elif link.too_lossy:
+            if isinstance(link, ReportEstimate) and not self._ceiling.known:
+                # the round trip may have had a full queue in it from the first: it shows when that is drained
+                self._drain = _Drain(link.arrived_kbps * DRAIN, now, 0.0)
+            self._ceiling = Ceiling(self._target, now)
             self._move(now, self._target * (1 - link.loss / 2), "loss")
-        elif link.queue_s < self._low_s():
+        elif link.queue_s < self._low_s() and not link.unsure:
             self._raise(now)
-        elif self.limited and now - max(self._low_at, self._moved) > STAND_S:
-            link.lengthen()
+        elif now - max(self._low_at, self._moved) > STAND_S:
+            if self.limited:
+                link.lengthen()
+            elif self._cut:
+                # nothing moves: it is the way, or the link carries just this; a drain tells
+                self._drain = _Drain(self._target * DRAIN, now, link.queue_s)
 
     def _draining(self, now: float, drain: _Drain) -> None:
         queue, rtt = self.link.queue_s, self.link.rtt_s
@@ -223,7 +238,7 @@ class RateControl:
             # until now the link was full, so this is what it carries
             self._drain, carried = None, self._carried(now)
             if drain.first:
-                self._ceiling = min(self._ceiling, max(carried, FLOOR_KBPS))
+                self._ceiling = replace(self._ceiling, kbps=min(self._ceiling.kbps, max(carried, FLOOR_KBPS)))
             self._move(now, min(self._target, carried), "delay")
         elif queue > drain.queue_s + DRAIN_FROM_S and now - drain.since > JUDGE_S + rtt:
             self._over_used(now)
@@ -232,9 +247,10 @@ class RateControl:
             if full or queue < drain.queue_s / 2:
                 self._drain = _Drain(drain.kbps, now, queue, first=False)
             else:
-                if queue > drain.queue_s * UNMOVED and drain.first:
-                    self._move(now, max(self._before * CUT, self._target), "probe")
-                    self._ceiling = math.inf
+                self._ceiling = Ceiling()
+                if queue > self._before.queue_s * UNMOVED:
+                    self._move(now, max(self._before.kbps * CUT, self._target), "probe")
+                    self._ceiling = self._before.ceiling
                 self.link.lengthen()
                 self._drain, self._moved, self._cut = None, now, False
 
@@ -257,7 +273,8 @@ class RateControl:
     def _over_used(self, now: float) -> None:
         self._burst.over_used()
         if not self._cut:
-            self._before = self._target
+            self._before = _Before(self._target, self._ceiling, 0.0)
+        self._before = replace(self._before, queue_s=max(self._before.queue_s, self.link.queue_s))
         arrived = self._carried(now)
         if self._cut:  # the queue outlived a cut: what seemed to be carried was not
             arrived = min(arrived, self._target)
@@ -265,8 +282,8 @@ class RateControl:
         if sent < LIMITED * self._target and LIMITED * sent < arrived < self._target / 2:
             # little was sent, it came through, and yet it queues: what arrived is no measure of the link
             arrived = max(arrived, self._target / 2)
-        self._ceiling, self._ceiling_at = max(arrived, FLOOR_KBPS), now
-        self._proven = min(self._proven, self._ceiling)
+        self._ceiling = Ceiling(max(arrived, FLOOR_KBPS), now)
+        self._proven = min(self._proven, self._ceiling.kbps)
         self._move(now, min(arrived * CUT, self._target), "delay")
         if self.link.queue_s > DRAIN_FROM_S or self._cut:
             self._drain = _Drain(min(arrived, self._target) * DRAIN, now, self.link.queue_s)
@@ -275,18 +292,15 @@ class RateControl:
     def _raise(self, now: float) -> None:
         if self._target >= self._cap:
             return
-        if now - self._ceiling_at > CEILING_S:
-            self._ceiling = math.inf
-        near = UNDER * self._ceiling <= self._target <= BEYOND * self._ceiling
-        close = RAISE_NEAR if self._target >= NEAR * self._ceiling else RAISE_UNDER
-        wanted = self._target * (close if near else RAISE)
+        self._ceiling = self._ceiling.after(now)
+        wanted = self._target * self._ceiling.step(self._target)
         train = self._probe_kbps * TRAIN_SHARE if now - self._probe_at < TRAIN_FOR_S else 0.0
-        if train > wanted and not near:
+        if train > wanted and not self._ceiling.near(self._target):
             self._move(now, min(train, 2 * self._target), "probe")
         elif not self.limited:
             self._move(now, wanted, "probe")
         elif now - self._moved >= QUIET_S + self.link.rtt_s and self.link.sure_loss < QUIET_LOSS:
-            known = START_KBPS if math.isinf(self._ceiling) else 0
+            known = 0 if self._ceiling.known else START_KBPS
             most = max(min(PROVEN * self._proven, self._burst.kbps(now) or math.inf), known)
             quiet = min(self._target * min(wanted / self._target, QUIET_RAISE), most)
             if quiet > self._target:
@@ -303,7 +317,7 @@ class RateControl:
 
     def _decide(self, now: float) -> Decision:
         step = self._ladder.take(now, int(self._target), filled=not self.limited)
-        if math.isfinite(self._ceiling) or self._target < START_KBPS:
+        if self._ceiling.known or self._target < START_KBPS:
             vbv = max(TIGHT_VBV_MS, TIGHT_FRAMES * 1000 // step.fps)
         else:
             vbv = START_VBV_MS if self._cause == "start" else SMOOTH_VBV_MS

@@ -26,6 +26,10 @@ STANDING_PACKETS = 6
 """...and no fewer packets, up to LEAST_S: of a few, all may be late by the way's jitter alone."""
 LOSS_PACKETS = 10
 """Packets that a loss ratio takes at least; fewer say nothing."""
+LOSS_HIGH = 0.15
+"""Share of packets lost that is congestion without a queue; radio links lose up to ten percent by themselves."""
+SILENCE_S = 1.0
+"""Seconds, beyond the round trip, without a word on what was sent, after which one is missing."""
 TRAIN_PACKETS = 6
 """Packets sent close together that measure a link."""
 TRAIN_GAP_S = 0.02
@@ -66,6 +70,9 @@ class LinkEstimate:
         """What that train was sent at."""
         self.garbage = 0
         """Packets that cannot be."""
+        self.silence_s = SILENCE_S
+        self.unsure = False
+        """It cannot be told whether there is room: it always can."""
 
     def take(self, now: float, packets: Sequence[Packet]) -> bool:
         """Take in one feedback; False when there was nothing of use in it."""
@@ -99,6 +106,11 @@ class LinkEstimate:
         """The same less its standard deviation: of thirty packets one in ten and one in six look alike."""
         loss = self.loss
         return max(loss - math.sqrt(loss * (1 - loss) / max(len(self._window), 1)), 0.0)
+
+    @property
+    def too_lossy(self) -> bool:
+        """More is lost than a radio loses."""
+        return self.sure_loss > LOSS_HIGH
 
     @property
     def sent_kbps(self) -> float:

@@ -1,12 +1,22 @@
-"""Transport-wide feedback as GStreamer hands it upstream: parsed there, packet by packet, from a viewer's RTCP."""
+"""Transport-wide feedback as GStreamer hands it upstream: parsed there, packet by packet, from a viewer's RTCP.
+
+Of a viewer that gives none, receiver reports, parsed here: of several blocks in one, GStreamer keeps the last.
+"""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
 from transom_guest.stream.gst import Gst
 from transom_guest.stream.rate_estimate import MOST_PACKETS, Packet
+from transom_guest.stream.rate_reports import LEAST_GAP_S, MOST_BYTES, Report, report_of
+
+Told = list[Packet] | Report
+"""What a viewer tells."""
+OWN_REPORT_NS = 500_000_000
+"""Nanoseconds between two reports of ours, half of it to one and a half: a viewer's have the round trip of the last."""
 
 EVENT = "RTPTWCCPackets"
 """rtpsession's custom upstream event; made for `rtpgccbwe` of gst-plugins-rs."""
@@ -32,6 +42,27 @@ def watch_repairs(element: Any, may: Callable[[int], bool], kept: list[Any]) -> 
     pad = element.get_static_pad("src")
     pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, upstream)
     kept.append(pad)
+
+
+def watch_reports(
+    element: Any, ssrc: int, tell: Callable[[Report], None], connect: Callable[..., None]
+) -> None:
+    """Have `tell` hear each receiver report on the stream `ssrc`, if this is the element that has the session."""
+    if element.__gtype__.name != "GstRtpSession":
+        return
+    element.set_property("rtcp-min-interval", OWN_REPORT_NS)
+    told_at = float("-inf")
+
+    def heard(_session: Any, buffer: Any) -> None:
+        nonlocal told_at
+        if (now := time.monotonic()) < told_at + LEAST_GAP_S:
+            return
+        report = report_of(buffer.extract_dup(0, min(buffer.get_size(), MOST_BYTES)), ssrc, time.time())
+        if report is not None:
+            told_at = now
+            tell(report)
+
+    connect(element.get_property("internal-session"), "on-receiving-rtcp", heard)
 
 
 def packets_of(event: Any) -> list[Packet] | None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from transom_guest.stream.rate import Decision, RateControl
 from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate_reports import Report
 from transom_wire.link import PeerTerms, StreamReport
 
 TICK_S = 0.25
@@ -87,7 +88,7 @@ class Links:
             self.tick(asyncio.get_running_loop().time())
 
     def join(self, now: float, peer: Viewed, *, told: bool) -> None:
-        """A viewer is connected, which gives feedback or not."""
+        """A viewer is connected, which gives feedback on each packet or not."""
         if peer not in self._links:
             self._links[peer] = _Link(peer, RateControl(now, peer.terms.kbps, told=told))
             self._settle(now)
@@ -101,16 +102,19 @@ class Links:
             log.warning("peer %s told of %d packets that cannot be", peer.name, link.control.link.garbage)
         self._settle(now)
 
-    def sent(self, now: float) -> None:
-        """A frame went out to all."""
+    def sent(self, now: float, size: int) -> None:
+        """A frame of `size` bytes went out to all."""
         for link in self._links.values():
-            link.control.sent(now)
+            link.control.sent(now, size)
 
-    def feedback(self, now: float, peer: Viewed, packets: Sequence[Packet]) -> None:
+    def feedback(self, now: float, peer: Viewed, told: Sequence[Packet] | Report) -> None:
         """A viewer told what arrived."""
         link = self._links.get(peer)
         if link is not None:
-            link.control.feedback(now, packets)
+            if isinstance(told, Report):
+                link.control.reported(now, told)
+            else:
+                link.control.feedback(now, told)
             link.hold()
             self._settle(now)
 

@@ -22,7 +22,7 @@ from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
 from transom_guest.stream.peer import Peer
 from transom_guest.stream.peers import MAX_MALFORMED, Full, Stale, judge
-from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate_feedback import Told
 from transom_guest.stream.rate_links import Links
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
@@ -179,9 +179,9 @@ class StreamServer:
         if self._lives(peer) and self._links.may_have_key(self._loop.time(), peer):
             self._capture.key_wanted()
 
-    def peer_told(self, peer: Peer, packets: list[Packet]) -> None:
-        """A viewer told which packets arrived, and when."""
-        self._links.feedback(self._loop.time(), peer, packets)
+    def peer_told(self, peer: Peer, told: Told) -> None:
+        """A viewer told which packets arrived, and when, or how many did not."""
+        self._links.feedback(self._loop.time(), peer, told)
         if peer.video.hopeless():
             self.peer_key_wanted(peer)
 
@@ -274,7 +274,7 @@ class StreamServer:
             peer.play(packet)
 
     def _frame_out(self, waiting: list[Peer], unit: AccessUnit, now: float) -> None:
-        self._links.sent(now)
+        self._links.sent(now, len(unit.data))
         self._marks.tell(now, self._watchers, unit.steps)
         self._capture.frame_out(self._links.next_frame_in(), settled=unit.settled)
         for peer in waiting:

@@ -7,7 +7,7 @@ import os
 from transom_guest.stream.gst import GLib, Gst
 from transom_guest.stream.offer import read_offer
 from transom_guest.stream.peer import Peer
-from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate_feedback import Told
 from transom_guest.stream.sample import OFFER
 
 
@@ -20,7 +20,7 @@ class _Nobody:
     def peer_clip(self, peer: Peer, message: str | bytes | None) -> None: ...
     def peer_clip_open(self, peer: Peer) -> None: ...
     def peer_key_wanted(self, peer: Peer) -> None: ...
-    def peer_told(self, peer: Peer, packets: list[Packet]) -> None: ...
+    def peer_told(self, peer: Peer, told: Told) -> None: ...
 
 
 FACTORIES = (

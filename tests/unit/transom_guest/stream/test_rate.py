@@ -53,6 +53,24 @@ def test_a_way_that_became_longer_is_no_queue(more: float) -> None:
     assert all(target >= 300 for at, target in seen.targets if at > 14)
 
 
+@pytest.mark.parametrize(
+    ("kbps", "rtt", "more"), [(3000, 0.02, 0.06), (1000, 0.08, 0.12), (300, 0.02, 0.06), (300, 0.08, 0.12)]
+)
+def test_a_link_that_becomes_longer_and_loses_less_is_used_soon(kbps: int, rtt: float, more: float) -> None:
+    seen = run(
+        lambda _: kbps,
+        rtt=rtt,
+        loss=lambda now: 0.1 if now < 12 else 0.01,
+        longer=lambda now: more if now >= 12 else 0.0,
+        fills=0.85,
+        queue_s=0.3,
+        seconds=24,
+    )
+    assert seen.kbps(15, 24) >= 0.75 * kbps
+    late = sorted(queue for at, queue in seen.queues if at > 15)
+    assert late[int(len(late) * 0.95)] < 200
+
+
 @pytest.mark.parametrize("more", [0.04, 0.12])
 def test_a_link_that_becomes_slower_and_longer_is_used(more: float) -> None:
     seen = run(lambda now: 1000 if now >= 10 else 5000, longer=lambda now: more if now >= 10 else 0.0)
@@ -91,7 +109,7 @@ def test_a_receiver_that_holds_packets_for_a_moment_is_no_queue() -> None:
 
 
 def test_another_cap_holds_at_once() -> None:
-    control = RateControl(0.0, CAP, told=False)
+    control = RateControl(0.0, CAP)
     control.allow(500)
     assert control.tick(1.0).kbps == 500
 
@@ -131,7 +149,7 @@ def test_a_train_that_came_through_is_a_probe() -> None:
 def test_silence_after_words_halves_and_again() -> None:
     control = RateControl(0.0, CAP)
     control.feedback(5.1, [Packet(5.0, 5.05, 500)])
-    control.sent(5.2)
+    control.sent(5.2, 500)
     assert control.tick(5.9).kbps == START_KBPS
     assert control.tick(6.5).kbps == START_KBPS // 2
     assert control.tick(7.7).kbps == START_KBPS // 4
@@ -139,9 +157,8 @@ def test_silence_after_words_halves_and_again() -> None:
 
 
 def test_without_feedback_the_cap_holds() -> None:
-    assert RateControl(0.0, CAP, told=False).tick(99.0).kbps == CAP
     deaf = RateControl(0.0, CAP)
-    deaf.sent(0.5)
+    deaf.sent(0.5, 500)
     assert deaf.tick(2.0).kbps == START_KBPS
     assert deaf.tick(4.0).kbps == CAP
 
@@ -166,7 +183,7 @@ def test_whatever_a_viewer_says_decisions_stay_within_their_limits(
     control, now = RateControl(0.0, CAP), 0.0
     for step, packets in told:
         now += step
-        control.sent(now)
+        control.sent(now, 500)
         for decision in (control.feedback(now, packets), control.tick(now)):
             assert FLOOR_KBPS / 2 <= decision.kbps <= CAP
             assert decision.fps in range(10, 61)

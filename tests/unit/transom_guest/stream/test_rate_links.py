@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from transom_guest.stream.rate import DEAF_S, START_KBPS, Decision
+from transom_guest.stream.rate import DEAF_S, START_KBPS, UNREPORTED_S, Decision
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_links import CONGESTED_KEY_S, REPORT_S, WATCHER_KEY_S, Links
+from transom_guest.stream.rate_reports import Report
 from transom_wire.link import PeerTerms, StreamReport
 
 CAP = 2000
@@ -68,10 +69,12 @@ async def test_the_drivers_link_decides_and_a_watchers_never() -> None:
 async def test_the_terms_of_who_drives_are_the_cap() -> None:
     bench = Bench()
     bench.driver.terms = PeerTerms(kbps=4000)
-    bench.links.join(0.0, bench.driver, told=False)
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.sent(0.0, 500)
+    bench.links.tick(DEAF_S)
     assert bench.applied[-1].kbps == 4000
     bench.driver.terms = PeerTerms(kbps=800)
-    bench.links.tick(1.0)
+    bench.links.tick(DEAF_S + 1)
     assert bench.applied[-1].kbps == 800
 
 
@@ -181,12 +184,23 @@ async def test_who_tells_nothing_of_its_link_is_held_to_the_cap_and_not_to_the_s
     bench = Bench()
     bench.links.join(0.0, bench.watcher, told=False)
     bench.links.join(0.0, bench.driver, told=True)
-    bench.links.sent(0.0)
+    bench.links.sent(0.0, 500)
     bench.links.tick(0.25)
-    assert bench.watcher.video.carried[-1].kbps == CAP
-    assert not bench.driver.video.carried, "it may still tell"
+    assert not bench.watcher.video.carried and not bench.driver.video.carried, "they may still tell"
     bench.links.tick(DEAF_S + 0.1)
     assert bench.driver.video.carried[-1].kbps == CAP
+    assert not bench.watcher.video.carried, "reports come seldom"
+    bench.links.tick(UNREPORTED_S + 0.1)
+    assert bench.watcher.video.carried[-1].kbps == CAP
+
+
+async def test_a_viewer_of_reports_alone_is_controlled_by_them() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=False)
+    for second in range(1, 4):
+        bench.links.sent(second - 0.5, 100_000)
+        bench.links.feedback(second, bench.driver, Report(0.3, 0.01, 0.05))
+    assert bench.driver.video.carried[-1].kbps == bench.applied[-1].kbps < START_KBPS
 
 
 async def test_the_next_frame_waits_for_the_drivers_last_and_for_no_watchers() -> None:
