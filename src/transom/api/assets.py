@@ -1,5 +1,5 @@
 """What pages load, under names that change with it: so a browser keeps it and asks no more, and never mixes two
-versions. A page is written with `/static/...`; it is sent with `/static/v/VERSION/...`."""
+versions. A page is written with `/static/...`; it is sent with `/static/v/VERSION/...`, and its modules in one file."""
 
 from __future__ import annotations
 
@@ -8,21 +8,27 @@ import hashlib
 import os
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from transom.api.pack import Pack, PackError, pack
+
+log = structlog.get_logger(__name__)
+NOVNC_PACKAGE = "node_modules/@novnc/novnc"
 OURS = re.compile(r'(?<=")/static/(?!novnc/|v/)')
 """Where a page names a file of ours; noVNC's have no version of ours."""
-LOADED = re.compile(
-    r'<(?:link rel="(?:modulepreload|stylesheet)" href|script(?: type="module")? src)="([^"]+)"'
-)
+LOADED = re.compile(r'<(?:link rel="stylesheet" href|script(?: type="module")? src)="([^"]+)"')
 """What a page loads at once."""
 INLINE = re.compile(r'<script src="/static/v/\w+/([^"]+)"></script>')
 """A plain script of a page: it is sent within the page, and runs before anything is fetched."""
+MODULE = re.compile(r'(?<=<script type="module" src="/static/v/)(\w+)/js/(\w+)\.js(?=")')
+SCRIPT_NAME = re.compile(r"\w+\.js")
 FOREVER = "public, max-age=31536000, immutable"
 NOVNC = "public, max-age=300, stale-while-revalidate=604800"
 """noVNC changes with its package alone: an old one serves once more while the new one is fetched."""
@@ -53,12 +59,15 @@ class Assets:
         self._web = web
         self._known: _Known | None = None
         self._pages: dict[str, tuple[int, str, Page]] = {}
+        self._packs: dict[tuple[str, str], Pack | None] = {}
 
     def version(self) -> str:
         """Of all files together, by their names, sizes and times."""
         now = time.monotonic()
         if self._known is None or now - self._known.at > LOOK_S:
-            self._known = _Known(now, _digest(self._web / "static"))
+            self._known = _Known(
+                now, _digest(self._web / "static", self._web / NOVNC_PACKAGE / "package.json")
+            )
         return self._known.version
 
     def page(self, name: str) -> Page | None:
@@ -71,8 +80,44 @@ class Assets:
         version, known = self.version(), self._pages.get(name)
         if known is None or known[:2] != (changed, version):
             text = OURS.sub(f"/static/v/{version}/", path.read_text(encoding="utf-8"))
-            known = self._pages[name] = (changed, version, self._inlined(text))
+            known = self._pages[name] = (changed, version, self._inlined(self._packed(text)))
         return known[2]
+
+    def script(self, entry: str, name: str) -> str | None:
+        """A file beside the pack of a page's module `entry`: the pack itself, a stub for what is in it, or another
+        module as it is; None where there is none."""
+        found = self._pack(entry)
+        if found is None or not SCRIPT_NAME.fullmatch(name):
+            return None
+        if name == f"{entry}.js":
+            return found.text
+        path = f"js/{name}"
+        try:
+            return found.stub(path) if path in found.modules else self._read(path)
+        except OSError:
+            return None
+
+    def _pack(self, entry: str) -> Pack | None:
+        key = (self.version(), entry)
+        if key not in self._packs:
+            self._packs = {known: made for known, made in self._packs.items() if known[0] == key[0]}
+            try:
+                self._packs[key] = pack(f"js/{entry}.js", self._read)
+            except (OSError, PackError) as error:
+                log.warning("a page's modules go one by one", page=entry, reason=str(error))
+                self._packs[key] = None
+        return self._packs[key]
+
+    def _read(self, path: str) -> str:
+        folder = NOVNC_PACKAGE if path.startswith("novnc/") else "static"
+        return (self._web / folder / path.removeprefix("novnc/")).read_text(encoding="utf-8")
+
+    def _packed(self, text: str) -> str:
+        """The page with its modules in one file, which lies beside the folder that they come from."""
+        found = MODULE.search(text)
+        if found is None or self._pack(found[2]) is None:
+            return text
+        return MODULE.sub(r"\1/pack-\2/\2.js", text)
 
     def _inlined(self, text: str) -> Page:
         digests: list[str] = []
@@ -97,8 +142,10 @@ class Assets:
         return replace(page, text=page.text.replace("  </head>", f"{links}  </head>", 1))
 
 
-def _digest(folder: Path) -> str:
+def _digest(folder: Path, package: Path) -> str:
     whole = hashlib.sha256()
+    with suppress(OSError):
+        whole.update(f"{package.stat().st_mtime_ns}\0".encode())
     for place, folders, names in os.walk(folder):
         folders.sort()
         for name in sorted(names):

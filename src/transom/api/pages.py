@@ -16,6 +16,8 @@ from transom.model.ids import is_id
 
 router = APIRouter(include_in_schema=False)
 DASHBOARD = "/dashboard/remote-cli"
+PACKED = frozenset({"connect", "dashboard", "enter", "recording", "session", "watch"})
+"""Modules that pages begin with."""
 
 
 @router.get("/")
@@ -76,6 +78,17 @@ def html(page: Page | None) -> Response:
     if page is None:
         raise NotFound("this page is not installed")
     return HTMLResponse(page.text, headers={"Content-Security-Policy": content_policy(page.scripts)})
+
+
+@router.get("/static/v/{version}/pack-{entry}/{name}")
+async def packed(version: str, entry: str, name: str, request: Request) -> Response:
+    """A page's modules in one file, or one that is loaded later. Raises NotFound."""
+    assets: Assets = request.app.state.assets
+    text = assets.script(entry, name) if entry in PACKED else None
+    if text is None:
+        raise NotFound("no such file")
+    keep = {"Cache-Control": FOREVER} if version == assets.version() else {}
+    return Response(text, media_type="text/javascript", headers=keep)
 
 
 def mount(app: FastAPI, web: Path) -> Assets:

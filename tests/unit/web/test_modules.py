@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.support.image import golden_image
+from transom.api.pack import pack
 
 __all__ = ["golden_image"]
 
+MODULES = {
+    "count.js": 'let n = 0;\nconsole.log("count");\nexport function count() {\n  return ++n;\n}\n',
+    "shape.js": 'import * as counts from "./count.js";\ncounts.count();\nconsole.log("shape");\n'
+    'export default class Shape {\n  name = "square";\n}\n',
+    "later.js": 'import { count as next } from "./count.js";\nconsole.log("later");\nconsole.log(String(next()));\n',
+    "page.js": 'import Shape from "./shape.js";\nimport {\n  count,\n} from "./count.js";\nconsole.log("page");\n'
+    'console.log(String(count()));\nconsole.log(new Shape().name);\nawait import("./later.js");\n',
+}
 WEB = Path(__file__).resolve().parents[3] / "web"
 
 
@@ -41,6 +50,32 @@ def test_node_tests(request: pytest.FixtureRequest) -> None:
 
 def test_types() -> None:
     run("node_modules/.bin/tsc", "--project", "tsconfig.json")
+
+
+def test_a_pack_runs_as_its_modules_do(request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """With one that is loaded later, and finds the instance that is there."""
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "js").mkdir()
+    for name, text in MODULES.items():
+        (tmp_path / "js" / name).write_text(text)
+    made = pack("js/page.js", lambda path: (tmp_path / path).read_text())
+    beside = tmp_path / "pack-page"
+    beside.mkdir()
+    for name in MODULES:
+        path = f"js/{name}"
+        stub = made.stub(path) if path in made.modules else MODULES[name]
+        (beside / name).write_text(made.text if name == "page.js" else stub)
+    ran = [
+        run(
+            node(request),
+            "--import",
+            "data:text/javascript,globalThis.window=globalThis",
+            str(folder / "page.js"),
+        )
+        for folder in (tmp_path / "js", beside)
+    ]
+    assert ran[0].split() == ["count", "shape", "page", "2", "square", "later", "3"]
+    assert ran[1] == ran[0]
 
 
 def test_pages_have_no_inline_script_or_style() -> None:

@@ -17,13 +17,13 @@ from starlette.types import Message, Receive, Scope, Send
 from transom.api import assets
 from transom.api.assets import FOREVER, NOVNC, Assets, Kept, Page
 from transom.api.guard import SecurityHeaders
-from transom.api.pages import html, mount
+from transom.api.pages import html, mount, router
 
 PAGE = """<html>
   <head>
     <link rel="stylesheet" href="/static/css/a.css">
-    <link rel="modulepreload" href="/static/js/a.js">
-    <link rel="modulepreload" href="/static/novnc/core/b.js">
+    <script type="module" src="/static/js/a.js"></script>
+    <link rel="icon" href="/static/novnc/core/b.js">
   </head>
   <body>"/static is a word"</body>
 </html>
@@ -56,7 +56,7 @@ def test_a_page_names_our_files_by_version_and_novncs_as_they_are(web: Path) -> 
     assert page is not None
     text = page.text
     assert f'"/static/v/{made.version()}/css/a.css"' in text
-    assert f'"/static/v/{made.version()}/js/a.js"' in text
+    assert f'"/static/v/{made.version()}/pack-a/a.js"' in text
     assert '"/static/novnc/core/b.js"' in text
     assert '"/static is a word"' in text
     assert made.page("none.html") is None
@@ -95,11 +95,43 @@ def test_the_page_before_fetches_what_the_next_one_loads(web: Path) -> None:
     page = made.page_before("dashboard.html", "session.html")
     assert page is not None
     text = page.text
-    assert f'<link rel="prefetch" href="/static/v/{made.version()}/js/a.js">' in text
-    assert '<link rel="prefetch" href="/static/novnc/core/b.js">' in text
+    assert f'<link rel="prefetch" href="/static/v/{made.version()}/pack-a/a.js">' in text
     assert f'<link rel="prefetch" href="/static/v/{made.version()}/css/a.css">' in text
     assert made.page_before("dashboard.html", "none.html") == made.page("dashboard.html")
     assert made.page_before("none.html", "session.html") is None
+
+
+def test_a_page_whose_modules_cannot_be_one_file_has_them_as_they_are(web: Path) -> None:
+    (web / "static/js/a.js").write_text('import "./none.js";')
+    made = Assets(web)
+    page = made.page("session.html")
+    assert page is not None
+    assert f'"/static/v/{made.version()}/js/a.js"' in page.text
+    assert made.script("a", "a.js") is None
+
+
+async def test_a_pack_is_kept_for_ever_and_what_is_loaded_later_finds_its_modules(web: Path) -> None:
+    for name, text in (
+        ("session.js", 'import { b } from "./b.js";\nconst c = import("./c.js");'),
+        ("b.js", "export const b = 1;"),
+        ("c.js", 'import { b } from "./b.js";'),
+    ):
+        (web / "static/js" / name).write_text(text)
+    app = FastAPI()
+    app.include_router(router)
+    made = app.state.assets = mount(app, web)
+    app.add_middleware(SecurityHeaders)
+    transport = httpx.ASGITransport(app=app)
+    async with httpx.AsyncClient(transport=transport, base_url="http://x") as client:
+        folder = f"/static/v/{made.version()}/pack-session"
+        whole = await client.get(f"{folder}/session.js")
+        assert whole.headers["cache-control"] == FOREVER
+        assert whole.headers["content-type"].startswith("text/javascript")
+        assert whole.text.index("const b = 1;") < whole.text.index("const c = import")
+        assert (await client.get(f"{folder}/b.js")).text == 'export const { b } = window.packed["js/b.js"];\n'
+        assert (await client.get(f"{folder}/c.js")).text == 'import { b } from "./b.js";'
+        old = await client.get("/static/v/0000000000000000/pack-session/c.js")
+        assert (old.status_code, old.headers["cache-control"]) == (200, "no-cache")
 
 
 async def test_only_this_version_is_kept_for_ever(web: Path) -> None:
