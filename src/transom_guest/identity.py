@@ -1,7 +1,8 @@
 """Taking an identity: whoever has the rights for its parts is asked to act, random numbers first.
 
 In a virtual machine that is the root part beside the boot (transom_guest.vm.agent). A sandbox is used once and
-never cloned; its machine-id and host name are its own since it was made, and its clock is its host's.
+never cloned; its keeper has written its machine-id before it says Identity, its host name is the machine's since it
+was made, and its clock is its host's.
 """
 
 from __future__ import annotations

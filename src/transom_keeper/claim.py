@@ -50,8 +50,8 @@ class ClaimedMachine(Protocol):
     def adopt(self, claim: Claim) -> None:
         """Take the claim's session, deadline, route and size as one's own."""
 
-    def give(self, identity: Identity) -> bool:
-        """Tell the guest; False when it is not there."""
+    def give(self, identity: Identity) -> str:
+        """Make it the guest's; why that cannot be, or nothing."""
 
     def answer(self, answer: ClaimAnswer) -> None:
         """Tell the controller, if one listens: another will ask again."""
@@ -109,8 +109,8 @@ class ClaimDesk:
             seed=claim.seed,
             now=self.now(),
         )
-        if not self.machine.give(identity):
-            self._refuse(claim.session, "the guest is not linked")
+        if refusal := self.machine.give(identity):
+            self._refuse(claim.session, refusal)
             return
         self.state, self.session = State.GIVING, claim.session
         self.machine.adopt(claim)

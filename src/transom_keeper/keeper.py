@@ -260,9 +260,14 @@ class Keeper:
             case _:
                 raise ValueError("not a command, or too early for it")
 
-    def give(self, identity: Identity) -> bool:
-        """The claim's word to the guest."""
-        return self._openings.say("boot", encode(identity))
+    def give(self, identity: Identity) -> str:
+        """The claim's word to the guest, which finds its machine-id changed already where it cannot do so itself."""
+        assert self._machine is not None
+        try:
+            self._machine.name(identity.machine_id)
+        except OSError as error:
+            return f"its machine-id cannot be written: {error.strerror or error}"
+        return "" if self._openings.say("boot", encode(identity)) else "the guest is not linked"
 
     def adopt(self, claim: Claim) -> None:
         """The claim has reached the guest: this machine is that session's."""

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import os
 import platform
-import secrets
 import socket
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,9 @@ from transom_keeper.cgroups import Groups
 from transom_keeper.confined import Confined
 from transom_keeper.log import GuestOutput
 from transom_keeper.machine import LaunchError
+from transom_keeper.machine_id import SHOWN_AT, MachineIdFile
 from transom_keeper.sandbox import (
+    BOOT_ID,
     COMMAND,
     GUEST_MOUNT,
     LOOPBACK,
@@ -25,6 +26,7 @@ from transom_keeper.sandbox import (
     ImageFacts,
     arguments,
     argv0,
+    fresh_boot_id,
     host_name,
     identity_files,
 )
@@ -54,6 +56,7 @@ class Sandbox:
     sockets: MachineSockets
     init: socket.socket
     """To the first process inside, which waits for the boot token."""
+    machine_id: MachineIdFile
     agent_address: str = LOOPBACK
 
     async def begin(self, token: str) -> None:
@@ -68,6 +71,10 @@ class Sandbox:
     def heard(self) -> None:
         """Nothing depends on it."""
 
+    def name(self, machine_id: str) -> None:
+        """Write its machine-id. Raises OSError."""
+        self.machine_id.write(machine_id)
+
     async def wait(self) -> str:
         """Wait for the end; the words for it."""
         return ending(await self.inside.wait())
@@ -76,6 +83,7 @@ class Sandbox:
         """End every process of the machine; they are gone when this returns."""
         await self.inside.kill()
         self.init.close()
+        self.machine_id.close()
 
     async def save(self, token: str, folder: Path) -> None:
         """A sandbox shares its host's kernel, which saves nothing. Raises LaunchError."""
@@ -95,7 +103,9 @@ def ending(code: int) -> str:
     return confined.ended_by_signal(code) or f"the guest's boot ended with status {code}"
 
 
-async def launch(bwrap: str, config: KeeperConfig, tag: str, groups: Groups, output: GuestOutput) -> Sandbox:
+async def launch(
+    bwrap: str, config: KeeperConfig, tag: str, groups: Groups, output: GuestOutput, machine_id: MachineIdFile
+) -> Sandbox:
     """Start the machine up to its init, which waits for the boot token. Raises LaunchError."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     ours.setblocking(False)
@@ -118,7 +128,8 @@ async def launch(bwrap: str, config: KeeperConfig, tag: str, groups: Groups, out
         await confined.arrived(ours.fileno(), ARRIVAL_SECONDS)
         sockets = receive(ours)
         inside.init_pidfd = await confined.pidfd_of_init(info_read, ARRIVAL_SECONDS)
-        return Sandbox(inside, sockets, ours)
+        machine_id.hide()
+        return Sandbox(inside, sockets, ours, machine_id)
     except (ArrivalError, TimeoutError, OSError) as error:
         await inside.kill()
         with contextlib.suppress(TimeoutError):
@@ -132,12 +143,13 @@ async def launch(bwrap: str, config: KeeperConfig, tag: str, groups: Groups, out
 
 
 def _prepare(config: KeeperConfig, init_fd: int, info_fd: int) -> tuple[list[str], list[int]]:
-    """What bubblewrap is told, and the descriptors it reads besides: the filter, and the files of /etc."""
-    files = identity_files(secrets.token_hex(16), host_name(config.machine))
-    facts = look_at(Path(config.image_root), list(files))
+    """What bubblewrap is told, and the descriptors it reads besides: the filter, and the files that are its own."""
+    files = identity_files(host_name(config.machine))
+    facts = look_at(Path(config.image_root), [*files, SHOWN_AT])
     filter_fd = confined.memory("seccomp", seccomp.program(platform.machine()))
     contents = {
         path: confined.memory("file", text.encode()) for path, text in files.items() if path in facts.files
     }
+    contents[BOOT_ID] = confined.memory("file", fresh_boot_id().encode())
     told = arguments(config, facts, contents, init_fd=init_fd, seccomp_fd=filter_fd, info_fd=info_fd)
     return told, [filter_fd, *contents.values()]

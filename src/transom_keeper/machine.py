@@ -34,6 +34,9 @@ class Machine(Protocol):
     def heard(self) -> None:
         """The guest has shown its token: whatever it was started from, it lives."""
 
+    def name(self, machine_id: str) -> None:
+        """Be `machine_id` from now on, as far as the guest has no right to say so itself. Raises OSError."""
+
     async def wait(self) -> str:
         """Wait for the end; the words for it."""
 

@@ -1,16 +1,18 @@
 """What bubblewrap is told: one machine's file system, environment and namespaces. Pure.
 
-Nothing of the host is in it but the golden root and the guest's own code, both read-only.
+Nothing of the host is in it but the golden root, the guest's own code and its machine-id, all read-only.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from transom_keeper import machine_id
 from transom_wire.control import KeeperConfig
 
 GUEST_UID = 1000
@@ -23,6 +25,9 @@ LOOPBACK = "127.0.0.1"
 PYTHON = "/usr/bin/python3"
 INIT = f"{GUEST_MOUNT}/transom_guest/init.py"
 INIT_FD_VARIABLE = "TRANSOM_INIT_FD"
+
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+"""The host's own would be every machine's on it."""
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _PROXY = f"http://{LOOPBACK}:{FORWARDER_PORT}"
@@ -39,7 +44,7 @@ class ImageFacts:
     """What the golden root holds; bubblewrap can bind over a file in a read-only root, but not make one."""
 
     files: frozenset[str]
-    """Which of the paths that `identity_files` writes are plain files in the image."""
+    """Which of the paths that say who a machine is are plain files in the image."""
     has_guest_mount: bool
     opt_empty: bool
 
@@ -93,8 +98,14 @@ def host_name(machine: str) -> str:
     return machine.replace("_", "-")
 
 
-def identity_files(machine_id: str, name: str) -> dict[str, str]:
-    """Files of /etc that say who this machine is; `machine_id` is 32 hexadecimal digits, its own, as its `name`."""
+def fresh_boot_id() -> str:
+    """One that no kernel had: a random UUID (RFC 9562, version 4)."""
+    digits = secrets.token_hex(16)
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}\n"
+
+
+def identity_files(name: str) -> dict[str, str]:
+    """Files of /etc that say who this machine is, but for its machine-id: `name` is its own, and stays."""
     return {
         "/etc/passwd": (
             "root:x:0:0:root:/root:/usr/sbin/nologin\n"
@@ -102,7 +113,6 @@ def identity_files(machine_id: str, name: str) -> dict[str, str]:
             "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
         ),
         "/etc/group": "root:x:0:\ntty:x:5:\nuser:x:1000:\nnogroup:x:65534:\n",
-        "/etc/machine-id": f"{machine_id}\n",
         "/etc/resolv.conf": "",
         "/etc/hostname": f"{name}\n",
         "/etc/hosts": f"127.0.0.1 localhost {name}\n::1 localhost\n",
@@ -170,8 +180,15 @@ def _file_system(config: KeeperConfig, facts: ImageFacts, files: Mapping[str, in
         *("--perms", "0700", "--dir", "/run/user/1000"),
         *("--perms", "0700", "--dir", "/run/transom"),
         *(item for path, fd in files.items() for item in ("--ro-bind-data", str(fd), path)),
+        *_machine_id(config.folder, facts),
         *_guest(config.guest_source, facts),
     ]
+
+
+def _machine_id(folder: str, facts: ImageFacts) -> list[str]:
+    if machine_id.SHOWN_AT not in facts.files:
+        return []
+    return ["--ro-bind", f"{folder}/{machine_id.NAME}", machine_id.SHOWN_AT]
 
 
 def _tmpfs(path: str, size: int, mode: str) -> list[str]:

@@ -32,6 +32,7 @@ from transom_keeper.keeper import Keeper, Place
 from transom_keeper.launch import launch
 from transom_keeper.log import GuestOutput
 from transom_keeper.machine import Launcher, LaunchError
+from transom_keeper.machine_id import MachineIdFile
 from transom_keeper.privileges import drop
 from transom_keeper.sandbox import tag_of
 from transom_keeper.vm import qemu
@@ -150,7 +151,7 @@ def _launcher(config: KeeperConfig, tag: str, groups: cgroups.Groups, output: Gu
     bwrap = shutil.which("bwrap")
     if bwrap is None:
         raise StartError("bubblewrap is not installed", "apt-get install bubblewrap")
-    return partial(launch, bwrap, config, tag, groups, output)
+    return partial(launch, bwrap, config, tag, groups, output, MachineIdFile.make(Path()))
 
 
 def kvm_group(config: KeeperConfig) -> int | None:

@@ -12,11 +12,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from tests.support.machine_lab import Lab, Machine, a_claim, alive, now_ms, opened, until
+from tests.support.standin_boot import HERE
 from tests.support.vmm import vmm_of
 from transom.drivers import remains
 from transom.model.errors import DriverError, Unavailable
@@ -445,13 +448,27 @@ async def test_a_warm_machine_waits_without_identity_and_is_claimed_once(lab: La
         assert "fine" in await machine.inside("print('fine')")
 
 
-WHO = (
-    "import os, platform, random, uuid; "
-    "from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key; "
-    "key = generate_private_key(SECP256R1()).private_numbers().private_value; "
-    "print(os.urandom(16).hex(), uuid.uuid4(), random.random(), hash(key), "
-    "open('/etc/machine-id').read().strip(), platform.node())"
-)
+WHO = f"""{HERE}
+import hashlib, json, os, platform, random, ssl, uuid
+from transom_guest.stream.certificate import make
+from transom_wire.sealing import seal
+def read(path):
+    with open(path) as file: return file.read().strip()
+print(json.dumps({{
+    "drawn": DRAWN,
+    "kernel": os.urandom(16).hex(),
+    "uuid": str(uuid.uuid4()),
+    "python": random.getrandbits(64),
+    "openssl": ssl.RAND_bytes(16).hex(),
+    "certificate": make().fingerprint,
+    "sealing key": seal(bytes([9]) + bytes(31), b"", b"").wrapped_key[:32].hex(),
+    "link token": hashlib.sha256(TOKEN.encode()).hexdigest(),
+    "machine-id": read("/etc/machine-id"),
+    "boot id": read("/proc/sys/kernel/random/boot_id"),
+    "host name": platform.node(),
+    "its file": read("/etc/hostname"),
+}}))
+"""
 CLONES = int(os.environ.get("TRANSOM_TEST_CLONES", "5"))
 """As many at one time as fit into half of the memory there is, and the others after them; a hundred, by
 `make test-clones`, take minutes."""
@@ -460,20 +477,24 @@ AT_ONCE = 3
 
 
 @pytest.mark.needs("warm")
-@pytest.mark.needs("snapshot")
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(max(900, 20 * CLONES))
 async def test_clones_have_nothing_in_common_that_they_should_not(lab: Lab) -> None:
-    """Saved once, woken up many times: random streams, keys, machine-id and host name are each one's own."""
+    """Saved once and woken up many times, where there are snapshots: random streams of kernel, Python and OpenSSL in a
+    process that has drawn from them before, keys, machine-id, boot id and host name are each one's own."""
     fitting = available_bytes() // 2 // lab.spec().limits.memory_bytes
     most = max(3, min(CLONES, fitting))
     room, waking, full = asyncio.Semaphore(most), asyncio.Semaphore(AT_ONCE), asyncio.Event()
-    seen: list[list[str]] = []
+    seen: list[dict[str, object]] = []
 
     async def live() -> None:
         async with room, contextlib.AsyncExitStack() as life:
             async with waking:
-                machine = await life.enter_async_context(lab.machine())
-                seen.append((await machine.inside(WHO)).split())
+                machine = await life.enter_async_context(lab.machine(lab.spec(warm=True)))
+                claim = replace(a_claim(new_id("ses")), hostname=machine.id.replace("_", "-"))
+                assert (await machine.claim(claim)).accepted
+                seen.append(json.loads(await machine.inside(WHO)))
+                names = [seen[-1][each] for each in ("machine-id", "host name", "its file")]
+                assert names == [claim.machine_id, claim.hostname, claim.hostname]
             if len(seen) >= most:
                 full.set()
             await full.wait()
@@ -482,9 +503,15 @@ async def test_clones_have_nothing_in_common_that_they_should_not(lab: Lab) -> N
     async with asyncio.TaskGroup() as clones:
         for _ in range(max(3, CLONES)):
             clones.create_task(live())
-    print(f"{len(seen)} clones, {most} at one time, in {time.monotonic() - began:.0f} s")
-    for each in zip(*seen, strict=True):
-        assert len(set(each)) == len(seen), each
+    took = time.monotonic() - began
+    alike = max(Counter(str(each.pop("drawn")) for each in seen).values())
+    print(f"{len(seen)} machines, {alike} alike before their claim, {most} at one time, in {took:.0f} s")
+    if lab.driver.flags.snapshot:  # on a busy host a clone may be late, and is booted
+        assert alike > len(seen) // 2, "they are no clones of one machine"
+    else:
+        assert alike == 1
+    for name in seen[0]:
+        assert len({each[name] for each in seen}) == len(seen), name
 
 
 @pytest.mark.needs("snapshot")
@@ -498,14 +525,12 @@ async def test_prepare_again_does_nothing_and_no_clone_writes_to_the_snapshot(la
 
 
 def snapshot_files(lab: Lab) -> dict[str, tuple[int, int, str]]:
-    """Every file of the lab's snapshots: size, time, digest of its beginning and end."""
+    """Every file of the lab's snapshots: size, time, digest."""
     found = {}
     for path in sorted(lab.snapshots.rglob("*")):
         if path.is_file():
             with open(path, "rb") as file:
-                head = file.read(2**20)
-                file.seek(max(0, path.stat().st_size - 2**20))
-                digest = hashlib.sha256(head + file.read()).hexdigest()
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
             found[str(path)] = (path.stat().st_size, path.stat().st_mtime_ns, digest)
     return found
 
@@ -514,11 +539,13 @@ def snapshot_files(lab: Lab) -> dict[str, tuple[int, int, str]]:
 async def test_a_restore_that_fails_becomes_a_boot(lab: Lab) -> None:
     """Of the same machine; and the broken snapshot stays as it is."""
     with broken_snapshot(lab):
+        before = snapshot_files(lab)
         async with lab.machine(lab.spec(warm=True)) as machine:
             await machine.parked()
             claim = a_claim(new_id("ses"))
             assert (await machine.claim(claim)).accepted
             assert "fine" in await machine.inside("print('fine')")
+        assert snapshot_files(lab) == before
 
 
 @contextlib.contextmanager

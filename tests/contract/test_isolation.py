@@ -14,8 +14,9 @@ from textwrap import dedent
 import pytest
 
 from tests.support.image import GoldenImage
-from tests.support.machine_lab import Lab, Machine, state_folder
+from tests.support.machine_lab import LIMITS, Lab, Machine, state_folder
 from tests.support.unasked import not_asked
+from transom.drivers import remains
 from transom.model.ids import new_id
 from transom_keeper.sandbox import argv0, tag_of
 from transom_wire.control import RegisterPeer
@@ -23,6 +24,8 @@ from transom_wire.exit import DIRECT
 
 pytestmark = pytest.mark.machine
 
+QUOTAS = ("cpu.max", "cpu.cfs_quota_us")
+"""Of control groups, versions 2 and 1."""
 PRELUDE = """
 import ctypes, errno, json, os, socket, struct, sys
 libc = ctypes.CDLL(None, use_errno=True)
@@ -197,12 +200,14 @@ async def test_the_host_s_files_are_not_there_and_the_image_cannot_be_written(ma
     writes = ["/etc/x", "/usr/x", "/opt/x", "/opt/transom/x", "/dev/x", "/x", "/var/lib/x", "/etc/passwd"]
     mounts = open("/proc/self/mountinfo").read()
     print(json.dumps([[os.path.exists(each) for each in probes], [outcome(lambda: open(each, "w")) for each in writes],
-                      [each for each in probes if each in mounts], os.listdir("/sys")]))
+                      mounts.splitlines(), os.listdir("/sys")]))
     """
-    seen, writes, named, sysfs = await tell(machine, code)  # type: ignore[misc]
+    seen, writes, mounts, sysfs = await tell(machine, code)  # type: ignore[misc]
     assert seen[0] is False and seen[2] is False
     assert set(writes) <= {errno.EROFS, errno.EACCES}
-    assert (sysfs, named[:1]) == ([], []) or machine.lab.image.folder.as_posix() in named[0]
+    assert sysfs == []
+    # of what is the host's only the image, the guest's code, and the one file that its keeper writes
+    assert [line.split()[4] for line in mounts if str(machine.lab.state) in line] == ["/etc/machine-id"]
 
 
 async def test_what_the_guest_can_see_of_its_keeper(machine: Machine) -> None:
@@ -221,12 +226,44 @@ async def test_what_the_guest_can_see_of_its_keeper(machine: Machine) -> None:
 
 
 async def test_each_machine_has_an_id_of_its_own(machine: Machine) -> None:
-    code = "print(json.dumps([open('/etc/machine-id').read(), socket.gethostname()]))"
+    code = """
+    names = ["/etc/machine-id", "/proc/sys/kernel/random/boot_id"]
+    print(json.dumps([[open(name).read() for name in names], socket.gethostname()]))
+    """
     first, name = await tell(machine, code)  # type: ignore[misc]
     async with machine.lab.machine() as other:
         second, another = await tell(other, code)  # type: ignore[misc]
-    assert first != second and len(first) == 33
+    assert first[0] != second[0]
+    assert len({first[1], second[1], Path("/proc/sys/kernel/random/boot_id").read_text()}) == 3
+    assert [len(each) for each in first] == [33, 37]
     assert [name, another] == [each.id.replace("_", "-") for each in (machine, other)]
+
+
+@both
+async def test_nobody_inside_writes_who_the_machine_is(machine: Machine, nested: bool) -> None:
+    """What its keeper can write anew without a mount, nothing inside can write, mount over or put aside."""
+    code = """
+    import mmap
+    MS_REMOUNT, MS_BIND = 32, 4096
+    def mapped(name):
+        with open(name) as file: mmap.mmap(file.fileno(), 1, mmap.MAP_SHARED, mmap.PROT_WRITE)
+    def by_descriptor(name):
+        with open(name) as file: os.open(f"/proc/self/fd/{file.fileno()}", os.O_RDWR)
+    def mounted(name, flags):
+        if libc.mount(b"/tmp", name.encode(), None, flags, None): raise OSError(ctypes.get_errno(), "")
+    came = {}
+    for name in ("/etc/machine-id", "/etc/hostname", "/proc/sys/kernel/random/boot_id"):
+        before = open(name).read()
+        came[name] = [outcome(act) for act in (
+            lambda: open(name, "r+"), lambda: os.chmod(name, 0o666), lambda: os.unlink(name),
+            lambda: os.rename(name, "/tmp/x"), lambda: os.truncate(name, 0), lambda: mapped(name),
+            lambda: by_descriptor(name), lambda: mounted(name, MS_BIND), lambda: mounted(name, MS_BIND | MS_REMOUNT))]
+        came[name].append(open(name).read() == before)
+    print(json.dumps(came))
+    """
+    for name, outcomes in (await tell(machine, code, nested=nested)).items():  # type: ignore[attr-defined]
+        *refused, same = outcomes
+        assert same is True and 0 not in refused, (name, outcomes)
 
 
 async def test_two_machines_do_not_see_one_another(machine: Machine) -> None:
@@ -310,6 +347,32 @@ async def test_processes_are_bounded_where_the_host_can(machine: Machine) -> Non
     print(json.dumps(len(made)))
     """
     assert 0 < await tell(machine, code) < 256  # type: ignore[operator]
+
+
+async def test_disk_and_processors_are_bounded(machine: Machine) -> None:
+    """All that can be written is memory, each place at most half of the machine's; its share of the processors is its
+    control group's, where the host has one."""
+    limits = LIMITS
+    code = """
+    places = [line.split()[4] for line in open("/proc/self/mountinfo") if " - tmpfs " in line]
+    sizes = {place: os.statvfs(place) for place in places}
+    print(json.dumps({place: found.f_frsize * found.f_blocks for place, found in sizes.items()
+                      if not found.f_flag & os.ST_RDONLY and os.access(place, os.W_OK)}))
+    """
+    sizes = await tell(machine, code)
+    assert {"/tmp", "/dev/shm"} <= set(sizes)  # type: ignore[call-overload]
+    assert all(0 < size <= limits.memory_bytes // 2 for size in sizes.values()), sizes  # type: ignore[attr-defined]
+    if without := [each for each in machine.channel.snapshot.warnings if "no cpu limit" in each]:
+        not_asked("test_disk_and_processors_are_bounded", without[0])
+        return
+    groups = [group for owner, group in remains.groups(machine.lab.folder) if owner == machine.id]
+    said = [
+        (group / name).read_text().split()[0]
+        for group in groups
+        for name in QUOTAS
+        if (group / name).exists()
+    ]
+    assert said == [str(limits.cpu_millis * 100)], "microseconds of each 100,000"
 
 
 async def test_no_module_is_wanted_after_the_rights_are_gone(lab: Lab) -> None:

@@ -104,6 +104,14 @@ async def test_a_slot_is_free_once_its_machine_is_over_and_not_before(store: Sto
     assert (await store.add_machine(a_machine())).slot == 0
 
 
+async def test_a_session_s_second_machine_is_in_another_slot_than_the_one_that_failed(store: Store) -> None:
+    first = await store.add_machine(a_machine(session="ses_x"))
+    assert await store.save_machine(replace(first, phase=P.OVER, ended_at=5), seen=first)
+    assert (await store.add_machine(a_machine(session="ses_x"))).slot == 1
+    assert (await store.add_machine(a_machine(session="ses_y"))).slot == 0
+    assert (await store.add_machine(a_machine())).slot == 2
+
+
 async def test_a_save_needs_the_phase_and_session_it_has_seen(store: Store) -> None:
     seen = await store.add_machine(a_machine())
     moved = replace(seen, phase=P.PARKED, stages={"parked": 4})

@@ -147,6 +147,9 @@ class FakeMachines:
         self._sessions._check()
         if machine.id not in self.rows:
             taken = {row.slot for row in self._standing()}
+            taken |= {
+                row.slot for row in self.rows.values() if machine.session and row.session == machine.session
+            }
             slot = next(number for number in range(len(taken) + 1) if number not in taken)
             self.rows[machine.id] = replace(machine, slot=slot)
         return self.rows[machine.id]

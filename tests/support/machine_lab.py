@@ -69,6 +69,8 @@ class Making:
     """Where the saved machine lies."""
     clones: bool
     """Machines with a session are clones of a snapshot, given it by a claim: a boot would take too long."""
+    program: str
+    """What their desktops start with: as of the machine that was saved, or they would be no clones of it."""
 
 
 @dataclass
@@ -145,6 +147,7 @@ class Lab:
             exit=exit,
             deadline=now_ms() + int(seconds * 1000),
             limits=LIMITS if self.making is None else self.making.limits,
+            program="browser" if self.making is None else self.making.program,
         )
 
     def processes(self, machine: str) -> list[int]:

@@ -26,6 +26,7 @@ QEMU = Path("/usr/bin/qemu-system-x86_64")
 LIMITS = Limits(memory_bytes=512 * 2**20, cpu_millis=2000, pids=512, disk_bytes=2**30)
 DEADLINES = KeeperDeadlines(create=90.0)
 """A restore under emulation, on a busy host."""
+PROGRAM = "terminal"
 PATIENCE = 120.0
 """Seconds for what a guest must do: a boot under emulation takes ten, on a busy host forty."""
 
@@ -70,7 +71,7 @@ class VmGround:
             limits=LIMITS,
             size=(640, 480),
             accelerator=self.accelerator,
-            desktop="terminal",
+            desktop=PROGRAM,
         )
         host = Host(
             machines,
@@ -87,7 +88,7 @@ class VmGround:
 
     def lab(self) -> Lab:
         """A lab of its own folder."""
-        making = Making(self.driver, LIMITS, PATIENCE, self.state / "snapshots", clones=True)
+        making = Making(self.driver, LIMITS, PATIENCE, self.state / "snapshots", clones=True, program=PROGRAM)
         image = GoldenImage(self.digest, self.images.folder / self.digest / "root")
         return Lab(state_folder(), image, self.guest, making)
 

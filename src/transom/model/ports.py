@@ -105,7 +105,8 @@ class MachineStore(Protocol):
     """Machines at rest, living and over. Every call is one transaction. Raises Unavailable."""
 
     async def add_machine(self, machine: Machine) -> Machine:
-        """Write the row with the smallest free slot in place of its own; a known id returns what is there."""
+        """Write the row with the smallest free slot in place of its own, one in which no earlier machine of its
+        session was; a known id returns what is there."""
 
     async def get_machine(self, machine: str) -> Machine | None: ...
 

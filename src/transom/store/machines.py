@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, func, select, update
+from sqlalchemy import Connection, Row, delete, func, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from transom.model.errors import Conflict
@@ -29,18 +29,21 @@ class Moved(Exception):
 
 
 def add_machine(connection: Connection, machine: Machine) -> Machine:
-    """Write the row in the smallest free slot; a known id returns what is there. Raises Conflict."""
+    """Write the row in the smallest free slot in which no earlier machine of its session was; a known id returns what
+    is there. Raises Conflict."""
     for _ in range(TRIES):
         if (known := get_machine(connection, machine.id)) is not None:
             return known
-        placed = replace(machine, slot=_free_slot(connection))
+        placed = replace(machine, slot=_free_slot(connection, machine.session))
         if _insert(connection, placed):
             return placed
     raise Conflict("no slot could be had for a machine", code="slot_taken")
 
 
-def _free_slot(connection: Connection) -> int:
-    taken = set(connection.execute(select(machines.c.slot).where(STANDING)).scalars())
+def _free_slot(connection: Connection, session: str | None) -> int:
+    """What made a session's first machine fail may be its slot's: a user with processes left, a network half made."""
+    unfit = STANDING if session is None else or_(STANDING, machines.c.session == session)
+    taken = set(connection.execute(select(machines.c.slot).where(unfit)).scalars())
     return next(number for number in range(len(taken) + 1) if number not in taken)
 
 

@@ -72,6 +72,9 @@ class FirecrackerMachine:
         """The guest lives: a restore has worked."""
         self._heard.set()
 
+    def name(self, machine_id: str) -> None:
+        """Its own root does."""
+
     async def wait(self) -> str:
         """Wait for the end; the words for it."""
         await self._ended.wait()

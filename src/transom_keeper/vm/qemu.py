@@ -75,6 +75,9 @@ class QemuMachine:
         """The guest lives: a restore has worked."""
         self._heard.set()
 
+    def name(self, machine_id: str) -> None:
+        """Its own root does."""
+
     async def wait(self) -> str:
         """Wait for the end; the words for it. A restored guest that says nothing is booted meanwhile."""
         while True:

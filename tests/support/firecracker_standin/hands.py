@@ -16,6 +16,7 @@ from pathlib import Path
 
 from tests.support.firecracker_standin.qmp import Qmp
 from tests.support.firecracker_standin.rules import Config
+from transom_keeper.vm.arguments import TRANSLATION_MIB
 
 MACHINE = "microvm,pit=on,pic=on,rtc=on,isa-serial=on"
 _LAST_BUS = 20
@@ -33,7 +34,7 @@ def arguments(config: Config, tsc_khz: int, incoming: bool) -> Iterator[str]:
         "-M",
         MACHINE,
         "-accel",
-        "tcg,thread=multi",
+        f"tcg,thread=multi,tb-size={TRANSLATION_MIB}",
         "-cpu",
         "Nehalem",
         "-nodefaults",

@@ -40,10 +40,11 @@ class Machine:
         self.adopted: list[Claim] = []
         self.answers: list[ClaimAnswer] = []
 
-    def give(self, identity: Identity) -> bool:
-        if self.linked:
-            self.given.append(identity)
-        return self.linked
+    def give(self, identity: Identity) -> str:
+        if not self.linked:
+            return "the guest is not linked"
+        self.given.append(identity)
+        return ""
 
     def adopt(self, claim: Claim) -> None:
         self.adopted.append(claim)

@@ -225,11 +225,45 @@ class FakeControl:
         self.told.append(message)
 
 
+class NamedMachine:
+    """Notes its names, and how much the guest had been told before each."""
+
+    def __init__(self, keeper: Keeper) -> None:
+        self._keeper = keeper
+        self.error: OSError | None = None
+        self.names: list[tuple[str, int]] = []
+
+    def name(self, machine_id: str) -> None:
+        if self.error is not None:
+            raise self.error
+        self.names.append((machine_id, len(self._keeper._openings.link.sent)))  # type: ignore[union-attr]
+
+    def warnings(self) -> tuple[str, ...]:
+        return ()
+
+
 @pytest.fixture
 def warm(keeper: Keeper) -> Keeper:
     warm = Keeper(config(session=None), keeper.place)
     warm._openings.link, warm._control = FakeLink(), FakeControl()  # type: ignore[assignment]
+    warm._machine = NamedMachine(warm)  # type: ignore[assignment]
     return warm
+
+
+async def test_the_machine_has_its_id_before_the_guest_hears_of_it(warm: Keeper) -> None:
+    hear(warm, Progress("parked"))
+    warm.command(CLAIM)
+    assert warm._machine.names == [(CLAIM.machine_id, 0)]  # type: ignore[union-attr]
+    assert len(warm._openings.link.sent) == 1  # type: ignore[union-attr]
+
+
+async def test_a_machine_whose_id_cannot_be_written_is_not_given_away(warm: Keeper) -> None:
+    hear(warm, Progress("parked"))
+    warm._machine.error = OSError(5, "Input/output error")  # type: ignore[union-attr]
+    warm.command(CLAIM)
+    refused = ClaimAnswer("ses_b", False, "its machine-id cannot be written: Input/output error")
+    assert warm._control.told[-1] == refused  # type: ignore[union-attr]
+    assert warm._openings.link.sent == [] and looks(warm).session is None  # type: ignore[union-attr]
 
 
 async def test_a_claim_changes_whose_machine_it_is_as_seen_by_the_next_controller(warm: Keeper) -> None:

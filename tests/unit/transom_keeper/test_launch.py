@@ -9,6 +9,7 @@ from transom_keeper.cgroups import Groups
 from transom_keeper.launch import ending, launch, look_at
 from transom_keeper.log import BoundedFile, GuestOutput
 from transom_keeper.machine import LaunchError
+from transom_keeper.machine_id import MachineIdFile
 
 
 def test_what_an_image_holds(tmp_path: Path) -> None:
@@ -48,13 +49,16 @@ async def test_a_sandbox_that_does_not_come_up_says_why(tmp_path: Path, kind: st
     output = GuestOutput(BoundedFile(tmp_path / "guest.log"))
     wanted = config(image_root=str(tmp_path / "root"), guest_source=str(tmp_path))
     with pytest.raises(LaunchError, match=reason):
-        await launch(str(bwrap), wanted, "0" * 8, Groups(), output)
+        await launch(str(bwrap), wanted, "0" * 8, Groups(), output, MachineIdFile.make(tmp_path))
 
 
 async def test_a_sandbox_that_is_not_there_says_why(tmp_path: Path) -> None:
     output = GuestOutput(BoundedFile(tmp_path / "guest.log"))
     (tmp_path / "root/opt").mkdir(parents=True)
+    own = MachineIdFile.make(tmp_path)
     with pytest.raises(LaunchError, match="cannot be started"):
-        await launch("/nowhere/bwrap", config(image_root=str(tmp_path / "root")), "0" * 8, Groups(), output)
+        await launch(
+            "/nowhere/bwrap", config(image_root=str(tmp_path / "root")), "0" * 8, Groups(), output, own
+        )
     with pytest.raises(LaunchError, match="nowhere"):
-        await launch("/bin/true", config(), "0" * 8, Groups(), output)
+        await launch("/bin/true", config(), "0" * 8, Groups(), output, own)

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from tests.support.keeper_config import config
+from transom_keeper.machine_id import NAME, SHOWN_AT
 from transom_keeper.sandbox import (
     ARGV0,
     ImageError,
@@ -13,11 +15,12 @@ from transom_keeper.sandbox import (
     arguments,
     argv0,
     environment,
+    fresh_boot_id,
     identity_files,
     tag_of,
 )
 
-FACTS = ImageFacts(files=frozenset(identity_files("0" * 32, "a")), has_guest_mount=True, opt_empty=True)
+FACTS = ImageFacts(files=frozenset([*identity_files("a"), SHOWN_AT]), has_guest_mount=True, opt_empty=True)
 
 
 def told(facts: ImageFacts = FACTS) -> list[str]:
@@ -41,8 +44,15 @@ def test_namespaces_are_all_unshared_and_nested_ones_stay_possible() -> None:
 def test_only_the_image_and_the_guest_s_code_come_from_the_host_and_read_only() -> None:
     args = told()
     sources = pairs(args, "--ro-bind")
-    assert sources == [config().image_root, config().guest_source]
+    own = f"{config().folder}/{NAME}"
+    assert sources == [config().image_root, own, config().guest_source]
+    assert args[args.index(own) + 1] == SHOWN_AT
     assert not any(each.startswith("--bind") for each in args)
+
+
+def test_an_image_that_has_no_machine_id_gets_none() -> None:
+    bare = ImageFacts(files=frozenset(), has_guest_mount=True, opt_empty=True)
+    assert SHOWN_AT not in told(bare)
 
 
 def test_what_can_be_written_is_bounded_memory() -> None:
@@ -74,8 +84,10 @@ def test_the_environment_has_the_names_the_guest_lives_by() -> None:
 
 
 def test_identity_is_the_machine_s_own() -> None:
-    files = identity_files("ab" * 16, "mch-a")
-    assert files["/etc/machine-id"] == "ab" * 16 + "\n"
+    files = identity_files("mch-a")
+    assert SHOWN_AT not in files, "a claim writes it anew"
+    one, other = fresh_boot_id(), fresh_boot_id()
+    assert one != other and f"{UUID(one.strip())}\n" == one and UUID(one.strip()).version == 4
     assert "user:x:1000:1000" in files["/etc/passwd"]
     assert files["/etc/resolv.conf"] == ""
 

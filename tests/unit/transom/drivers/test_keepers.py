@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.keeper_config import config
 from transom.drivers.keepers import Host, KeptDriver
 from transom.model.errors import DriverError
 from transom.model.ids import new_id
+from transom.model.machine import DRIVERS
+from transom_wire.codec import decode, encode
+from transom_wire.control import KeeperConfig
 
 
 class Acts(KeptDriver):
@@ -59,3 +63,8 @@ async def test_an_act_that_fails_or_is_given_up_leaves_no_lock(tmp_path: Path) -
         await first
     await asyncio.gather(waits, return_exceptions=True)
     assert not driver._locks and not driver._wanted
+
+
+@pytest.mark.parametrize("name", DRIVERS)
+def test_a_keeper_takes_machines_of_every_driver(name: str) -> None:
+    assert decode(encode(config(driver=name)), (KeeperConfig,)).driver == name

@@ -210,6 +210,23 @@ def test_a_rollback_goes_back_step_by_step(store: ImageStore) -> None:
     assert store.rollback() == ONE.digest
 
 
+def test_a_rollback_leaves_live_sessions_their_image(store: ImageStore) -> None:
+    """New machines start from the older one; what runs goes on, and a session's second machine is of its own image."""
+    for found in (ONE, TWO):
+        folder = add(store, found)
+        store.use(found.digest)
+    keeper = os.open(folder, os.O_RDONLY)
+    fcntl.flock(keeper, fcntl.LOCK_SH)
+    try:
+        assert store.rollback() == store.current() == ONE.digest
+        assert store.root(TWO.digest).is_dir() and store.part(TWO.digest, "vmlinux").is_file()
+        with pytest.raises(ImageError, match="machines use"):
+            store.remove(TWO.digest)
+    finally:
+        os.close(keeper)
+    assert store.current() == ONE.digest and TWO in store.list()
+
+
 def test_a_rollback_skips_what_is_no_longer_whole(store: ImageStore) -> None:
     for found in (ONE, TWO, THREE):
         add(store, found)

@@ -328,6 +328,7 @@ async def test_a_first_machine_that_ends_before_it_is_ready_is_replaced_once(con
     assert row.machine != first
     assert row.retried == "machine_gone: out of memory"
     assert controller.machines.rows[first].outcome is Outcome.FAILED
+    assert controller.machines.rows[first].slot != controller.machines.rows[row.machine].slot
     assert controller.machines.rows[first].cause == "machine_gone: out of memory"
     controller.driver.machines[row.machine].exit("again")
     await until(lambda: state(controller, session) is S.FAILED)
