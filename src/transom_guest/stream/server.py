@@ -8,26 +8,24 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
-from transom_guest.clipboard.frames import FrameError
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.input.actor import Actor
-from transom_guest.input.message import Density, InputError, KeyFrame, Look, Ping, Resize, parse
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
 from transom_guest.stream.deadlines import CONNECT_DEADLINE, EARLY, LOST_DEADLINE, Deadlines
 from transom_guest.stream.encode import AccessUnit, Encoder
 from transom_guest.stream.gst import GstError
-from transom_guest.stream.marks import MARKED, Marks
+from transom_guest.stream.hearing import Hearing
+from transom_guest.stream.marks import Marks
 from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
 from transom_guest.stream.peer import Peer
-from transom_guest.stream.peers import MAX_MALFORMED, Full, Stale, judge
+from transom_guest.stream.peers import Full, Stale, judge
 from transom_guest.stream.rate_feedback import Told
 from transom_guest.stream.rate_links import Links
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_guest.stream.resize import Resizer
-from transom_guest.stream.sight import Sight
 from transom_guest.stream.sockets import Sockets
 from transom_guest.stream.sound import Sound
 from transom_guest.stream.sound_offer import sound_of
@@ -53,7 +51,6 @@ class StreamServer:
         """Connect to the display and start the encoder. Raises XError, GstError."""
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox()
-        self._resizer = resizer
         self._peers: dict[str, Peer] = {}
         self._watchers: tuple[Peer, ...] = ()
         self._deadlines = Deadlines()
@@ -67,7 +64,16 @@ class StreamServer:
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
         self._sockets = Sockets(self._records, self._clipboard, self._actor)
-        self._sound, self._sight = Sound(self._played), Sight(self._loop.time)
+        self._sound = Sound(self._played)
+        self._hearing = Hearing(
+            self,
+            self._loop.time,
+            actor=self._actor,
+            clipboard=self._clipboard,
+            marks=self._marks,
+            recorder=self._recorder,
+            resizer=resizer,
+        )
         self._links = Links(self._capture.follow, self.outbox.put, self._capture.key_wanted)
         self._failure: asyncio.Future[None] = self._loop.create_future()
 
@@ -187,38 +193,8 @@ class StreamServer:
 
     def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
         """A viewer said something on a data channel."""
-        if not self._lives(peer):
-            return
-        try:
-            if text is None:
-                raise InputError("not text")
-            message = parse(text)
-        except InputError as error:
-            self._malformed(peer, error)
-            return
-        match message:
-            case Ping(id):
-                peer.say(json.dumps(["p", id]), channel)
-            case KeyFrame():
-                self.peer_key_wanted(peer)
-            case Look():
-                peer.say(self._sight.told())
-            case _ if not peer.terms.drives:
-                self._dropped(peer)
-            case Resize(_, width, height):
-                self._resizer.want(width, height)
-            case Density(_, percent):
-                self._resizer.want_density(percent)
-            case _:
-                if isinstance(message, MARKED):
-                    self._marks.felt(peer.key, message.seq, self._loop.time())
-                self._actor.take(peer.key, message)
-                self._recorder.felt(message, self._loop.time())
-
-    def _dropped(self, peer: Peer) -> None:
-        peer.dropped += 1
-        if peer.dropped == 1:
-            log.warning("peer %s watches, and sends input: none of it is taken", peer.key)
+        if self._lives(peer):
+            self._hearing.message(peer, text, channel)
 
     def peer_clip_open(self, peer: Peer) -> None:
         """A viewer's clipboard channel opened."""
@@ -227,21 +203,12 @@ class StreamServer:
 
     def peer_clip(self, peer: Peer, message: str | bytes | None) -> None:
         """A viewer said something on its clipboard channel."""
-        if not self._lives(peer):
-            return
-        try:
-            if message is None:
-                raise FrameError("too many messages at once")
-            self._clipboard.heard(peer.key, message)
-        except FrameError as error:
-            self._malformed(peer, error)
+        if self._lives(peer):
+            self._hearing.clip(peer, message)
 
-    def _malformed(self, peer: Peer, error: ValueError) -> None:
-        peer.malformed += 1
-        if peer.malformed == 1:
-            log.warning("peer %s said something malformed: %s", peer.key, error)
-        if peer.malformed >= MAX_MALFORMED:
-            self._end(peer, "failed", "too many malformed messages")
+    def flooded(self, peer: Peer) -> None:
+        """A viewer said more nonsense than any page does."""
+        self._end(peer, "failed", "too many malformed messages")
 
     # from the capture and the encoder
 

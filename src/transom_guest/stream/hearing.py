@@ -1,0 +1,102 @@
+"""What viewers say on their data channels, told to whom it concerns. In the event loop's thread."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from transom_guest.clipboard.frames import FrameError
+from transom_guest.clipboard.service import Clipboard
+from transom_guest.input.actor import Actor
+from transom_guest.input.message import Density, InputError, KeyFrame, Look, Message, Ping, Resize, parse
+from transom_guest.stream.marks import MARKED, Marks
+from transom_guest.stream.peer import Peer
+from transom_guest.stream.peers import MAX_MALFORMED
+from transom_guest.stream.recorder import Recorder
+from transom_guest.stream.resize import Resizer
+from transom_guest.stream.sight import Sight
+
+log = logging.getLogger("transom.stream")
+
+
+class Ears(Protocol):
+    """What a word of a viewer's may ask of the server itself."""
+
+    def peer_key_wanted(self, peer: Peer) -> None:
+        """It lost its picture."""
+
+    def flooded(self, peer: Peer) -> None:
+        """It said more nonsense than any page does."""
+
+
+class Hearing:
+    """Hears all viewers."""
+
+    def __init__(
+        self,
+        ears: Ears,
+        clock: Callable[[], float],
+        *,
+        actor: Actor,
+        clipboard: Clipboard,
+        marks: Marks,
+        recorder: Recorder,
+        resizer: Resizer,
+    ) -> None:
+        self._ears, self._clock, self._actor, self._clipboard = ears, clock, actor, clipboard
+        self._marks, self._recorder, self._resizer = marks, recorder, resizer
+        self._sight = Sight(clock)
+
+    def message(self, peer: Peer, text: str | None, channel: str) -> None:
+        """Something on `control` or `motion`; None for what is not even text, or one too many."""
+        try:
+            if text is None:
+                raise InputError("not text")
+            message = parse(text)
+        except InputError as error:
+            self._malformed(peer, error)
+            return
+        match message:
+            case Ping(id):
+                peer.say(json.dumps(["p", id]), channel)
+            case KeyFrame():
+                self._ears.peer_key_wanted(peer)
+            case Look():
+                peer.say(self._sight.told())
+            case _ if not peer.terms.drives:
+                self._dropped(peer)
+            case Resize(_, width, height):
+                self._resizer.want(width, height)
+            case Density(_, percent):
+                self._resizer.want_density(percent)
+            case _:
+                self._felt(peer, message)
+
+    def clip(self, peer: Peer, message: str | bytes | None) -> None:
+        """Something on `clipboard`."""
+        try:
+            if message is None:
+                raise FrameError("too many messages at once")
+            self._clipboard.heard(peer.key, message)
+        except FrameError as error:
+            self._malformed(peer, error)
+
+    def _felt(self, peer: Peer, message: Message) -> None:
+        if isinstance(message, MARKED):
+            self._marks.felt(peer.key, message.seq, self._clock())
+        self._actor.take(peer.key, message)
+        self._recorder.felt(message, self._clock())
+
+    def _dropped(self, peer: Peer) -> None:
+        peer.dropped += 1
+        if peer.dropped == 1:
+            log.warning("peer %s watches, and sends input: none of it is taken", peer.key)
+
+    def _malformed(self, peer: Peer, error: ValueError) -> None:
+        peer.malformed += 1
+        if peer.malformed == 1:
+            log.warning("peer %s said something malformed: %s", peer.key, error)
+        if peer.malformed >= MAX_MALFORMED:
+            self._ears.flooded(peer)
