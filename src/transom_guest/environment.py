@@ -40,6 +40,11 @@ def channel_socket(environment: Mapping[str, str]) -> Path:
     return _beside_the_display(environment, "channel.sock")
 
 
+def taken_file(environment: Mapping[str, str]) -> Path:
+    """Where the stream server writes down how much of each viewer's input it acted out."""
+    return _beside_the_display(environment, "taken")
+
+
 def _beside_the_display(environment: Mapping[str, str], name: str) -> Path:
     vnc = environment.get("TRANSOM_VNC_SOCKET")
     return Path(vnc).with_name(name) if vnc else Path(environment["XDG_RUNTIME_DIR"]) / name

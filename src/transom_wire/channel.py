@@ -5,7 +5,7 @@ Frames (transom_wire.framing), the first byte of each saying what it is:
 | first byte | from | the rest |
 |---|---|---|
 | `v` | controller | ChannelViewer: whose stream this is and by what terms; first of all, and again when they change |
-| `t` | both | a text message of the channel `clipboard` (channels.md); of viewers also `control`'s keys and texts |
+| `t` | both | a text message of the channel `clipboard`, or of what channels.md says of `control` |
 | `b` | both | a binary message of the channel `clipboard` |
 """
 

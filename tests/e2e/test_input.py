@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -359,15 +360,16 @@ def copy_elsewhere(page: Page, text: str) -> None:
 def test_without_udp_keys_and_clipboard_go_by_novnc_and_come_back_with_it(
     fresh: Page, desktop: Desktop, server: Server, session: str
 ) -> None:
-    page, typed = fresh, "Zwölf, 5 € {|}; Съешь же ещё! é á 今日 😀"
+    page, typed = fresh, f"Zwölf, 5 € {{|}}; Съешь же ещё! {PARAGRAPHS['fr']} ê é á 今日 😀"
     page.evaluate(TOLD)
     with udp_cut(door_port(server, session)):
         wait_rung(page, "vnc")
         expect(page.locator("#clipboard")).to_be_visible(timeout=15_000)
         page.wait_for_timeout(1000)
-        # three layouts, dead keys, and what no key has
+        # four layouts, dead keys, and what no key has
         Hands(page, "de").type("Zwölf, 5 € {|}; ")
         Hands(page, "ru").type("Съешь же ещё! ")
+        Hands(page, "fr").type(PARAGRAPHS["fr"] + " ê ")
         Hands(page).type("é á ")
         Hands(page).commit("今日 😀")
         page.wait_for_timeout(300)
@@ -406,3 +408,45 @@ def test_without_udp_keys_and_clipboard_go_by_novnc_and_come_back_with_it(
     expect(page.locator("#clipboard pre")).to_have_text("wieder da!")
     told = page.evaluate("window.told")
     assert len(set(told)) == len(told) and told[-1] == "wieder da!", f"nothing is told twice: {told}"
+
+
+@contextmanager
+def ruled(server: Server, policy: str) -> Iterator[None]:
+    """The server with another policy for clipboards while the block runs; its machines live on."""
+    server.terminate()
+    server.settings["TRANSOM_CLIPBOARD"] = policy
+    server.start()
+    try:
+        yield
+    finally:
+        del server.settings["TRANSOM_CLIPBOARD"]
+
+
+def test_each_policy_on_clipboards_holds_for_the_panel_and_for_copy_and_paste(
+    context: BrowserContext, server: Server, session: str, desktop: Desktop, shared: Shared
+) -> None:
+    shared.close()
+    for policy in ("off", "up", "down"):
+        up, down = policy == "up", policy == "down"
+        with ruled(server, policy):
+            page = context.new_page()
+            page.goto(f"{server.url}/session/{session}")
+            wait_rung(page, "webrtc")
+            in_field(page, desktop)
+            copy_elsewhere(page, "mine")
+            with desktop.copied(b"theirs"):
+                if down:
+                    expect(page.locator("#clipboard pre")).to_have_text("theirs")
+                    local(page, "theirs")
+                page.wait_for_timeout(1000)
+                expect(page.locator("#clipboard")).to_be_visible(visible=up or down)
+                expect(page.locator("#clipboard pre")).to_be_visible(visible=down)
+                expect(page.locator("#share")).to_be_visible(visible=up)
+                local(page, "theirs" if down else "mine")
+                copy_elsewhere(page, "mine, later")
+                page.keyboard.press("Control+v")
+                page.wait_for_timeout(500)
+                assert desktop.all_of_field() == ("mine, later" if up else "theirs")
+            page.close()
+    server.terminate()
+    server.start()

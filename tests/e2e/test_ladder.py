@@ -12,6 +12,7 @@ import pytest
 
 from tests.support.browser import BrowserContext, Page, picture_colour, wait_rung
 from tests.support.cut import door_port, udp_cut
+from tests.support.desktop import Desktop, Felt, display_of
 from tests.support.processes import descendants, keeper_of
 from tests.support.server import Server
 
@@ -26,13 +27,28 @@ LOOSE, HELD = (30, 160, 60), (200, 30, 30)
 DESKTOP = (
     "data:text/html,<title>ladder</title><body style='margin:0;background:rgb(30,160,60)' "
     "onkeydown=\"document.body.style.background='rgb(200,30,30)';"
+    "if(!event.ctrlKey%26%26event.key.length==1)said.append(event.key);"
     "if(event.key.toLowerCase()=='x')n.style.background=`rgb(0,0,${window.c=(window.c||0)+40})`\" "
-    "onkeyup=\"document.body.style.background='rgb(30,160,60)'\"><div id=d style='height:40vh'></div>"
+    "onkeyup=\"document.body.style.background='rgb(30,160,60)'\" onmousedown=\"said.append('!')\">"
+    "<div id=d style='height:40vh'></div><div id=said style='position:fixed;top:45vh;font:4px monospace'></div>"
     "<div id=n style='position:fixed;bottom:0;width:100%25;height:9vh;background:black'></div>"
     "<script>setInterval(()=>d.style.background=`hsl(0 0%25 ${Math.random()*100}%25)`,100)</script>"
 )
 """Green, and red while a key is down, below a field that changes ten times a second and above
-one that is bluer by 40 for each x."""
+one that is bluer by 40 for each x; in small letters all that was typed, and a ! for each click."""
+MADE = """
+const Real = RTCPeerConnection;
+window.RTCPeerConnection = new Proxy(Real, { construct: (made, how) => window.made = new made(...how) });
+"""
+OWN_PORTS = """async () => {
+    const report = [...(await window.made.getStats()).values()];
+    return report.filter(({ type }) => type === 'local-candidate').map(({ port }) => port);
+}"""
+"""All that the newest connection was made from: a browser goes from one to the next by itself."""
+NO_VNC = """() => {
+    const none = (url) => String(url).includes('/vnc') ? 'ws://127.0.0.1:9/' : url;
+    window.WebSocket = new Proxy(WebSocket, { construct: (made, [url, ...how]) => new made(none(url), ...how) });
+}"""
 
 WATCH = """() => {
     const small = document.createElement('canvas');
@@ -65,6 +81,12 @@ def session(server: Server) -> str:
     return made
 
 
+@pytest.fixture(scope="module")
+def desktop(server: Server, session: str) -> Iterator[Desktop]:
+    with display_of(server.machine(session)) as display:
+        yield Desktop(display)
+
+
 @pytest.fixture(autouse=True)
 def no_session_is_left() -> Iterator[None]:
     """One machine for the whole file: the end of the server takes it away."""
@@ -74,6 +96,7 @@ def no_session_is_left() -> Iterator[None]:
 @pytest.fixture
 def page(viewer: BrowserContext, server: Server, session: str) -> Iterator[Page]:
     opened = viewer.new_page()
+    opened.add_init_script(MADE)
     opened.goto(f"{server.url}/session/{session}")
     wait_rung(opened, "webrtc")
     opened.wait_for_function(FITS)
@@ -152,6 +175,63 @@ def test_the_stream_server_is_killed(page: Page, server: Server, session: str) -
     page.keyboard.up("Shift")
     see(page, LOOSE)
     climbs_back(page)
+
+
+LETTERS = "abcdefghijklmnopqrstuvwyzGHIJKLMN"
+D_CODE, E_CODE = 40, 26
+"""Keycodes of d and e, between which there is a click."""
+
+
+def types_through(page: Page, desktop: Desktop, before: str, felt: Felt, seconds: float = 2.5) -> None:
+    """Letters, some with Shift, and a click among them, at once and on until another rung has long been there."""
+    end = time.monotonic() + seconds
+    for at, letter in enumerate(LETTERS):
+        if letter == "e":
+            page.mouse.click(*middle(page))
+        page.keyboard.press(f"Shift+{letter}" if letter.isupper() else letter)
+        page.wait_for_timeout(max(0, end - time.monotonic()) / (len(LETTERS) - at) * 1000)
+    wait_rung(page, "webrtc", "vnc")
+    end = time.monotonic() + 10
+    # a browser that is given all of it at once sorts keys and clicks anew; the display does not
+    while (found := desktop.all_of_field().strip()).replace("!", "") != before.replace("!", "") + LETTERS:
+        assert time.monotonic() < end, f"typed {found}, after {before}"
+        page.wait_for_timeout(300)
+    assert found.count("!") == before.count("!") + 1
+    felt.wait(f"key {D_CODE}", "button 1", f"key {E_CODE}")
+    assert "may not have arrived" not in page.locator("#toast").inner_text()
+
+
+def middle(page: Page) -> tuple[float, float]:
+    box = page.locator("#screen").bounding_box()
+    assert box
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.7
+
+
+def test_what_is_typed_from_the_cut_on_arrives_once_and_in_order_by_a_new_peer(
+    page: Page, desktop: Desktop
+) -> None:
+    before, epoch = desktop.all_of_field().strip(), page.evaluate("window.transom.epoch")
+    page.evaluate(NO_VNC)
+    ports = page.evaluate(OWN_PORTS)
+    with desktop.watching() as felt, udp_cut(*ports):
+        types_through(page, desktop, before, felt)
+        assert page.evaluate("window.transom.epoch") > epoch
+        assert page.evaluate("window.transom.rung") == "webrtc"
+    see(page, LOOSE)
+
+
+def test_what_is_typed_while_the_stream_server_dies_arrives_once_and_in_order(
+    page: Page, server: Server, session: str, desktop: Desktop
+) -> None:
+    before = desktop.all_of_field().strip()
+    died = stream_server(server.machine(session))
+    with desktop.watching() as felt:
+        page.keyboard.press("Z")
+        page.wait_for_timeout(300)
+        os.kill(died, signal.SIGKILL)
+        types_through(page, desktop, before + "Z", felt)
+    climbs_back(page)
+    see(page, LOOSE)
 
 
 def test_the_controller_stands_still(page: Page, server: Server, session: str) -> None:

@@ -6,7 +6,18 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.test_ladder import DESKTOP, MOST_MS, SLACK_MS, WATCH, door_port, stood
+from tests.e2e.test_ladder import (
+    DESKTOP,
+    HELD,
+    LOOSE,
+    MADE,
+    MOST_MS,
+    SLACK_MS,
+    WATCH,
+    door_port,
+    see,
+    stood,
+)
 from tests.support.browser import Browser, BrowserContext, Page, Route, chromium, signed_in, wait_rung
 from tests.support.cut import udp_cut
 from tests.support.server import Server, running_server
@@ -72,8 +83,8 @@ def viewer(browser: Browser, server: Server) -> Iterator[BrowserContext]:
         yield context
 
 
-def by_relay(viewer: BrowserContext, server: Server, session: str, url: str) -> str:
-    """See the desktop by the relay of `url` alone; how the browser speaks to it."""
+def offer_only(page: Page, url: str) -> None:
+    """Let the page know of no relay but this one."""
 
     def only(route: Route) -> None:
         found = route.fetch().json()
@@ -81,9 +92,14 @@ def by_relay(viewer: BrowserContext, server: Server, session: str, url: str) -> 
             one["urls"] = [each for each in one["urls"] if each == url]
         route.fulfill(json=found)
 
+    page.route("**/api/webrtc/ice-servers", only)
+
+
+def by_relay(viewer: BrowserContext, server: Server, session: str, url: str) -> str:
+    """See the desktop by the relay of `url` alone; how the browser speaks to it."""
     page: Page = viewer.new_page()
     page.add_init_script(ONLY_RELAY)
-    page.route("**/api/webrtc/ice-servers", only)
+    offer_only(page, url)
     page.goto(f"{server.url}/session/{session}")
     wait_rung(page, "webrtc-relay", seconds=30)
     spoken: str = page.evaluate(TRANSPORT)
@@ -103,17 +119,27 @@ def test_a_viewer_behind_a_relay_sees_the_desktop(
     assert by_relay(viewer, server, session, tls) == "tls"
 
 
-def test_the_relay_is_left_when_the_direct_way_opens(
+def test_udp_is_cut_a_relay_by_tcp_takes_over_and_is_left_when_udp_is_there_again(
     viewer: BrowserContext, server: Server, session: str, turn: TurnServer
 ) -> None:
     page = viewer.new_page()
+    page.add_init_script(MADE)
+    offer_only(page, turn.urls[1])
     page.goto(f"{server.url}/session/{session}")
     wait_rung(page, "webrtc")
-    with udp_cut(door_port(server, session), turn.relays):
-        page.reload()
+    page.evaluate(WATCH)
+    page.locator("#screen").click(position={"x": 300, "y": 500})
+    page.wait_for_timeout(1500)
+    page.keyboard.down("Shift")
+    see(page, HELD)
+    page.evaluate("seen.longest = 0")
+    with udp_cut(door_port(server, session), spared=turn.relays):
+        wait_rung(page, "vnc")
         wait_rung(page, "webrtc-relay", seconds=30)
-        page.evaluate(WATCH)
-        page.wait_for_timeout(1500)
+        assert stood(page) < MOST_MS + SLACK_MS
+        assert page.evaluate(TRANSPORT) == "tcp"
+        page.keyboard.up("Shift")
+        see(page, LOOSE)
         page.evaluate("seen.longest = 0")
     page.evaluate("window.dispatchEvent(new Event('online'))")
     wait_rung(page, "webrtc", seconds=30)

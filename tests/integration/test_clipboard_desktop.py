@@ -18,7 +18,9 @@ from transom_guest.clipboard import reading, service
 from transom_guest.clipboard.frames import CHUNK
 from transom_guest.clipboard.item import PNG, TEXT, Item
 from transom_guest.clipboard.service import Clipboard
+from transom_guest.input import taken
 from transom_guest.input.actor import Actor
+from transom_guest.input.succession import Succession
 from transom_guest.stream.channel_streams import ChannelStreams
 from transom_guest.x11.selection import Answered, Asked, Selection, Taken
 from transom_guest.x11.xlib import Display
@@ -372,8 +374,9 @@ class Stream:
 async def stream(screen: str, tmp_path: Path) -> AsyncIterator[Stream]:
     clipboard = Clipboard(Display(screen), asyncio.get_running_loop().time)
     path = tmp_path / "channel.sock"
+    actor = Actor(Display(screen), asyncio.get_running_loop().time)
     serving = asyncio.create_task(
-        ChannelStreams(clipboard, Actor(Display(screen), asyncio.get_running_loop().time)).run(path)
+        ChannelStreams(clipboard, actor, Succession(actor, taken.Taken())).run(path)
     )
     await until(lambda: path.exists() and path.stat().st_mode & 0o777 == 0o600)
     made = Stream(*await asyncio.open_unix_connection(path))

@@ -22,14 +22,15 @@ def door_port(server: Server, session: str) -> int:
 
 
 @contextmanager
-def udp_cut(port: int, spared: range = range(0)) -> Iterator[None]:
-    """No datagram with this port, either way, while the block runs; but to and from the ports that are `spared`."""
+def udp_cut(*ports: int, spared: range = range(0)) -> Iterator[None]:
+    """No datagram with these ports, either way, while the block runs; but to and from the ports that are `spared`."""
     table = f"transom_test_{secrets.token_hex(4)}"
     few = f"{spared.start}-{spared.stop - 1}"
     spare = f"  udp sport {few} accept\n  udp dport {few} accept\n" if spared else ""
+    cut = ", ".join(map(str, ports))
     rules = (
         f"table inet {table} {{\n chain cut {{\n  type filter hook input priority 0;\n{spare}"
-        f"  udp dport {port} drop\n  udp sport {port} drop\n }}\n}}\n"
+        f"  udp dport {{ {cut} }} drop\n  udp sport {{ {cut} }} drop\n }}\n}}\n"
     )
     subprocess.run(["nft", "-f", "-"], input=rules, text=True, check=True, timeout=DEADLINE_S)
     try:

@@ -58,6 +58,18 @@ describe("noVNC's channel", () => {
     assert.ok(!channel.clip.may.up, "nothing goes while it is away");
   });
 
+  test("what the guest took of an earlier peer is told, and nothing that looks like it", () => {
+    /** @type {unknown[]} */
+    const told = [];
+    channel.hear({ open: () => told.push("open"), had: (...what) => told.push(what) });
+    channel.open();
+    lines[0].up();
+    assert.ok(channel.ready && channel.say("o", 3));
+    for (const said of ['["had", 3, 17]', '["had",3,-1]', '["had",3]', '["had",3,1e9]', '["had",3,1],', "x"]) lines[0].hear(said);
+    assert.deepEqual(told, ["open", [3, 17], [3, -1]]);
+    assert.deepEqual(lines[0].sent, ['["o",1,3]']);
+  });
+
   test("it comes back, unless it is closed or there is nothing to come back to", () => {
     mock.timers.enable({ apis: ["setTimeout"] });
     try {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Gap, keysAlone, whole } from "../static/js/gap.js";
 import { LIMITS } from "../static/js/limits.js";
+import { modifiersAfter } from "../static/js/sent.js";
 
 const A = 97;
 const press = (keysym) => ["k", keysym, 1];
@@ -11,36 +12,36 @@ test("what is typed in a short gap comes out once, in order", () => {
   const gap = new Gap();
   const typed = [press(A), lift(A), ["t", "é"], press(98)];
   typed.forEach((one, at) => gap.keep(at, /** @type {any} */ (one)));
-  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: typed, held: [], lost: 0, dropped: false });
-  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: [], held: [], lost: 0, dropped: false });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: typed, since: 0, lost: 0, dropped: false });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs), { kept: [], since: null, lost: 0, dropped: false });
 });
 
 test("a gap that lasts drops all of it, and says how much", () => {
   const gap = new Gap();
   gap.keep(0, ["k", A, 1]);
   gap.keep(10, ["k", A, 0]);
-  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], held: [], lost: 1, dropped: true });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], since: 0, lost: 1, dropped: true });
   gap.keep(10_000, ["k", A, 1]);
   gap.keep(10_000 + LIMITS.gap.keepMs + 1, ["t", "b"]);
   gap.keep(10_000 + LIMITS.gap.keepMs + 2, ["t", "c"]);
-  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], held: [], lost: 3, dropped: true });
+  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], since: 10_000, lost: 3, dropped: true });
 });
 
 test("releases that were dropped are told of, though no stroke was", () => {
   const gap = new Gap();
   gap.keep(0, /** @type {any} */ (lift(A)));
-  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], held: [], lost: 0, dropped: true });
+  assert.deepEqual(gap.end(LIMITS.gap.keepMs + 1), { kept: [], since: 0, lost: 0, dropped: true });
   gap.keep(10_000, /** @type {any} */ (lift(A)));
   gap.keep(10_000 + LIMITS.gap.keepMs + 1, /** @type {any} */ (lift(98)));
   gap.keep(10_000 + LIMITS.gap.keepMs + 2, /** @type {any} */ (press(98)));
-  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], held: [], lost: 1, dropped: true });
+  assert.deepEqual(gap.end(10_000 + LIMITS.gap.keepMs + 3), { kept: [], since: 10_000, lost: 1, dropped: true });
 });
 
 test("more than fits drops all of it, not the rest alone", () => {
   const gap = new Gap();
   for (let i = 0; i <= LIMITS.gap.most; i++) gap.keep(i, ["t", "x"]);
   gap.keep(LIMITS.gap.most + 1, ["t", "y"]);
-  assert.deepEqual(gap.end(LIMITS.gap.most + 2), { kept: [], held: [], lost: LIMITS.gap.most + 2, dropped: true });
+  assert.deepEqual(gap.end(LIMITS.gap.most + 2), { kept: [], since: 0, lost: LIMITS.gap.most + 2, dropped: true });
 });
 
 test("a new rung is left with no key down, and is told of none that it does not know", () => {
@@ -51,13 +52,7 @@ test("a new rung is left with no key down, and is told of none that it does not 
 
 test("a key pressed with a modifier that went down before the gap is pressed with it on a new rung", () => {
   const [control, shift, caps, altgr] = [0xffe3, 0xffe1, 0xffe5, 0xfe03];
-  const played = (/** @type {any[]} */ before, /** @type {any[]} */ kept) => {
-    const gap = new Gap();
-    for (const one of before) gap.sent(one);
-    kept.forEach((one, at) => gap.keep(at, one));
-    const found = gap.end(kept.length);
-    return whole(found.kept, found.held);
-  };
+  const played = (/** @type {any[]} */ before, /** @type {any[]} */ kept) => whole(kept, [...modifiersAfter([], before)]);
   const tap = (keysym) => [press(keysym), lift(keysym)];
   assert.deepEqual(played([press(control)], tap(A)), [press(control), ...tap(A), lift(control)]);
   const copied = [...tap(A), lift(control), ...tap(98)];

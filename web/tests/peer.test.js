@@ -4,11 +4,16 @@ import { LIMITS } from "../static/js/limits.js";
 
 /** @type {any[]} what went out by the control channel, without its numbers */
 let sent;
+/** @type {any} the newest connection's control channel, and all that it was given */
+let control;
 let now = 0;
 
 function channel() {
   const made = Object.assign(new EventTarget(), { readyState: "open", bufferedAmount: 0 });
+  made.raw = [];
+  made.hear = (...message) => made.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify(message) }));
   made.send = (text) => {
+    made.raw.push(JSON.parse(text));
     const [tag, , ...rest] = JSON.parse(text);
     sent.push([tag, ...rest]);
   };
@@ -17,7 +22,7 @@ function channel() {
 
 const make = () => ({
   connection: Object.assign(new EventTarget(), { getConfiguration: () => ({}), setConfiguration: () => {}, close: () => {} }),
-  control: channel(), motion: channel(), clipboard: channel(), audio: {}, offer: Promise.resolve({}),
+  control: (control = channel()), motion: channel(), clipboard: channel(), audio: {}, offer: Promise.resolve({}),
 });
 globalThis.window = { connections: { make } };
 const { Peer } = await import("../static/js/peer.js");
@@ -32,9 +37,23 @@ beforeEach(() => {
   now = 1000;
   dropped = [];
   mock.method(performance, "now", () => now);
-  peer = new Peer([], { typed: () => {}, dropped: (count) => dropped.push(count), open: () => {} });
+  mock.timers.enable({ apis: ["setTimeout"] });
+  peer = make_peer();
 });
-afterEach(() => mock.restoreAll());
+afterEach(() => {
+  mock.restoreAll();
+  mock.timers.reset();
+});
+
+const make_peer = () => new Peer([], { dropped: (count) => dropped.push(count), open: () => {}, message: () => {} });
+/** The next connection of the page goes on from this one, the first. */
+function goes_on() {
+  const left = { epoch: 1, ...peer.left() };
+  peer.close();
+  peer = make_peer();
+  sent = [];
+  peer.inherit(left);
+}
 
 /** @param {...any[]} typed */
 const say = (...typed) => typed.forEach((one) => peer.control(...one));
@@ -63,12 +82,96 @@ test("a doubt that lasts lets go of all keys: one that went up in it would stay 
   assert.deepEqual(dropped, [1], "the page says so where a key press was among it");
 });
 
-test("another rung is told which modifiers went to this one", () => {
+test("another rung is told what went to this one and was not acknowledged, and with which modifiers", () => {
   say(["k", CONTROL, 1]);
+  mock.timers.tick(LIMITS.gap.acknowledgeMs);
+  assert.deepEqual(control.raw.at(-1), ["p", 1], "it is asked for");
+  control.hear("p", 1);
+  say(...tap(C));
+  peer.hold(true);
+  say(...tap(0x64));
+  const { sent: log, kept, held } = peer.left();
+  assert.deepEqual([log.map(({ typed }) => typed), kept, held], [tap(C), tap(0x64), [CONTROL]]);
+  assert.deepEqual(peer.left().sent, [], "once");
+});
+
+test("an acknowledgement is asked for while something is typed, and then no more", () => {
+  say(...tap(C), ...tap(C));
+  mock.timers.tick(LIMITS.gap.acknowledgeMs);
+  mock.timers.tick(10 * LIMITS.gap.acknowledgeMs);
+  assert.equal(sent.filter(([tag]) => tag === "p").length, 1);
+  control.hear("p", 4);
+  assert.deepEqual(peer.left().sent, []);
+});
+
+test("the next connection asks how much arrived, and says the rest before what is typed meanwhile", () => {
+  say(["k", CONTROL, 1], ...tap(C), ["k", CONTROL, 0], ["b", 1, 2, 1, 1], ["b", 1, 2, 1, 0]);
+  peer.hold(true);
+  say(...tap(0x64));
+  goes_on();
+  say(...tap(0x65), ["h", [0x65]]);
+  assert.deepEqual(control.raw, [["o", 1, 1]], "and nothing else");
+  control.hear("had", 1, 2);
+  const rest = [["b", 1, 2, 1, 1], ["b", 1, 2, 1, 0], ...tap(0x64), ...tap(0x65)];
+  assert.deepEqual(sent.slice(1), rest, "what goes up that this one never pressed is left out");
+  control.hear("had", 1, 0);
+  assert.equal(sent.length, 1 + rest.length, "once");
+  assert.deepEqual(dropped, []);
+});
+
+test("where nothing is unacknowledged nobody is asked; an answer that is there already is used", () => {
   peer.hold(true);
   say(...tap(C));
-  const { kept, held } = peer.takeGap();
-  assert.deepEqual([kept, held], [tap(C), [CONTROL]]);
+  goes_on();
+  assert.deepEqual(sent, tap(C));
+  const left = { epoch: 1, ...peer.left() };
+  peer = make_peer();
+  peer.ask(1);
+  control.hear("had", 1, 1);
+  sent = [];
+  peer.inherit(left);
+  assert.deepEqual(sent, [], "a lone release is no key that this one knows");
+});
+
+test("without an answer what was never sent is typed, and of the rest it is said how much", () => {
+  for (const silent of [true, false]) {
+    peer = make_peer();
+    sent = [];
+    dropped = [];
+    say(...tap(C), ["t", "é"]);
+    peer.hold(true);
+    say(...tap(0x64));
+    goes_on();
+    if (silent) mock.timers.tick(LIMITS.gap.askMs);
+    else control.hear("had", 1, -1);
+    assert.deepEqual([sent.slice(1), dropped], [tap(0x64), [2]]);
+  }
+});
+
+test("what comes too late is not typed, and said; one that breaks too leaves all of it to the next", () => {
+  say(...tap(C));
+  goes_on();
+  say(...tap(0x64));
+  goes_on();
+  control.hear("had", 1, 0);
+  assert.deepEqual([sent.slice(1), dropped], [[...tap(C), ...tap(0x64)], []]);
+  const left = peer.left();
+  assert.deepEqual(left.sent.map(({ at }) => at), [1000, 1000, 1000, 1000], "as old as the oldest of it");
+  peer = make_peer();
+  now += LIMITS.gap.keepMs + 1;
+  sent = [];
+  peer.inherit({ epoch: 2, ...left });
+  control.hear("had", 2, 0);
+  assert.deepEqual([sent.slice(1), dropped], [[], [2]]);
+});
+
+test("once the desktop is given on, nothing that was typed before is said again", () => {
+  say(...tap(C));
+  peer.hold(true);
+  say(...tap(C));
+  control.hear("drives", 0);
+  goes_on();
+  assert.deepEqual([sent, dropped], [[], []]);
 });
 
 test("no click and no turn of the wheel overtakes a key that waits; without one they go at once", () => {

@@ -20,12 +20,14 @@ from transom_guest.input.held import (
     TypeText,
 )
 from transom_guest.input.keyboard import MAP_SETTLES, Keyboard
-from transom_guest.input.message import Message
+from transom_guest.input.message import Button, Holding, Key, Message, Nudge, ReleaseAll, Text, Wheel
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
 MAX_WAITING = 2000
 """Acts that may wait behind text being typed; beyond it new presses and moves are dropped, releases never."""
+COUNTED = (Button, Holding, Key, Nudge, ReleaseAll, Text, Wheel)
+"""Messages that come in the order of their numbers: what is acted out of a viewer's is told by the last of them."""
 CHECK_LOST = 1.0
 """Seconds between two looks for viewers that fell silent with keys down."""
 log = logging.getLogger("transom.input")
@@ -34,14 +36,21 @@ log = logging.getLogger("transom.input")
 class Actor:
     """Acts out what viewers do on one display. All calls come from one event loop."""
 
-    def __init__(self, display: Display, clock: Callable[[], float]) -> None:
-        self._display, self._clock = display, clock
+    def __init__(
+        self,
+        display: Display,
+        clock: Callable[[], float],
+        felt: Callable[[str, int], None] = lambda _viewer, _seq: None,
+    ) -> None:
+        """`felt` is told each viewer's COUNTED message, by its number, when it is about to be acted out."""
+        self._display, self._clock, self._felt = display, clock, felt
         self._fake = FakeInput(display)
         self._keyboard = Keyboard(display, self._fake)
         if held := self._fake.release_all():
             log.warning("%d keys and buttons were down before anybody came", held)
         self._hands = Hands()
-        self._waiting: deque[tuple[str, Act]] = deque()
+        self._waiting: deque[tuple[str, int | None, Act]] = deque()
+        """Whose, of which number, and what."""
         self._wake = asyncio.Event()
         self._typing = False
         self._typist: str | None = None
@@ -50,15 +59,17 @@ class Actor:
 
     def take(self, viewer: str, message: Message) -> None:
         """Act on a viewer's message now, or in turn while text is being typed."""
-        self._do(viewer, self._hands.take(viewer, message, self._clock()))
+        acts = self._hands.take(viewer, message, self._clock())
+        self._do(viewer, acts, message.seq if isinstance(message, COUNTED) else None)
 
     def leave(self, viewer: str) -> None:
         """Release whatever a viewer that ended held, and forget what it still had to type, also of a text begun."""
         if self._typist == viewer:
             self._typist = None
+        # a release that is left of it tells nothing of the presses before it, which are forgotten
         self._waiting = deque(
-            (whose, act)
-            for whose, act in self._waiting
+            (whose, None if whose == viewer else seq, act)
+            for whose, seq, act in self._waiting
             if whose != viewer or isinstance(act, ReleaseKey | ReleaseButton)
         )
         self._do(viewer, self._hands.leave(viewer))
@@ -79,12 +90,15 @@ class Actor:
         finally:
             loop.remove_reader(self._display.fileno())
 
-    def _do(self, viewer: str, acts: list[Act]) -> None:
+    def _do(self, viewer: str, acts: list[Act], seq: int | None = None) -> None:
         if not acts:
+            if not self._typing:
+                self._begin(viewer, seq)
             return
         if self._typing or any(self._takes_time(act) for act in acts):
-            self._queue(viewer, acts)
+            self._queue(viewer, acts, seq)
         else:
+            self._begin(viewer, seq)
             for act in acts:
                 self._act(act)
             self._finish()
@@ -93,17 +107,22 @@ class Actor:
     def _takes_time(self, act: Act) -> bool:
         return isinstance(act, TypeText) or (isinstance(act, PressKey) and self._keyboard.lacks(act.keysym))
 
-    def _queue(self, viewer: str, acts: list[Act]) -> None:
+    def _begin(self, viewer: str, seq: int | None) -> None:
+        if seq is not None:
+            self._felt(viewer, seq)
+
+    def _queue(self, viewer: str, acts: list[Act], seq: int | None) -> None:
         self._typing = True
         for act in acts:
             if len(self._waiting) < MAX_WAITING or isinstance(act, ReleaseKey | ReleaseButton):
-                self._waiting.append((viewer, act))
+                self._waiting.append((viewer, seq, act))
             else:
                 self.dropped += 1
 
     async def _drain(self) -> None:
         while self._waiting:
-            viewer, act = self._waiting.popleft()
+            viewer, seq, act = self._waiting.popleft()
+            self._begin(viewer, seq)
             if isinstance(act, TypeText):
                 self._typist = viewer
                 await self._keyboard.type(act.text, lambda: self._typist is not None)

@@ -19,6 +19,7 @@ MIN_DENSITY, MAX_DENSITY = 100, 400
 MAX_NUDGE = 4096
 """Pixels of one relative move, each way: more than a hand does between two pictures."""
 MAX_SEQ = 2**53
+MAX_EPOCH = 2**31
 MAX_PING_ID = 64
 """Characters of a ping's id when it is text."""
 BUTTONS = (1, 2, 3, 8, 9)
@@ -135,6 +136,14 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """The viewer goes on from its connection `epoch`, which it uses no more: how much of that was acted out?"""
+
+    seq: int
+    epoch: int
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """To be answered with the same id."""
 
@@ -154,6 +163,7 @@ Message = (
     | Density
     | KeyFrame
     | Look
+    | Asked
     | Ping
 )
 
@@ -267,5 +277,6 @@ _READERS: dict[str, tuple[int, Callable[..., Message]]] = {
     "z": (3, _density),
     "i": (2, lambda seq: KeyFrame(_seq(seq))),
     "l": (2, lambda seq: Look(_seq(seq))),
+    "o": (3, lambda seq, epoch: Asked(_seq(seq), _whole(epoch, 1, MAX_EPOCH))),
     "p": (2, _ping),
 }

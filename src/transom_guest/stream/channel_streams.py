@@ -12,7 +12,18 @@ from typing import Protocol
 
 from transom_guest.clipboard import frames
 from transom_guest.clipboard.service import Clipboard
-from transom_guest.input.message import Holding, InputError, Key, Message, ReleaseAll, Text, parse
+from transom_guest.input.message import (
+    Asked,
+    Button,
+    Holding,
+    InputError,
+    Key,
+    Message,
+    ReleaseAll,
+    Text,
+    Wheel,
+    parse,
+)
 from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
 from transom_wire.framing import FrameError, FrameReader
 
@@ -26,7 +37,7 @@ HELLO_S = 5.0
 """Seconds until a stream must have said whose it is."""
 READ = 64 * 1024
 """Bytes taken in at once."""
-KEYS = ('["k"', '["h"', '["r"', '["t"')
+KEYS = tuple(f'["{tag}"' for tag in "khrtbwo")
 """How messages begin that are not the clipboard's."""
 log = logging.getLogger("transom.stream")
 
@@ -38,11 +49,18 @@ class Hands(Protocol):
     def leave(self, viewer: str) -> None: ...
 
 
+class Answers(Protocol):
+    """What is needed of input.succession.Succession."""
+
+    def answer(self, viewer: str, asked: Asked) -> str: ...
+    def bar(self, page: str) -> None: ...
+
+
 class ChannelStreams:
     """All of them."""
 
-    def __init__(self, clipboard: Clipboard, hands: Hands) -> None:
-        self._clipboard, self._hands = clipboard, hands
+    def __init__(self, clipboard: Clipboard, hands: Hands, answers: Answers) -> None:
+        self._clipboard, self._hands, self._answers = clipboard, hands, answers
         self._tasks: set[asyncio.Task[None]] = set()
         self._numbers = count(1)
 
@@ -71,7 +89,7 @@ class ChannelStreams:
         self._tasks.add(task)
         try:
             name = f"channel-{next(self._numbers)}"
-            await _Stream(self._clipboard, self._hands, name, reader, writer).run()
+            await _Stream(self._clipboard, self._hands, self._answers, name, reader, writer).run()
         except (OSError, EOFError, FrameError) as error:
             log.info("a channel's stream is over: %s", error or type(error).__name__)
         except asyncio.CancelledError:
@@ -88,11 +106,12 @@ class _Stream:
         self,
         clipboard: Clipboard,
         hands: Hands,
+        answers: Answers,
         name: str,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self._clipboard, self._hands, self._name = clipboard, hands, name
+        self._clipboard, self._hands, self._answers, self._name = clipboard, hands, answers, name
         self._reader, self._writer = reader, writer
         self._frames = FrameReader(FRAME_LIMIT)
         self._key = ""
@@ -146,6 +165,7 @@ class _Stream:
             raise FrameError("it is another viewer's now")
         if self._drives and not viewer.terms.drives:
             self._hands.leave(key)
+            self._answers.bar(viewer.peer)
         self._drives = viewer.terms.drives
         self._clipboard.admit(key, viewer.terms)
         if not self._key:
@@ -168,5 +188,7 @@ class _Stream:
                 raise FrameError("too many malformed messages") from error
 
     def _typed(self, message: Message) -> None:
-        if isinstance(message, Key | Holding | ReleaseAll | Text):
+        if isinstance(message, Asked):
+            self.clip(self._answers.answer(self._key, message))
+        elif isinstance(message, Key | Holding | ReleaseAll | Text | Button | Wheel):
             self._hands.take(self._key, message)

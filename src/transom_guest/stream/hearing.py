@@ -10,7 +10,19 @@ from typing import Protocol
 from transom_guest.clipboard.frames import FrameError
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.input.actor import Actor
-from transom_guest.input.message import Density, InputError, KeyFrame, Look, Message, Ping, Resize, parse
+from transom_guest.input.message import (
+    Asked,
+    Density,
+    InputError,
+    KeyFrame,
+    Look,
+    Message,
+    Ping,
+    Resize,
+    parse,
+)
+from transom_guest.input.succession import Succession
+from transom_guest.input.taken import Taken
 from transom_guest.stream.marks import MARKED, Marks
 from transom_guest.stream.peer import Peer
 from transom_guest.stream.peers import MAX_MALFORMED
@@ -40,6 +52,8 @@ class Hearing:
         clock: Callable[[], float],
         *,
         actor: Actor,
+        taken: Taken,
+        succession: Succession,
         clipboard: Clipboard,
         marks: Marks,
         recorder: Recorder,
@@ -47,6 +61,7 @@ class Hearing:
     ) -> None:
         self._ears, self._clock, self._actor, self._clipboard = ears, clock, actor, clipboard
         self._marks, self._recorder, self._resizer = marks, recorder, resizer
+        self._taken, self._succession = taken, succession
         self._sight = Sight(clock)
 
     def message(self, peer: Peer, text: str | None, channel: str) -> None:
@@ -67,6 +82,8 @@ class Hearing:
                 peer.say(self._sight.told())
             case _ if not peer.terms.drives:
                 self._dropped(peer)
+            case Asked():
+                peer.say(self._succession.answer(peer.key, message))
             case Resize(_, width, height):
                 self._resizer.want(width, height)
             case Density(_, percent):
@@ -84,6 +101,8 @@ class Hearing:
             self._malformed(peer, error)
 
     def _felt(self, peer: Peer, message: Message) -> None:
+        if not self._taken.admits(peer.key):
+            return
         if isinstance(message, MARKED):
             self._marks.felt(peer.key, message.seq, self._clock())
         self._actor.take(peer.key, message)

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Coroutine
 from typing import Any
 
 from transom_guest.clipboard.service import Clipboard
+from transom_guest.environment import taken_file
+from transom_guest.input import taken
 from transom_guest.input.actor import Actor
+from transom_guest.input.succession import Succession
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
 from transom_guest.stream.deadlines import CONNECT_DEADLINE, EARLY, LOST_DEADLINE, Deadlines
@@ -57,18 +61,22 @@ class StreamServer:
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursors, self._marks = Cursors(), Marks()
         self._input_display, self._display = Display(), Display()
-        self._actor = Actor(self._input_display, self._loop.time)
+        self._taken = taken.kept_at(taken_file(os.environ))
+        self._actor = Actor(self._input_display, self._loop.time, self._taken.felt)
+        succession = Succession(self._actor, self._taken)
         self._clipboard = Clipboard(Display(), self._loop.time)
         self._encoder = Encoder(self._encoded, self._encoder_failed)
         self._capture = Capture(self._display, self._encoder, self, self._marks)
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
         self._records = Records(self._recorder)
-        self._sockets = Sockets(self._records, self._clipboard, self._actor)
+        self._sockets = Sockets(self._records, self._clipboard, self._actor, succession)
         self._sound = Sound(self._played)
         self._hearing = Hearing(
             self,
             self._loop.time,
             actor=self._actor,
+            taken=self._taken,
+            succession=succession,
             clipboard=self._clipboard,
             marks=self._marks,
             recorder=self._recorder,
@@ -95,6 +103,8 @@ class StreamServer:
         if isinstance(message, PeerOffer):
             self._offered(message)
         elif isinstance(message, PeerChange):
+            if not message.terms.drives:
+                self._taken.bar(message.peer)
             changed = self._peers.get(message.peer)
             if changed is not None:
                 self._hold_to(changed, message.terms)
@@ -124,6 +134,8 @@ class StreamServer:
             return
         peer.hold_to(offer.terms)
         self._peers[peer.name] = peer
+        if offer.terms.drives:
+            self._taken.begin(peer.key)
         self._clipboard.admit(peer.key, offer.terms)
         self._spawn(self._answer(peer, offer.sdp))
 
@@ -134,6 +146,8 @@ class StreamServer:
         self._clipboard.admit(peer.key, terms)
         if before.drives and not terms.drives:
             self._actor.leave(peer.key)
+        if terms.drives:
+            self._taken.begin(peer.key)
         if before.drives is not terms.drives:
             peer.say(json.dumps(["drives", int(terms.drives)]))
 

@@ -7,6 +7,7 @@ import os
 
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.environment import channel_socket, record_socket
+from transom_guest.input.succession import Succession
 from transom_guest.stream.channel_streams import ChannelStreams, Hands
 from transom_guest.stream.records import Records
 
@@ -14,8 +15,8 @@ from transom_guest.stream.records import Records
 class Sockets:
     """Both."""
 
-    def __init__(self, records: Records, clipboard: Clipboard, hands: Hands) -> None:
-        self._records, self._channels = records, ChannelStreams(clipboard, hands)
+    def __init__(self, records: Records, clipboard: Clipboard, hands: Hands, succession: Succession) -> None:
+        self._records, self._channels = records, ChannelStreams(clipboard, hands, succession)
 
     async def run(self) -> None:
         """Listen until cancelled."""

@@ -4,6 +4,8 @@ import { Retry } from "./retry.js";
 /** @import { ClipOrder } from "./clip_order.js" */
 
 const WAIT = Object.freeze({ firstMs: 1000, mostMs: 20_000 });
+/** What the guest took of an earlier peer. */
+const HAD = /^\["had", ?(\d{1,10}), ?(-?\d{1,16})\]$/;
 /** The server's words for a socket that is not to come back: signed out, no such session, over, the link is over. */
 const FINAL = [4401, 4404, 4410, 4411];
 
@@ -20,6 +22,8 @@ export class ChannelSocket {
   #seq = 0;
   #retry = new Retry(WAIT, Math.random);
   #closed = false;
+  /** @type {{ open: () => void, had: (epoch: unknown, had: unknown) => void } | null} */
+  #on = null;
 
   /** @param {() => WebSocket} open @param {ClipOrder} order */
   constructor(open, order) {
@@ -36,6 +40,15 @@ export class ChannelSocket {
     }, order);
   }
 
+  /** @param {{ open: () => void, had: (epoch: unknown, had: unknown) => void }} on it is open; what the guest took of an earlier peer */
+  hear(on) {
+    this.#on = on;
+  }
+
+  get ready() {
+    return this.#socket?.readyState === WebSocket.OPEN;
+  }
+
   get clip() {
     return this.#clip;
   }
@@ -45,16 +58,19 @@ export class ChannelSocket {
     if (this.#closed || this.#socket) return;
     const socket = this.#open();
     socket.binaryType = "arraybuffer";
-    socket.addEventListener("open", () => this.#retry.anew(performance.now()));
-    socket.addEventListener("message", ({ data }) => this.#clip.received(data));
+    socket.addEventListener("open", () => {
+      this.#retry.anew(performance.now());
+      this.#on?.open();
+    });
+    socket.addEventListener("message", ({ data }) => this.#received(data));
     socket.addEventListener("close", ({ code }) => this.#gone(code));
     this.#socket = socket;
   }
 
   /** Say something of the keys'. @param {string} tag @param {...unknown} rest @returns {boolean} false: it is not open */
   say(tag, ...rest) {
-    if (this.#socket?.readyState !== WebSocket.OPEN) return false;
-    this.#socket.send(JSON.stringify([tag, ++this.#seq, ...rest]));
+    if (!this.ready) return false;
+    this.#socket?.send(JSON.stringify([tag, ++this.#seq, ...rest]));
     return true;
   }
 
@@ -62,6 +78,13 @@ export class ChannelSocket {
     this.#closed = true;
     clearTimeout(this.#timer);
     this.#socket?.close();
+  }
+
+  /** @param {unknown} data of the guest, who may say anything */
+  #received(data) {
+    const found = typeof data === "string" && HAD.exec(data);
+    if (found) this.#on?.had(Number(found[1]), Number(found[2]));
+    else this.#clip.received(data);
   }
 
   /** @param {number} code */

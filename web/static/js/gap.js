@@ -1,4 +1,5 @@
 import { LIMITS } from "./limits.js";
+import { isModifier, isStroke } from "./sent.js";
 
 /** @typedef {[tag: string, ...rest: any[]]} Typed a `k`, `t`, `r`, `b` or `w` message of the control channel, without its number */
 
@@ -13,19 +14,9 @@ export class Gap {
   #since = null;
   #lost = 0;
   #dropped = false;
-  /** @type {Set<number>} modifiers that are down where the peer knows it */
-  #down = new Set();
 
   get empty() {
     return this.#since === null;
-  }
-
-  /** It went to the peer, so that another rung can be told which modifiers what is kept is typed with. @param {Typed} typed */
-  sent([tag, keysym, down]) {
-    if (tag === "r") this.#down.clear();
-    if (tag !== "k" || !isModifier(keysym)) return;
-    if (down) this.#down.add(keysym);
-    else this.#down.delete(keysym);
   }
 
   /** @param {number} now @param {Typed} typed */
@@ -38,13 +29,13 @@ export class Gap {
   /**
    * The gap is over.
    * @param {number} now
-   * @returns {{ kept: Typed[], held: number[], lost: number, dropped: boolean }} what is to be typed, and the modifiers that
-   *   were down before it; or that all of it was dropped instead: so many key presses and texts, and releases, which who goes on
-   *   with the same peer must make up for
+   * @returns {{ kept: Typed[], since: number | null, lost: number, dropped: boolean }} what is to be typed, and when it began;
+   *   or that all of it was dropped instead: so many key presses and texts, and releases, which who goes on with the same peer
+   *   must make up for
    */
   end(now) {
     if (this.#spoiled(now)) this.#drop();
-    const found = { kept: this.#kept, held: [...this.#down], lost: this.#lost, dropped: this.#dropped };
+    const found = { kept: this.#kept, since: this.#since, lost: this.#lost, dropped: this.#dropped };
     this.#kept = [];
     this.#since = null;
     this.#lost = 0;
@@ -63,16 +54,6 @@ export class Gap {
     this.#dropped = true;
     this.#kept = [];
   }
-}
-
-/** A key press or a text: what a person would miss. @param {Typed} typed */
-export function isStroke([tag, , down]) {
-  return tag === "t" || (tag === "k" && Boolean(down));
-}
-
-/** Shift, Control, Meta, Alt, Super, Hyper and AltGr; what locks would lock anew. @param {number} keysym */
-function isModifier(keysym) {
-  return keysym === 0xfe03 || (keysym >= 0xffe1 && keysym <= 0xffe4) || (keysym >= 0xffe7 && keysym <= 0xffee);
 }
 
 /**

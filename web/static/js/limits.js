@@ -18,8 +18,12 @@ export const LIMITS = Object.freeze({
   steadyMs: 10_000,
   /** Pictures that stay black for this long count all the same: the desktop may be black. */
   blackMs: 3000,
-  /** What is typed while a peer is in doubt waits for whichever rung comes, so long, and so many messages; else it is dropped, and said. */
-  gap: Object.freeze({ keepMs: 2000, most: 128 }),
+  /**
+   * What is typed while a peer is in doubt, or was and did not arrive, waits for whichever rung comes, so long, and so many messages; else
+   * it is dropped, and said. The guest is asked for an acknowledgement each `acknowledgeMs` while something is typed, and is waited for `askMs`
+   * when a new rung asks it how much it took by the one before.
+   */
+  gap: Object.freeze({ keepMs: 5000, most: 256, acknowledgeMs: 500, askMs: 1500 }),
   /**
    * A live picture that turns black: the guest is asked whether its desktop is, after `passingMs` and each `askMs`, so often
    * without an answer; while it says no, a key frame is asked for each `nudgeMs`, and after `brokenMs` the peer is given up.

@@ -1,15 +1,22 @@
 import { Clip } from "./clip.js";
-import { Gap, isStroke } from "./gap.js";
+import { Gap, whole } from "./gap.js";
+import { Heir } from "./heir.js";
+import { LIMITS } from "./limits.js";
 import { takeLine } from "./line.js";
+import { Sent, isStroke } from "./sent.js";
 import { readReport } from "./statistics.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
+/** @import { Typed } from "./gap.js" */
+/** @import { Left } from "./sent.js" */
 
 const MESSAGE_LIMIT = 64 * 1024;
 /** A mouse move is dropped while this much waits: the next one says more. Bytes. */
 const MOTION_QUEUE = 2048;
 /** What must not overtake keys that wait. */
 const BEHIND = ["r", "b", "w"];
+/** What waits until it is known how much the connection before this one brought. */
+const HEIRS = ["k", "t", ...BEHIND];
 
 /**
  * @typedef {object} PeerEvents
@@ -20,8 +27,7 @@ const BEHIND = ["r", "b", "w"];
  * @property {(message: unknown[]) => void} message from the guest
  * @property {() => void} open the control channel is open
  * @property {(seq: number) => void} [sent] input with this number is on its way
- * @property {() => void} typed a key press or a text was sent
- * @property {(count: number) => void} dropped so many key presses and texts were kept for too long, and were not sent
+ * @property {(count: number) => void} dropped so many key presses and texts are given up: kept for too long, or nobody knows
  */
 
 /** One try at a peer connection to the guest's stream server: one epoch. */
@@ -35,6 +41,12 @@ export class Peer {
   #on;
   #seq = 0;
   #gap = new Gap();
+  #sent = new Sent();
+  #heir;
+  /** When what is said was typed, where that is not now. @type {number | null} */
+  #typedAt = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} until the guest is asked for an acknowledgement */
+  #asking;
   #holds = false;
   #closed = false;
 
@@ -50,6 +62,12 @@ export class Peer {
     this.#clip = new Clip(clip, order);
     clip.addEventListener("message", ({ data }) => this.#clip.received(data));
     clip.addEventListener("close", () => this.#clip.close());
+    this.#heir = new Heir({
+      ask: (epoch) => this.#say("o", epoch),
+      type: (typed, held, since) => this.#repeat(whole(typed, held), since),
+      after: (typed) => this.#repeat(typed, null),
+      lost: (count) => this.#on.dropped(count),
+    });
     this.#listen();
   }
 
@@ -85,9 +103,10 @@ export class Peer {
   /** Send a control message; `seq` is put in after the tag. @param {string} tag @param {...unknown} rest */
   control(tag, ...rest) {
     // It names what is held after what waits: the guest would let go of the rest too early.
-    if (tag === "h" && !this.#gap.empty) return true;
-    if (!this.#waits(tag)) return this.#say(tag, ...rest);
-    this.#gap.keep(performance.now(), [tag, ...rest]);
+    if (tag === "h" && (this.#heir.waits || !this.#gap.empty)) return true;
+    if (this.#heir.waits && HEIRS.includes(tag)) this.#heir.keep([tag, ...rest]);
+    else if (this.#waits(tag)) this.#gap.keep(this.#typedAt ?? performance.now(), [tag, ...rest]);
+    else return this.#say(tag, ...rest);
     return true;
   }
 
@@ -98,9 +117,41 @@ export class Peer {
     if (!on) this.#flush();
   }
 
-  /** What was typed and not sent, for another rung. */
-  takeGap() {
-    return this.#gap.end(performance.now());
+  /** What was typed and not sent, or sent and not acknowledged, for another rung. @returns {Omit<Left, "epoch"> | Left} */
+  left() {
+    // what this one never could go on with; then nothing was said by it
+    const before = this.#heir.leave();
+    if (before) return before;
+    const { kept, since, lost, dropped } = this.#gap.end(performance.now());
+    const { sent, ...log } = this.#sent.left();
+    this.#sent.clear();
+    // half of it is worse than none
+    const gone = dropped ? sent.filter(({ typed }) => isStroke(typed)).length : 0;
+    return { ...log, sent: dropped ? [] : sent, kept, since, lost: lost + gone };
+  }
+
+  /** Go on where another connection of this page ended. @param {Left} left */
+  inherit(left) {
+    this.#heir.take(left);
+  }
+
+  /** Ask how much the guest took by an earlier connection, so that it is known when it is wanted. @param {number} epoch */
+  ask(epoch) {
+    this.#say("o", epoch);
+  }
+
+  /** Nothing that was typed until now is to be said again: the desktop was given on. */
+  forget() {
+    this.#sent.clear();
+    this.#heir.forget();
+    this.#gap.end(performance.now());
+  }
+
+  /** @param {Typed[]} typed @param {number | null} since */
+  #repeat(typed, since) {
+    this.#typedAt = since;
+    for (const one of typed) this.control(...one);
+    this.#typedAt = null;
   }
 
   /** Typed while nobody knows whether it would arrive, or before there is a channel; releases, clicks and wheel wait behind it. @param {string} tag */
@@ -111,7 +162,7 @@ export class Peer {
 
   #flush() {
     if (this.#holds || this.#control.readyState !== "open") return;
-    const { kept, lost, dropped } = this.takeGap();
+    const { kept, lost, dropped } = this.#gap.end(performance.now());
     // what went up in the gap would stay down
     if (dropped) this.#say("r");
     for (const [tag, ...rest] of kept) this.#say(tag, ...rest);
@@ -124,9 +175,16 @@ export class Peer {
     const seq = this.#nextSeq();
     this.#on.sent?.(seq);
     this.#control.send(JSON.stringify([tag, seq, ...rest]));
-    this.#gap.sent([tag, ...rest]);
-    if (isStroke([tag, ...rest])) this.#on.typed();
+    if (this.#sent.push(seq, this.#typedAt ?? performance.now(), [tag, ...rest])) this.#askSoon();
     return true;
+  }
+
+  /** Once for all that is typed in a while: the channel is in order, so its answer means everything before. */
+  #askSoon() {
+    this.#asking ??= setTimeout(() => {
+      this.#asking = undefined;
+      if (!this.#sent.empty && this.#control.readyState === "open") this.#control.send(JSON.stringify(["p", this.#seq]));
+    }, LIMITS.gap.acknowledgeMs);
   }
 
   /** @param {number} x @param {number} y */
@@ -150,6 +208,8 @@ export class Peer {
     if (this.#closed) return;
     this.#say("r");
     this.#closed = true;
+    this.#heir.forget();
+    clearTimeout(this.#asking);
     this.#connection.close();
   }
 
@@ -171,21 +231,31 @@ export class Peer {
     });
     this.#control.addEventListener("open", () => {
       this.#on.open();
+      this.#heir.ask();
       this.#flush();
     });
     for (const channel of [this.#control, this.#motion]) {
-      channel.addEventListener("message", ({ data }) => this.#received(data));
+      channel.addEventListener("message", ({ data }) => this.#received(data, channel));
     }
     // The guest's process ended or let go of us; the connection's own state tells so only much later.
     this.#control.addEventListener("close", () => !this.#closed && this.#on.connection("closed"));
   }
 
-  /** @param {unknown} data */
-  #received(data) {
+  /** @param {unknown[]} message */
+  #heard(message) {
+    if (message[0] === "drives" && !message[1]) this.forget();
+    this.#on.message(message);
+  }
+
+  /** @param {unknown} data @param {RTCDataChannel} channel */
+  #received(data, channel) {
     if (this.#closed || typeof data !== "string" || data.length > MESSAGE_LIMIT) return;
     try {
       const message = JSON.parse(data);
-      if (Array.isArray(message) && typeof message[0] === "string") this.#on.message(message);
+      if (!Array.isArray(message) || typeof message[0] !== "string") return;
+      if (message[0] === "had") this.#heir.told(message[1], message[2]);
+      else if (message[0] === "p" && channel === this.#control) this.#sent.acknowledged(Number(message[1]));
+      else this.#heard(message);
     } catch {
       // A guest may send anything; what is no JSON is nothing.
     }

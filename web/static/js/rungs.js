@@ -66,7 +66,7 @@ export class Rungs {
     if (this.#opening !== epoch) return;
     const { happen, open, swapped, message, dropped } = this.#on;
     /** @type {WebRtc} */
-    const peer = new WebRtc(this.#layers.add(), direct ? withoutRelays(servers) : servers, {
+    const peer = new WebRtc(this.#layers.add(), epoch, direct ? withoutRelays(servers) : servers, {
       offer: (sdp) => this.#signal.offer(epoch, sdp),
       connection: (state) => happen({ type: "connection", epoch, state }),
       picture: (relay) => happen({ type: "picture", epoch, relay }),
@@ -133,6 +133,7 @@ export class Rungs {
       picture: () => this.#on.happen({ type: "vnc-picture", vnc }),
       closed: () => this.#on.happen({ type: "vnc-closed", vnc }),
       resize,
+      dropped: this.#on.dropped,
     }, beside);
     this.#vncs.set(vnc, rung);
   }

@@ -1,5 +1,4 @@
 import { Following } from "./following.js";
-import { keysAlone, whole } from "./gap.js";
 import { Layers } from "./layers.js";
 import { NO_STATS, Recent } from "./statistics.js";
 import { WebRtc } from "./webrtc.js";
@@ -13,12 +12,14 @@ import { WebRtc } from "./webrtc.js";
 export class Screen {
   layers;
   following;
+  #drives;
   #recent = new Recent();
   /** @type {WebRtc | Vnc | null} */
   #rung = null;
 
   /** @param {HTMLElement} stage @param {() => boolean} drives true while this viewer may change the desktop's size */
   constructor(stage, drives) {
+    this.#drives = drives;
     this.layers = new Layers(stage);
     this.following = new Following({
       room: () => this.layers.size(),
@@ -42,21 +43,18 @@ export class Screen {
    * Put a rung on the screen that has drawn.
    * @param {WebRtc | Vnc} rung
    * @param {HTMLElement} element
-   * @returns {{ other: boolean, unheard: number }} whether it is another than before, and how many key presses and texts
-   *   may have been lost with that one
+   * @returns {boolean} whether it is another than before
    */
   show(rung, element) {
-    const other = rung !== this.#rung;
-    const before = other ? this.webrtc : null;
-    const { kept, held, lost } = before?.takeGap() ?? { kept: [], held: [], lost: 0 };
-    const typed = rung instanceof WebRtc ? { keys: kept, lost: 0 } : keysAlone(kept);
-    const unheard = (before?.unheard ?? 0) + lost + typed.lost;
+    const before = this.#rung;
+    const other = rung !== before;
+    const left = other && this.#drives() ? before?.left() : null;
     this.#rung = rung;
-    rung.replay(whole(typed.keys, held));
+    if (left) rung.inherit(left);
     this.#recent = new Recent();
     if (this.layers.show(rung.layer, element)) rung.focus();
     this.following.soon();
-    return { other, unheard };
+    return other;
   }
 
   /** @param {WebRtc | Vnc | undefined} rung closed a moment ago @returns {boolean} whether it was on the screen */

@@ -61,7 +61,7 @@ export class Viewer {
     });
     this.#rungs = new Rungs(places, this.#screen.layers, this.#signal, {
       happen: (happening) => this.#happen(happening),
-      open: () => this.#screen.following.soon(),
+      open: (rung) => this.#opened(rung),
       swapped: (rung) => this.#screen.rung === rung && this.#show(rung),
       dropped: (count) => this.#listeners.tell("unheard", count),
       message: (rung, message) => this.#screen.rung === rung && this.#listeners.tell("message", message),
@@ -132,7 +132,7 @@ export class Viewer {
   /**
    * Hear of something; answers what ends it.
    * `message` a message of the guest whose peer is on the screen: what it said before it was shown comes first;
-   * `unheard` so many key presses and texts may have been lost with the peer that was replaced;
+   * `unheard` so many key presses and texts may have been lost when one peer followed another;
    * `changed` anything a person could see is different; `rung` another rung is on the screen, or none (null);
    * `seats` who watches or drives is different; `link-over` why the link this page came by lets nobody in any more.
    * @param {"message" | "changed" | "rung" | "unheard" | "seats" | "link-over"} kind
@@ -193,6 +193,7 @@ export class Viewer {
     this.#seats.viewers = viewers;
     this.#screen.layers.watch(!this.#seats.drives);
     if (this.#seats.drives && !drove) this.focus();
+    if (!this.#seats.drives) this.#screen.rung?.forget();
     this.#screen.following.soon();
     this.#listeners.tell("seats");
     this.#on.changed();
@@ -283,12 +284,17 @@ export class Viewer {
     }
   }
 
+  /** @param {WebRtc} rung input may be sent on it */
+  #opened(rung) {
+    this.#screen.following.soon();
+    const before = this.webrtc;
+    if (before && before !== rung && this.#seats.drives) rung.ask(before.epoch);
+  }
+
   /** @param {WebRtc | Vnc | undefined} rung */
   #show(rung) {
     if (!rung?.element) return;
-    const { other, unheard } = this.#screen.show(rung, rung.element);
-    if (other) this.#listeners.tell("rung", this.rung);
-    if (unheard > 0) this.#listeners.tell("unheard", unheard);
+    if (this.#screen.show(rung, rung.element)) this.#listeners.tell("rung", this.rung);
     for (const message of this.webrtc?.takeEarly() ?? []) this.#listeners.tell("message", message);
     if (this.#drawn) return;
     this.#drawn = true;

@@ -4,7 +4,7 @@ import { firstLit } from "./pixels.js";
 import { VncKeys } from "./vnc_keys.js";
 
 /** @import { ChannelSocket } from "./channel_socket.js" */
-/** @import { Typed } from "./gap.js" */
+/** @import { Left } from "./sent.js" */
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size } from "../../types/model" */
 
@@ -23,8 +23,9 @@ export class Vnc {
   /**
    * @param {HTMLElement} layer
    * @param {WebSocket} socket
-   * @param {{ picture: () => void, closed: () => void, resize: (size: Size) => void }} on `picture`: something
-   *   that counts was drawn; `resize` asks for another desktop size, which RFB is not allowed to
+   * @param {{ picture: () => void, closed: () => void, resize: (size: Size) => void, dropped: (count: number) => void }} on
+   *   `picture`: something that counts was drawn; `resize` asks for another desktop size, which RFB is not allowed to;
+   *   `dropped` so many key presses and texts are given up
    * @param {ChannelSocket} channel
    */
   constructor(layer, socket, on, channel) {
@@ -36,7 +37,7 @@ export class Vnc {
     Object.assign(this.#rfb, { scaleViewport: true, resizeSession: false, background: "transparent", focusOnClick: false });
     this.#rfb.addEventListener("disconnect", () => this.#gone(on.closed));
     this.#canvas = /** @type {HTMLCanvasElement} */ (layer.querySelector("canvas"));
-    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel);
+    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel, on.dropped);
     this.#watch(() => {
       on.picture();
       channel.open();
@@ -85,9 +86,19 @@ export class Vnc {
     return this.#channel.clip;
   }
 
-  /** What was typed on the rung before. @param {Typed[]} typed */
-  replay(typed) {
-    this.#keys.replay(typed);
+  /** What of an earlier rung this one could not go on with. */
+  left() {
+    return this.#keys.left();
+  }
+
+  /** Go on where another rung ended. @param {Left} left */
+  inherit(left) {
+    this.#keys.inherit(left);
+  }
+
+  /** Nothing that was typed until now is to be said again. */
+  forget() {
+    this.#keys.forget();
   }
 
   close() {

@@ -1,8 +1,11 @@
+import { keysAlone, whole } from "./gap.js";
+import { Heir } from "./heir.js";
 import { Keys } from "./keys.js";
 import { keysymsOf } from "./keysyms.js";
 
 /** @import { ChannelSocket } from "./channel_socket.js" */
 /** @import { Typed } from "./gap.js" */
+/** @import { Left } from "./sent.js" */
 
 /** The keyboard's own states: a keysym says already what they made of a key. */
 const LOCKS = [0xffe5, 0xff7f];
@@ -15,13 +18,26 @@ export class VncKeys {
   #send;
   #channel;
   #keys;
+  #heir;
+  #dropped;
   /** @type {Set<number>} what went down by RFB */
   #down = new Set();
 
-  /** @param {HTMLElement} layer @param {(keysym: number, down?: boolean) => void} send by RFB @param {ChannelSocket} channel */
-  constructor(layer, send, channel) {
+  /**
+   * @param {HTMLElement} layer @param {(keysym: number, down?: boolean) => void} send by RFB @param {ChannelSocket} channel
+   * @param {(count: number) => void} dropped so many key presses and texts are given up
+   */
+  constructor(layer, send, channel, dropped) {
     this.#send = send;
     this.#channel = channel;
+    this.#dropped = dropped;
+    this.#heir = new Heir({
+      ask: (epoch) => channel.say("o", epoch),
+      type: (typed, held) => this.#repeat(typed, held),
+      after: (typed) => typed.forEach(([tag, ...rest]) => this.#say(tag, rest)),
+      lost: dropped,
+    });
+    channel.hear({ open: () => this.#heir.ask(), had: (epoch, had) => this.#heir.told(epoch, had) });
     this.#keys = new Keys(layer, { control: (tag, ...rest) => this.#say(tag, rest), clip: channel.clip });
     layer.addEventListener("pointerdown", () => this.#keys.focus());
     layer.addEventListener("focusin", ({ target }) => target !== this.#keys.field && this.#keys.focus());
@@ -41,19 +57,41 @@ export class VncKeys {
     this.#keys.tap(0x76, true);
   }
 
-  /** What was typed on the rung before. @param {Typed[]} typed */
-  replay(typed) {
-    for (const [tag, ...rest] of typed) this.#say(tag, rest);
+  /** What of an earlier rung this one could not go on with. */
+  left() {
+    return this.#heir.leave();
+  }
+
+  /** Go on where another rung ended. @param {Left} left */
+  inherit(left) {
+    this.#heir.take(left);
+  }
+
+  /** Nothing that was typed until now is to be said again. */
+  forget() {
+    this.#heir.forget();
   }
 
   stop() {
+    this.#heir.forget();
     this.#keys.release();
     this.#keys.stop();
+  }
+
+  /** RFB is given what was typed up to the first click. @param {Typed[]} typed @param {number[]} held */
+  #repeat(typed, held) {
+    const { keys, lost } = this.#channel.ready ? { keys: typed, lost: 0 } : keysAlone(typed);
+    for (const [tag, ...rest] of whole(keys, held)) this.#say(tag, rest);
+    if (lost > 0) this.#dropped(lost);
   }
 
   /** @param {string} tag @param {unknown[]} rest */
   #say(tag, rest) {
     const [first, second] = rest;
+    if (this.#heir.waits) {
+      if (tag !== "h") this.#heir.keep([tag, ...rest]);
+      return;
+    }
     if (tag === "r") for (const keysym of [...this.#down]) this.#press(keysym, false);
     // what went down by RFB comes up by it
     const byRfb = tag === "k" && !second && this.#down.has(Number(first));

@@ -8,7 +8,7 @@ import { Picture } from "./picture.js";
 import { readTarget } from "./statistics.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
-/** @import { Typed } from "./gap.js" */
+/** @import { Left } from "./sent.js" */
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size, Target } from "../../types/model" */
 
@@ -35,6 +35,7 @@ const EARLY_KINDS = 32;
 /** The WebRTC rung: one peer, its picture and its input on a layer. */
 export class WebRtc {
   #layer;
+  #epoch;
   #on;
   #peer;
   #input;
@@ -55,7 +56,6 @@ export class WebRtc {
   #target;
   #leaving = new AbortController();
   #pings = 0;
-  #unheard = 0;
   #black = new BlackWatch({
     ask: () => void this.send("l"),
     nudge: () => void this.send("i"),
@@ -64,9 +64,13 @@ export class WebRtc {
   /** @type {Map<unknown, unknown[]> | null} the newest message of each kind, until somebody listens */
   #early = new Map();
 
-  /** @param {HTMLElement} layer @param {RTCIceServer[]} iceServers @param {WebRtcEvents} on @param {ClipOrder} order */
-  constructor(layer, iceServers, on, order) {
+  /**
+   * @param {HTMLElement} layer @param {number} epoch @param {RTCIceServer[]} iceServers @param {WebRtcEvents} on
+   * @param {ClipOrder} order
+   */
+  constructor(layer, epoch, iceServers, on, order) {
     this.#layer = layer;
+    this.#epoch = epoch;
     this.#on = on;
     this.#peer = new Peer(iceServers, {
       offer: on.offer,
@@ -76,7 +80,6 @@ export class WebRtc {
       stream: (stream) => this.#show(stream),
       sound: (stream) => (this.#sound = stream),
       message: (message) => this.#received(message),
-      typed: () => (this.#unheard += 1),
       dropped: on.dropped,
     }, order);
     this.#input = new Input(layer, this.#peer, {
@@ -86,6 +89,10 @@ export class WebRtc {
     // What nobody sees may stand still.
     const restart = () => this.#freezes?.restart(performance.now());
     document.addEventListener("visibilitychange", restart, { signal: this.#leaving.signal });
+  }
+
+  get epoch() {
+    return this.#epoch;
   }
 
   get layer() {
@@ -134,24 +141,29 @@ export class WebRtc {
     this.#peer.ping(++this.#pings);
   }
 
-  /** Key presses and texts since the last sign of life: they may be lost when this peer is given up. */
-  get unheard() {
-    return this.#unheard;
-  }
-
   /** Keep what is typed, or send what was kept. @param {boolean} on */
   hold(on) {
     this.#peer.hold(on);
   }
 
-  /** What was typed and not sent, for another rung. */
-  takeGap() {
-    return this.#peer.takeGap();
+  /** What was typed and may not have arrived, for another rung. @returns {Left} */
+  left() {
+    return { epoch: this.#epoch, ...this.#peer.left() };
   }
 
-  /** What was typed on the rung before. @param {Typed[]} typed */
-  replay(typed) {
-    for (const one of typed) this.#peer.control(...one);
+  /** Go on where another rung ended. @param {Left} left */
+  inherit(left) {
+    this.#peer.inherit(left);
+  }
+
+  /** Ask how much the guest took by an earlier peer of this page. @param {number} epoch */
+  ask(epoch) {
+    this.#peer.ask(epoch);
+  }
+
+  /** Nothing that was typed until now is to be said again. */
+  forget() {
+    this.#peer.forget();
   }
 
   /** Say something to the guest. @param {string} tag @param {...unknown} rest */
@@ -236,7 +248,6 @@ export class WebRtc {
   /** @param {boolean} lit @param {number} [rtp] */
   #drawn(lit, rtp) {
     if (rtp !== undefined) this.#marks.drawn(rtp, performance.now());
-    this.#unheard = 0;
     this.#frames += 1;
     this.#freezes ??= new Freezes(performance.now());
     this.#freezes.drawn(performance.now());
@@ -252,7 +263,6 @@ export class WebRtc {
   /** @param {unknown[]} message from the guest, who may say anything */
   #received(message) {
     const [tag, width, height] = message;
-    this.#unheard = 0;
     this.#on.heard(tag === "p", tag === "mark");
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };

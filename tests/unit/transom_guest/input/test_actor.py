@@ -39,8 +39,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-async def actor(desk, clock):
-    made = Actor(desk, clock)
+def felt() -> list[tuple[str, int]]:
+    return []
+
+
+@pytest.fixture
+async def actor(desk, clock, felt):
+    made = Actor(desk, clock, lambda viewer, seq: felt.append((viewer, seq)))
     running = asyncio.create_task(made.run())
     await asyncio.sleep(0)
     yield made
@@ -157,3 +162,25 @@ async def test_events_of_the_keyboard_map_are_followed(desk, actor):
     desk.server.send(b"x")
     await until(lambda: seen == ["event"])
     desk.ours.recv(1)
+
+
+async def test_each_message_but_moves_is_told_once_it_has_its_turn(desk, actor, felt):
+    actor.take("v", Move(1, 10, 20))
+    actor.take("v", Key(2, 0x61, True))
+    actor.take("v", ReleaseAll(3))
+    actor.take("v", ReleaseAll(4))
+    assert felt == [("v", 2), ("v", 3), ("v", 4)]
+    actor.take("v", Text(5, "a"))
+    actor.take("v", Key(6, 0x61, True))
+    assert felt[3:] == []
+    await until(lambda: felt[3:] == [("v", 5), ("v", 6)])
+
+
+async def test_what_a_viewer_that_leaves_still_had_to_type_is_not_told(desk, actor, felt):
+    actor.take("w", Text(1, "a"))
+    actor.take("v", Key(7, 0x61, True))
+    actor.take("v", Key(8, 0x61, False))
+    actor.leave("v")
+    await until(lambda: desk.typed() == "a")
+    await asyncio.sleep(0.01)
+    assert felt == [("w", 1)]

@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transom_guest.input.message import (
+    MAX_EPOCH,
     MAX_MESSAGE,
+    Asked,
     Button,
     Density,
     Holding,
@@ -44,6 +46,8 @@ from transom_guest.input.message import (
         ('["z", 8, 150]', Density(8, 150)),
         ('["i", 9]', KeyFrame(9)),
         ('["l", 9]', Look(9)),
+        ('["o", 9, 1]', Asked(9, 1)),
+        ('["o", 9, 2147483648]', Asked(9, MAX_EPOCH)),
         ('["p", 12]', Ping(12)),
         ('["p", 12.5]', Ping(12.5)),
         ('["p", "abc"]', Ping("abc")),

@@ -12,7 +12,7 @@ import pytest
 from transom.api import channel, watch
 from transom_guest.clipboard import frames
 from transom_guest.clipboard.service import Clipboard
-from transom_guest.input.message import Key, Message, Text
+from transom_guest.input.message import Asked, Button, Key, Message, Text, Wheel
 from transom_guest.stream import channel_streams
 from transom_guest.stream.channel_streams import MAX_MALFORMED, MOST, ChannelStreams
 from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
@@ -34,6 +34,13 @@ class HandsStandIn:
 
     def leave(self, viewer: str) -> None:
         self.told.append((viewer, "leave"))
+
+    def answer(self, viewer: str, asked: Asked) -> str:
+        self.told.append((viewer, asked))
+        return f'["had", {asked.epoch}, 17]'
+
+    def bar(self, page: str) -> None:
+        self.told.append((page, "bar"))
 
 
 class StandIn:
@@ -68,7 +75,9 @@ def clipboard() -> StandIn:
 @pytest.fixture
 async def path(tmp_path: Path, clipboard: StandIn) -> AsyncIterator[Path]:
     path = tmp_path / "channel.sock"
-    task = asyncio.create_task(ChannelStreams(cast(Clipboard, clipboard), clipboard.hands).run(path))
+    task = asyncio.create_task(
+        ChannelStreams(cast(Clipboard, clipboard), clipboard.hands, clipboard.hands).run(path)
+    )
     await until(lambda: path.exists() and path.stat().st_mode & 0o777 == 0o600)
     yield path
     task.cancel()
@@ -151,15 +160,35 @@ async def test_keys_and_texts_of_a_driver_are_acted_out_and_end_with_the_desktop
     path: Path, clipboard: StandIn
 ) -> None:
     _, writer = await asyncio.open_unix_connection(path)
-    pointer = '["b", 3, 1, 1, 1, 1]'
     writer.write(framed(ChannelViewer("tab", BOTH)) + framed('["k", 1, 97, 1]') + framed('["t", 2, "é"]'))
-    writer.write(framed(ChannelViewer("tab", WATCHER)) + framed('["k", 4, 98, 1]') + framed(pointer))
+    writer.write(
+        framed('["b", 3, 5, 6, 1, 1]') + framed('["w", 4, 5, 6, 0, 1]') + framed('["s", 5, 640, 480]')
+    )
+    writer.write(framed(ChannelViewer("tab", WATCHER)) + framed('["k", 6, 98, 1]') + framed("after"))
     key = "tab/channel-1"
-    await until(lambda: ("heard", key, pointer) in clipboard.told)
+    await until(lambda: ("heard", key, "after") in clipboard.told)
     writer.close()
     await until(lambda: ("leave", key) in clipboard.told)
     keys = [(key, Key(1, 97, True)), (key, Text(2, "é"))]
-    assert clipboard.hands.told == [*keys, (key, "leave"), (key, "leave")]
+    pointer = [(key, Button(3, 5, 6, 1, True)), (key, Wheel(4, 5, 6, 0, 1))]
+    assert clipboard.hands.told == [*keys, *pointer, (key, "leave"), ("tab", "bar"), (key, "leave")]
+
+
+async def test_a_driver_is_told_how_much_of_its_peer_was_acted_out_and_a_watcher_nothing(
+    path: Path, clipboard: StandIn
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    asked = framed('["o", 1, 3]')
+    writer.write(framed(ChannelViewer("tab", BOTH)) + asked + framed(ChannelViewer("tab", WATCHER)) + asked)
+    read, said = FrameReader(FRAME_LIMIT), list[Any]()
+    async with asyncio.timeout(10):
+        while len(said) < 2:
+            said += [opened(frame) for frame in read.feed(await reader.read(1000))]
+    assert said[1:] == ['["had", 3, 17]']
+    key = "tab/channel-1"
+    await until(lambda: ("tab", "bar") in clipboard.hands.told)
+    assert clipboard.hands.told == [(key, Asked(1, 3)), (key, "leave"), ("tab", "bar")]
+    writer.close()
 
 
 async def test_a_watcher_s_keys_are_not_even_read(path: Path, clipboard: StandIn) -> None:
