@@ -156,7 +156,9 @@ async def test_a_shell_s_tour_leaves_by_the_exit_or_not_at_all(
     reached = {name: word for name, word in came.items() if word.startswith(("connected", "answered"))}
     assert reached == {}
     assert world.strays() == []
-    if not root:  # the nested namespace is the sandbox's inside one more: not even the forwarder is there
+    if root:
+        assert came["default route"].isdigit() and came["default route 6"].isdigit(), came
+    else:  # the nested namespace is the sandbox's inside one more: not even the forwarder is there
         assert came["curl"].split() == ["0", world.exit.address]
         assert came["curl tls"].split() == ["0", world.exit.address]
         assert "may not be reached" in came["curl metadata"] and world.forwarded(packets)
@@ -214,12 +216,12 @@ async def test_with_the_exit_dead_nothing_leaves_and_the_user_sees_why(
         assert (await machine.inside(ASK)).strip() == world.exit.address
 
 
-@pytest.fixture(scope="module")
-def rooted(world: World) -> Iterator[VmGround]:
+@pytest.fixture(scope="module", params=["qemu"])
+def rooted(world: World, request: pytest.FixtureRequest) -> Iterator[VmGround]:
     """Virtual machines on the world's host, whose boot is root and does what it is told."""
     state = state_folder()
     try:
-        with ground("qemu", stage_standin(state, root=True)) as made:
+        with ground(request.param, stage_standin(state, root=True)) as made:
             made.python = world.python
             made.prepare()
             yield made
@@ -252,7 +254,7 @@ async def test_root_of_a_virtual_machine_leaves_by_the_exit_or_not_at_all(
         await lab.close()
     assert world.leaks(packets) == []
     assert seen.strip() == world.exit.address and world.forwarded(packets)
-    worst = ("default route", "second address", "promiscuous", "spoofed")
+    worst = ("default route", "default route 6", "second address", "promiscuous", "spoofed")
     assert all(came[each].isdigit() for each in worst), came
     assert came["frame"].startswith("["), "root could not send frames"
     reached = {name: word for name, word in came.items() if word.startswith(("connected", "answered"))}

@@ -47,10 +47,10 @@ came = {{}}
 def attempt(name, act):
     try: came[name] = str(act())[:200]
     except BaseException as error: came[name] = type(error).__name__
-def send(address, port, kind, data):
+def send(address, port, kind, data, seconds=0.4):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, kind) as out:
-        out.settimeout(0.4)
+        out.settimeout(seconds)
         if kind == socket.SOCK_DGRAM:
             out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             out.sendto(data, (address, port))
@@ -84,13 +84,22 @@ def bare(*words):
 def ask_kernel(request, argument):
     with socket.socket() as any_socket:
         return len(fcntl.ioctl(any_socket, request, argument))
-def address(text):
+def inet(text):
     return struct.pack("HH4s8x", 2, 0, socket.inet_aton(text))
 def route(gateway):
-    words = struct.pack("L", 0) + address("0.0.0.0") + address(gateway) + address("0.0.0.0") + struct.pack("H", 3)
+    words = struct.pack("L", 0) + inet("0.0.0.0") + inet(gateway) + inet("0.0.0.0") + struct.pack("H", 3)
     return ask_kernel(0x890B, words + bytes(128 - len(words)))  # SIOCADDRT, RTF_UP | RTF_GATEWAY
+def route_by(name):  # RTF_UP alone: what is behind the interface is its neighbour
+    device = ctypes.create_string_buffer(name.encode())
+    words = struct.pack("=Q", 0) + 3 * inet("0.0.0.0")
+    words += struct.pack("=HHIQQH6xQQQH6x", 1, 0, 0, 0, 0, 0, ctypes.addressof(device), 0, 0, 0)
+    return ask_kernel(0x890B, words)
+def route6_by(name):
+    words = bytes(48) + struct.pack("=IHHI4xQIi", 0, 0, 0, 1, 0, 1, socket.if_nametoindex(name))
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as any_socket:
+        return len(fcntl.ioctl(any_socket, 0x890B, words))
 def own(name, text):
-    return ask_kernel(0x8916, struct.pack("16s16s8x", name.encode(), address(text)))  # SIOCSIFADDR
+    return ask_kernel(0x8916, struct.pack("16s16s8x", name.encode(), inet(text)))  # SIOCSIFADDR
 def flags(name, bits):
     return ask_kernel(0x8914, struct.pack("16sH22x", name.encode(), bits))  # SIOCSIFFLAGS
 def spoofed(name):
@@ -100,7 +109,8 @@ def spoofed(name):
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
         out.bind((name, 0))
         return out.send(frame + head + struct.pack(">HHHH", 53, 53, 8, 0))
-if {root}:
+wired = "eth0" in [name for _, name in socket.if_nameindex()]
+if {root} and wired:
     attempt("promiscuous", lambda: flags("eth0", 0x1143))
     attempt("second address", lambda: own("eth0:1", "192.168.100.77"))
     attempt("third address", lambda: own("eth0:2", "8.8.4.4"))
@@ -108,6 +118,7 @@ if {root}:
     attempt("default route", lambda: route("192.168.100.1"))
     for scope in ("all", "default", "eth0"):
         attempt("version 6 " + scope, lambda: open(f"/proc/sys/net/ipv6/conf/{{scope}}/disable_ipv6", "w").write("0"))
+    attempt("default route 6", lambda: route6_by("eth0"))
     attempt("version 6 neighbour", lambda: send("ff02::1%eth0", 5353, socket.SOCK_DGRAM, b"hello"))
     attempt("version 6 gateway", lambda: send("fe80::1%eth0", 53, socket.SOCK_DGRAM, b"hello"))
 query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\\3web\\3lab\\7example\\0" + struct.pack(">2H", 1, 1)
@@ -136,6 +147,17 @@ together(attempt, [
 attempt("curl", lambda: run("curl", "-sS", "-m", "20", "http://web.lab.example/ip"))
 attempt("curl tls", lambda: run("curl", "-sSk", "-m", "20", "https://web.lab.example/ip"))
 attempt("curl metadata", lambda: run("curl", "-sS", "-m", "20", "http://169.254.169.254/latest/meta-data/"))
+if {root} and not wired:  # of a namespace of its own, which has a loopback alone
+    attempt("up", lambda: flags("lo", 0x49))
+    attempt("own address", lambda: own("lo:1", "192.168.100.77"))
+    attempt("default route", lambda: route_by("lo"))
+    attempt("default route 6", lambda: route6_by("lo"))
+    for address, port in PLACES:
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            attempt(f"routed {{kind}} {{address}} {{port}}", lambda: send(address, port, kind, query, 0.05))
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        attempt(f"routed icmp {{address}}", lambda: raw(family, 58 if ":" in address else 1, address))
+        attempt(f"routed raw {{address}}", lambda: raw(family, 255, address))
 print(json.dumps(came))
 """
 

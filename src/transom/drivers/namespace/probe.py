@@ -16,6 +16,9 @@ from transom_keeper import cgroups
 from transom_keeper.syscalls import NUMBERS
 
 TRIAL_SECONDS = 10.0
+NEWEST = ("--clearenv", "--perms", "0700", "--size", str(2**20), "--tmpfs", "/tmp")  # noqa: S108 - inside
+"""What a machine's sandbox is told that the longest-lived bubblewraps do not know."""
+UNKNOWN = "Unknown option"
 _SYSCTLS = {
     "kernel.apparmor_restrict_unprivileged_userns": "/proc/sys/kernel/apparmor_restrict_unprivileged_userns",
     "kernel.unprivileged_userns_clone": "/proc/sys/kernel/unprivileged_userns_clone",
@@ -69,7 +72,11 @@ def _problems(facts: Facts) -> Iterator[Problem]:
     if not facts.seccomp:
         yield Problem("this kernel has no seccomp filters", "use a kernel with CONFIG_SECCOMP_FILTER=y")
     forbidden = list(forbidding(facts.sysctls))
-    if facts.bwrap is not None and not facts.trial.worked:
+    if facts.bwrap is not None and UNKNOWN in facts.trial.said:
+        yield Problem(
+            f"bubblewrap is too old: {facts.trial.said}", "install that of Debian 12 (0.8) or later"
+        )
+    elif facts.bwrap is not None and not facts.trial.worked:
         yield from forbidden or [
             Problem(
                 f"an empty sandbox does not start: {facts.trial.said}",
@@ -123,7 +130,7 @@ def _read(path: str) -> str | None:
 def _try(bwrap: str, uid: int | None) -> Trial:
     # With a /proc and /dev of its own, as a machine has: a container may allow namespaces and not these.
     told = [bwrap, "--unshare-all", "--die-with-parent", "--ro-bind", "/", "/"]
-    told += ["--proc", "/proc", "--dev", "/dev", "--", "/bin/true"]
+    told += ["--proc", "/proc", "--dev", "/dev", *NEWEST, "--", "/bin/true"]
     try:
         done = subprocess.run(
             told,

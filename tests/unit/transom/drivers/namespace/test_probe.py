@@ -48,6 +48,7 @@ def test_a_good_host_is_usable_without_a_word() -> None:
             "sysctl -w user.max_user_namespaces=",
         ),
         (replace(GOOD, trial=FAILED), "No permissions", "user namespaces"),
+        (replace(GOOD, trial=Trial(False, "bwrap: Unknown option --perms")), "too old", "Debian 12"),
         (replace(GOOD, closed=("/root",)), "/root", "chmod o+x /root"),
         (replace(GOOD, missing=("/x",)), "/x", "image build"),
     ],
