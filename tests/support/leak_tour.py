@@ -41,16 +41,16 @@ WELL_KNOWN = [
 """Resolvers, a time server, a STUN server, package mirrors, metadata services, neighbours, multicast."""
 
 SHELL = """
-import fcntl, json, os, shutil, socket, struct, subprocess, sys, threading
+import ctypes, fcntl, json, os, shutil, socket, struct, subprocess, sys, threading
 PLACES = {places!r}
 came = {{}}
 def attempt(name, act):
     try: came[name] = str(act())[:200]
     except BaseException as error: came[name] = type(error).__name__
-def send(address, port, kind, data, seconds=0.4):
+def send(address, port, kind, data):
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, kind) as out:
-        out.settimeout(seconds)
+        out.settimeout(0.4)
         if kind == socket.SOCK_DGRAM:
             out.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             out.sendto(data, (address, port))
@@ -122,12 +122,12 @@ if {root} and wired:
     attempt("version 6 neighbour", lambda: send("ff02::1%eth0", 5353, socket.SOCK_DGRAM, b"hello"))
     attempt("version 6 gateway", lambda: send("fe80::1%eth0", 53, socket.SOCK_DGRAM, b"hello"))
 query = struct.pack(">6H", 7, 256, 1, 0, 0, 0) + b"\\3web\\3lab\\7example\\0" + struct.pack(">2H", 1, 1)
-def place(address, port):
-    attempt(f"udp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_DGRAM, query))
-    attempt(f"tcp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_STREAM, b""))
+def place(address, port, how=""):
+    attempt(f"{{how}}udp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_DGRAM, query))
+    attempt(f"{{how}}tcp {{address}} {{port}}", lambda: send(address, port, socket.SOCK_STREAM, b""))
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    attempt(f"icmp {{address}}", lambda: raw(family, 58 if ":" in address else 1, address))
-    attempt(f"raw {{address}}", lambda: raw(family, 255, address))
+    attempt(f"{{how}}icmp {{address}}", lambda: raw(family, 58 if ":" in address else 1, address))
+    attempt(f"{{how}}raw {{address}}", lambda: raw(family, 255, address))
 def together(act, each_of):
     threads = [threading.Thread(target=act, args=each) for each in each_of]
     for each in threads: each.start()
@@ -152,12 +152,7 @@ if {root} and not wired:  # of a namespace of its own, which has a loopback alon
     attempt("own address", lambda: own("lo:1", "192.168.100.77"))
     attempt("default route", lambda: route_by("lo"))
     attempt("default route 6", lambda: route6_by("lo"))
-    for address, port in PLACES:
-        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-            attempt(f"routed {{kind}} {{address}} {{port}}", lambda: send(address, port, kind, query, 0.05))
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        attempt(f"routed icmp {{address}}", lambda: raw(family, 58 if ":" in address else 1, address))
-        attempt(f"routed raw {{address}}", lambda: raw(family, 255, address))
+    together(place, [(*each, "routed ") for each in PLACES])
 print(json.dumps(came))
 """
 
