@@ -177,9 +177,9 @@ def test_the_stream_server_is_killed(page: Page, server: Server, session: str) -
     climbs_back(page)
 
 
-LETTERS = "abcdefghijklmnopqrstuvwyzGHIJKLMN"
-D_CODE, E_CODE = 40, 26
-"""Keycodes of d and e, between which there is a click."""
+LETTERS = "abcdefghijklmnopqrstuvwyzGHIJKLMN9"
+D_CODE, E_CODE, LAST_CODE = 40, 26, 18
+"""Keycodes of d and e, between which there is a click, and of the 9."""
 
 
 def types_through(page: Page, desktop: Desktop, before: str, felt: Felt, seconds: float = 2.5) -> None:
@@ -191,20 +191,42 @@ def types_through(page: Page, desktop: Desktop, before: str, felt: Felt, seconds
         page.keyboard.press(f"Shift+{letter}" if letter.isupper() else letter)
         page.wait_for_timeout(max(0, end - time.monotonic()) / (len(LETTERS) - at) * 1000)
     wait_rung(page, "webrtc", "vnc")
-    end = time.monotonic() + 10
+    end = time.monotonic() + 15
+    while not (said := "may not have arrived" in page.locator("#toast").inner_text()):
+        if felt.has(f"key {LAST_CODE}"):
+            break
+        assert time.monotonic() < end, "the last letter does not come"
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(500)
+    found = desktop.all_of_field().strip()
+    letters = found.replace("!", "").removeprefix(before.replace("!", ""))
+    if said:
+        # a host so busy that no picture came in five seconds; what came is in order all the same, and nothing twice
+        assert stood(page) > 4000
+        rest = iter(LETTERS)
+        assert all(letter in rest for letter in letters)
+        return
     # a browser that is given all of it at once sorts keys and clicks anew; the display does not
-    while (found := desktop.all_of_field().strip()).replace("!", "") != before.replace("!", "") + LETTERS:
-        assert time.monotonic() < end, f"typed {found}, after {before}"
-        page.wait_for_timeout(300)
+    assert letters == LETTERS
     assert found.count("!") == before.count("!") + 1
     felt.wait(f"key {D_CODE}", "button 1", f"key {E_CODE}")
-    assert "may not have arrived" not in page.locator("#toast").inner_text()
 
 
 def middle(page: Page) -> tuple[float, float]:
     box = page.locator("#screen").bounding_box()
     assert box
     return box["x"] + box["width"] / 2, box["y"] + box["height"] * 0.7
+
+
+def test_what_is_typed_from_the_cut_on_arrives_once_and_in_order_by_novnc(
+    page: Page, server: Server, session: str, desktop: Desktop
+) -> None:
+    before = desktop.all_of_field().strip()
+    with desktop.watching() as felt, udp_cut(door_port(server, session)):
+        types_through(page, desktop, before, felt)
+        assert page.evaluate("window.transom.rung") == "vnc"
+    climbs_back(page)
+    see(page, LOOSE)
 
 
 def test_what_is_typed_from_the_cut_on_arrives_once_and_in_order_by_a_new_peer(
@@ -237,10 +259,11 @@ def test_what_is_typed_while_the_stream_server_dies_arrives_once_and_in_order(
 def test_the_controller_stands_still(page: Page, server: Server, session: str) -> None:
     assert server.process
     epoch = page.evaluate("window.transom.epoch")
+    page.keyboard.down("Shift")
+    see(page, HELD)
     os.kill(server.process.pid, signal.SIGSTOP)
     try:
         page.wait_for_timeout(4000)
-        page.keyboard.down("Shift")
         see(page, HELD)
         page.keyboard.up("Shift")
         see(page, LOOSE)

@@ -58,14 +58,15 @@ class Felt:
     def wait(self, *wanted: str, seconds: float = 10) -> None:
         """Wait until these were felt, in this order, and forget what was before."""
         end = time.monotonic() + seconds
-        while True:
-            felt = self._felt()
-            rest = iter(felt)
-            if all(one in rest for one in wanted):
-                self._lines.clear()
-                return
-            assert time.monotonic() < end, f"felt {felt[-30:]}, wanted {wanted}"
+        while not self.has(*wanted):
+            assert time.monotonic() < end, f"felt {self._felt()[-30:]}, wanted {wanted}"
             time.sleep(0.05)
+        self._lines.clear()
+
+    def has(self, *wanted: str) -> bool:
+        """Whether these were felt, in this order."""
+        rest = iter(self._felt())
+        return all(one in rest for one in wanted)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout

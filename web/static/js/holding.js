@@ -32,11 +32,16 @@ export class Holding {
     if (this.#waiting.length >= MOST) this.go();
   }
 
-  /** Let go of all that waits. */
-  go() {
+  /** Forget all that waits. @returns {unknown[][]} what it was */
+  drop() {
     const waiting = this.#waiting ?? [];
     this.#waiting = null;
     clearTimeout(this.#timer);
-    for (const [tag, ...rest] of waiting) this.#out(/** @type {string} */ (tag), ...rest);
+    return waiting;
+  }
+
+  /** Let go of all that waits. */
+  go() {
+    for (const [tag, ...rest] of this.drop()) this.#out(/** @type {string} */ (tag), ...rest);
   }
 }

@@ -50,6 +50,11 @@ export class Input {
     this.#keys.type(text);
   }
 
+  /** Forget what waits for a paste. @returns {unknown[][]} what it was */
+  drop() {
+    return this.#keys.drop();
+  }
+
   /** Press the desktop's paste key. */
   paste() {
     this.#keys.tap(0x76, true);

@@ -83,6 +83,11 @@ export class Keys {
     return this.#held.keysyms().includes(keysym);
   }
 
+  /** Forget what waits for a paste. @returns {unknown[][]} what it was */
+  drop() {
+    return this.#out.drop();
+  }
+
   /** Let go of everything that is held. */
   release() {
     this.#held.clear();

@@ -5,9 +5,11 @@ import { Input } from "./input.js";
 import { Marks } from "./marks.js";
 import { Peer } from "./peer.js";
 import { Picture } from "./picture.js";
+import { isStroke } from "./sent.js";
 import { readTarget } from "./statistics.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
+/** @import { Typed } from "./gap.js" */
 /** @import { Left } from "./sent.js" */
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size, Target } from "../../types/model" */
@@ -148,7 +150,10 @@ export class WebRtc {
 
   /** What was typed and may not have arrived, for another rung. @returns {Left} */
   left() {
-    return { epoch: this.#epoch, ...this.#peer.left() };
+    const left = { epoch: this.#epoch, ...this.#peer.left() };
+    // a paste that broke is over, with what was typed behind it: the desktop would paste something else
+    const waiting = this.#input.drop().filter((one) => isStroke(/** @type {Typed} */ (one)));
+    return { ...left, lost: left.lost + waiting.length };
   }
 
   /** Go on where another rung ended. @param {Left} left */
