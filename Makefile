@@ -1,14 +1,15 @@
-# make run     installs what is missing, builds the golden image once, serves on port 4000
-# make test    every test, from a machine where nothing was installed by hand: test-host and test-vm together
-# make test-vm the tests that start virtual machines, under emulation where KVM is missing
-# make check   the quick part: lint, strict types, import contract, style and unit tests without machines
+# make run         installs what is missing, builds the golden image once, serves on port 4000
+# make test        every test, from a machine where nothing was installed by hand
+# make test-quick  lint, types, and every test that starts no machine, no browser and no network
+# make test-vm     the tests that start virtual machines, under emulation where KVM is missing
+# make check       the quickest part: lint, strict types, import contract, rules of the tree
 STATE ?=
 PORT ?= 4000
 JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-host test-vm test-quick test-clones check image pictures lock clean bench-forwarder bench-stream bench-links soak
+.PHONY: run test test-beside test-alone test-host test-vm test-quick test-clones check image pictures lock clean bench-forwarder bench-stream bench-links soak
 
 run:
 	@scripts/setup run
@@ -22,17 +23,28 @@ check:
 	$(bin)/lint-imports
 	$(bin)/python -m pytest tests/style -p no:cacheprovider
 
+# What runs with nothing beside it; everything else runs in WORKERS processes, all tests of a file in one.
+ALONE := machine or browser or vm or alone
+BESIDE := -n $(WORKERS) --dist loadfile -m "not ($(ALONE))"
+WORKERS ?= 2
+
 test-quick: check
-	$(bin)/python -m pytest -m "not machine and not browser and not vm" $(PYTEST_ARGS)
+	$(bin)/python -m pytest $(BESIDE) $(PYTEST_ARGS)
 
-test:
-	@scripts/setup test
-	$(bin)/python -m pytest $(PYTEST_ARGS)
+test: test-beside test-alone
 
-# The two halves of `test`: everyday, and virtual machines, which under emulation take their time.
-test-host:
+# The two halves of `test`.
+test-beside:
 	@scripts/setup test
-	$(bin)/python -m pytest -m "not vm" $(PYTEST_ARGS)
+	$(bin)/python -m pytest $(BESIDE) $(PYTEST_ARGS)
+
+test-alone:
+	@scripts/setup test
+	$(bin)/python -m pytest -m "$(ALONE)" $(PYTEST_ARGS)
+
+# `test` in other halves: everyday, and virtual machines, which under emulation take their time.
+test-host: test-beside
+	$(bin)/python -m pytest -m "($(ALONE)) and not vm" $(PYTEST_ARGS)
 
 test-vm:
 	@scripts/setup test

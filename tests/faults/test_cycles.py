@@ -9,6 +9,7 @@ import os
 import random
 import shutil
 import signal
+from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 
 import pytest
@@ -27,6 +28,8 @@ from transom_keeper.sandbox import tag_of
 __all__ = ["golden_image"]
 pytestmark = [pytest.mark.machine, pytest.mark.timeout(600)]
 CYCLES = 50
+AT_ONCE = 2
+"""Virtual machines whose lives are cut at one time: most of such a life is waiting."""
 PORTS = (45000, 45999)
 UIDS = range(FIRST := 1_950_000_000 + os.getpid() % 4000 * SLOTS, FIRST + SLOTS)
 """Users that nobody else on this host has now: whatever runs as one of them is these tests'."""
@@ -70,16 +73,28 @@ def victims(chosen: random.Random, kinds: list[str]) -> list[str]:
     return found
 
 
+@dataclass(frozen=True)
+class Helped:
+    """A root helper that is killed now and then: whoever removes a machine waits until it is there again."""
+
+    lab: HelperLab
+    there: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def killed(self) -> None:
+        async with self.there:
+            self.lab.kill()
+            await asyncio.to_thread(self.lab.start)
+
+
 async def cycle(
-    lab: Lab, chosen: random.Random, victim: str, helper: HelperLab | None = None, seconds: float = 0.5
+    lab: Lab, chosen: random.Random, victim: str, helper: Helped | None = None, seconds: float = 0.5
 ) -> str:
     """One machine's life, cut somewhere in its first `seconds`; says where it was."""
     spec = lab.spec(warm=helper is not None)
     making = await asyncio.to_thread(controller, lab, spec)
     await asyncio.sleep(chosen.uniform(0, seconds))
     if victim == "helper" and helper is not None:
-        helper.kill()
-        await asyncio.to_thread(helper.start)
+        await helper.killed()
     if victim in ("controller", "both"):
         making.kill()
     if victim in ("process", "both"):
@@ -95,10 +110,11 @@ async def cycle(
     await asyncio.to_thread(making.join)
     making.close()
     another = lab.another_controller()
-    await another.observe()
-    await another.destroy(spec.machine, keep_folder=chosen.random() < 0.3)
-    await another.purge(spec.machine)
-    assert spec.machine not in await another.observe()
+    async with helper.there if helper is not None else contextlib.nullcontext():
+        await another.observe()
+        await another.destroy(spec.machine, keep_folder=chosen.random() < 0.3)
+        await another.purge(spec.machine)
+        assert spec.machine not in await another.observe()
     return "nobody" if victim == "vmm" and hit is None else victim
 
 
@@ -142,8 +158,16 @@ async def _fifty(lab: Lab, helper: HelperLab, chosen: random.Random, seed: int) 
         await lab.driver.destroy(spec.machine, keep_folder=False)
         before = footprint(lab.folder, UIDS, PORTS, helper.base)
         kinds = ["nobody", "controller", "process", "both", "helper", "vmm"]
-        cut = [await cycle(lab, chosen, victim, helper, 3.0) for victim in victims(chosen, kinds)]
-        assert "vmm" in cut, seed
+        cut, helped, waiting = [], Helped(helper), iter(victims(chosen, kinds))
+
+        async def lives() -> None:
+            for victim in waiting:
+                cut.append(await cycle(lab, chosen, victim, helped, 3.0))
+
+        async with asyncio.TaskGroup() as together:
+            for _ in range(AT_ONCE):
+                together.create_task(lives())
+        assert len(cut) == CYCLES and "vmm" in cut, seed
         assert left(before, lab.folder, UIDS, PORTS, helper.base) == [], seed
         assert helper.client().survey(tag_of(lab.folder / "any")).machines == (), seed
     finally:

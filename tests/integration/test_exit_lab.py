@@ -9,6 +9,8 @@ import pytest
 
 from tests.support.exit_lab import LOST, ExitLab, Proxy, exit_lab
 
+pytestmark = pytest.mark.alone
+
 
 def curl(lab: ExitLab, proxy: Proxy, url: str, seconds: int = 20) -> str:
     trust = ["--cacert", str(lab.ca), "--proxy-cacert", str(lab.ca)]

@@ -12,6 +12,8 @@ from tests.support.exit_lab import ExitLab, Proxy, exit_lab
 from transom.egress.measure import NotMeasured, direct, through
 from transom.model.exit import Upstream
 
+pytestmark = pytest.mark.alone
+
 KINDS = ["tinyproxy", "squid", "squid-tls", "dante"]
 
 

@@ -13,6 +13,8 @@ from tests.support.forwarding import PATIENCE_S, forwarding
 from transom_keeper import upstream
 from transom_wire.exit import HostRule
 
+pytestmark = pytest.mark.alone
+
 KINDS = ["tinyproxy", "squid", "squid-tls", "dante"]
 
 

@@ -15,6 +15,8 @@ import pytest
 from tests.support.exit_lab import WEB, ExitLab, exit_lab
 from tests.support.forwarder_process import ForwarderProcess, forwarder_process, pss_kib
 
+pytestmark = pytest.mark.alone
+
 PATIENCE_S = 30.0
 GROWTH_KIB = 32 * 1024
 """What an attack may add to a forwarder's memory; 256 connections are let in at once."""

@@ -31,6 +31,8 @@ from transom_helper.groups import ended
 from transom_keeper.helper import HelperError, Jail, MachineNetwork
 from transom_wire.helper import StartJail
 
+pytestmark = pytest.mark.alone
+
 MACHINE = "mch_jailed"
 ROUNDS = 6
 

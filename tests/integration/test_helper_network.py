@@ -38,6 +38,8 @@ from transom_helper import living
 from transom_keeper.helper import MachineNetwork
 from transom_wire.vm import GATEWAY, GUEST, GUEST_MAC, TAP_MAC
 
+pytestmark = pytest.mark.alone
+
 OWNER, DOORS = 64_001, 3
 OTHER_MAC = "06:00:c0:a8:64:0b"
 

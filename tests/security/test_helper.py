@@ -33,6 +33,8 @@ from transom_keeper import packets
 from transom_wire.codec import encode
 from transom_wire.helper import FROM_HELPER, Denied, MakeGroup, MakeNetwork, Remove, StartJail, Survey
 
+pytestmark = pytest.mark.alone
+
 SECOND = CALLER + 100
 MOST = 4
 

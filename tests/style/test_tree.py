@@ -126,3 +126,14 @@ def test_a_test_of_the_page_that_is_deleted_is_missed(tmp_path: Path) -> None:
     assert missing_web_tests(rows, tmp_path) == []
     rows = "`web/tests/b.test.js` `web/tests/b.test.js::one` `web/tests/a.test.js::two`"
     assert missing_web_tests(rows, tmp_path) == ["b.test.js", "b.test.js::one", "a.test.js::two"]
+
+
+def test_the_halves_of_all_tests_leave_none_out() -> None:
+    """Each is told by the same words, once with `not` before them."""
+    lines = (ROOT / "Makefile").read_text()
+    alone = re.search(r"^ALONE := (.+)$", lines, re.MULTILINE)
+    assert alone and alone[1].split(" or ") == ["machine", "browser", "vm", "alone"]
+    assert '-m "not ($(ALONE))"' in lines and '-m "$(ALONE)" $(PYTEST_ARGS)' in lines
+    assert re.search(r"^test: test-beside test-alone$", lines, re.MULTILINE)
+    ci = (ROOT / ".ci/run").read_text()
+    assert re.findall(r"^make test-(\w+) \|\|", ci, re.MULTILINE) == ["beside", "alone"]
