@@ -72,7 +72,7 @@ async def wake(lab: Lab) -> Woken:
 async def answered(machine: Machine) -> str:
     """The answer of the stream server, once it is linked."""
     while "webrtc" not in machine.channel.snapshot.roles:
-        await machine.reattach()
+        await machine.look_again()
     await machine.channel.send(
         ToGuest(role="webrtc", body=encode(PeerOffer(peer="per_a", epoch=1, sdp=OFFER)))
     )

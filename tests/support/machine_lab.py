@@ -117,6 +117,11 @@ class Lab:
         """Seconds before a wait for something that a guest must do fails."""
         return PATIENCE if self.making is None else self.making.patience
 
+    @property
+    def pause(self) -> float:
+        """Seconds between looks at a machine; an emulated one wants the processors for itself."""
+        return 0.02 if self.making is None else 0.1
+
     def another_controller(self, guest: Path | None = None, folder: Path | None = None) -> KeptDriver:
         """A driver that knows nothing but the folder."""
         machines, code = folder or self.folder, guest or self.guest
@@ -259,7 +264,7 @@ class Machine:
 
     async def look_again(self) -> None:
         """As `reattach`, for who waits for a machine that lives: its keeper says why it does not, and leaves later."""
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(self.lab.pause)
         await self.reattach()
         seen = self.channel.snapshot
         assert seen.state != "exited", f"the machine is over: {seen.exit_reason}; it came to {seen.stages}"
