@@ -4,7 +4,7 @@ import { whole } from "../static/js/gap.js";
 import { LIMITS } from "../static/js/limits.js";
 import { Sent, due } from "../static/js/sent.js";
 
-const [SHIFT, A] = [0xffe1, 97];
+const [SHIFT, CONTROL, A] = [0xffe1, 0xffe3, 97];
 const press = (/** @type {number} */ keysym) => /** @type {any} */ (["k", keysym, 1]);
 const lift = (/** @type {number} */ keysym) => /** @type {any} */ (["k", keysym, 0]);
 const NOTHING = { epoch: 1, kept: [], since: null, lost: 0 };
@@ -62,5 +62,48 @@ test("whatever arrives and whatever is acknowledged: each stroke is typed, was t
     assert.deepEqual(numbers, numbers.map((_, at) => first + 1 + at), "in order, from the first that did not arrive");
     if (known) assert.ok(typed.length + lost === count - had + kept.length || (had < left.from && !typed.length && lost > 0));
     else assert.ok(typed.length + lost === left.sent.length + kept.length);
+  }
+});
+
+/** What a desktop feels of these: each key and button as it goes down, with the modifiers that are down then. @param {any[]} typed */
+function felt(typed) {
+  const down = new Set();
+  return typed.flatMap(([tag, ...rest]) => {
+    const [what, pressed] = tag === "b" ? [`button ${rest[2]}`, rest[3]] : rest;
+    if (!pressed) down.delete(what);
+    else if (what !== SHIFT && what !== CONTROL && !down.has(what)) {
+      const found = [what, [SHIFT, CONTROL].filter((one) => down.has(one))];
+      return down.add(what), [found];
+    } else down.add(what);
+    return [];
+  });
+}
+
+test("wherever a connection breaks, the desktop feels what was typed as if it had not, and in the end nothing is down", () => {
+  let seed = 11;
+  const random = (/** @type {number} */ most) => ((seed = (seed * 1103515245 + 12345) % 2 ** 31), seed % most);
+  const click = [["b", 1, 2, 1, 1], ["b", 1, 2, 1, 0]];
+  for (let round = 0; round < 2000; round++) {
+    /** @type {any[]} */
+    const typed = [...Array(1 + random(8))].flatMap((_, at) => {
+      const what = random(4) ? [press(A + at), lift(A + at)] : click;
+      const modifier = [0, SHIFT, CONTROL][random(3)];
+      return modifier ? [press(modifier), ...what, lift(modifier)] : what;
+    });
+    const out = random(typed.length + 1);
+    const sent = sentBy(typed.slice(0, out));
+    const acknowledged = random(out + 1);
+    sent.acknowledged(acknowledged);
+    const had = acknowledged + random(out - acknowledged + 1);
+    const found = due({ ...NOTHING, ...sent.left(), kept: typed.slice(out), since: out }, had, 100);
+    const again = whole(found.typed, found.held);
+    assert.deepEqual([...felt(typed.slice(0, had)), ...felt(again)], felt(typed));
+    const down = new Set();
+    for (const [tag, ...rest] of again) {
+      const [what, pressed] = tag === "b" ? [rest[2], rest[3]] : rest;
+      if (pressed) down.add(what);
+      else assert.ok(down.delete(what));
+    }
+    assert.equal(down.size, 0);
   }
 });
