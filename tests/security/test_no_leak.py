@@ -216,7 +216,7 @@ async def test_with_the_exit_dead_nothing_leaves_and_the_user_sees_why(
         assert (await machine.inside(ASK)).strip() == world.exit.address
 
 
-@pytest.fixture(scope="module", params=["qemu"])
+@pytest.fixture(scope="module", params=["qemu", "firecracker"])
 def rooted(world: World, request: pytest.FixtureRequest) -> Iterator[VmGround]:
     """Virtual machines on the world's host, whose boot is root and does what it is told."""
     state = state_folder()

@@ -93,14 +93,16 @@ class VmGround:
         return Lab(state_folder(), image, self.guest, making)
 
     def prepare(self) -> None:
-        """Save the snapshot."""
-        folder = state_folder()
+        """Save the snapshot, which is one that the labs' machines are clones of: any other fits none, silently."""
+        lab = self.lab()
         try:
-            preparing = self.driver(folder / "machines").prepare(self.digest)
+            preparing = lab.driver.prepare(self.digest)
             with ThreadPoolExecutor(1) as elsewhere:  # a test's loop may run in this thread
                 elsewhere.submit(asyncio.run, preparing).result()
+            assert isinstance(lab.driver, VirtualDriver)
+            assert lab.driver._snapshots.find(lab.driver._key(lab.spec(warm=True))) is not None
         finally:
-            shutil.rmtree(folder)
+            shutil.rmtree(lab.state)
 
 
 @contextlib.contextmanager
