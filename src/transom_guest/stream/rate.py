@@ -225,7 +225,7 @@ class RateControl:
         elif now - max(self._low_at, self._moved) > STAND_S:
             if self.limited:
                 link.lengthen()
-            elif self._cut:
+            elif self._cut or not self._ceiling.near(self._target):
                 # nothing moves: it is the way, or the link carries just this; a drain tells
                 self._drain = _Drain(self._target * DRAIN, now, link.queue_s)
 
