@@ -25,8 +25,8 @@ check:
 
 # What runs with nothing beside it; everything else runs in WORKERS processes, all tests of a file in one.
 ALONE := machine or browser or vm or alone
-BESIDE := -n $(WORKERS) --dist loadfile -m "not ($(ALONE))"
 WORKERS ?= 2
+BESIDE := -n $(WORKERS) --dist loadfile -m "not ($(ALONE))"
 
 test-quick: check
 	$(bin)/python -m pytest $(BESIDE) $(PYTEST_ARGS)
