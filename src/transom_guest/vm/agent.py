@@ -194,11 +194,8 @@ def main() -> int:
     try:
         config = read_drive(DRIVE)
         make_folders()
-        covering = identity.cover_boot_id()
         pid, words, asked, answer = start(config)
         say(console, b"[SUPERVISOR] boot started\n")
-        if os.waitpid(covering, 0)[1] != 0:
-            say(console, b"[SUPERVISOR] the boot id stays the kernel's\n")
         Attendant(console, words, asked, answer).attend(os.pidfd_open(pid))
         _, status = os.waitpid(pid, 0)
     except (OSError, ConfigError) as error:

@@ -19,10 +19,6 @@ LINE_LIMIT = 1024
 """Bytes of a request."""
 TAKEN = b"taken\n"
 """The answer; anything else says why not."""
-BOOT_ID, FRESH_ID = "/proc/sys/kernel/random/boot_id", "/proc/sys/kernel/random/uuid"
-OWN_BOOT_ID = "/run/transom-boot-id"
-"""Stands in the place of the kernel's, which is the same in every clone and cannot be set."""
-MOUNT = "/usr/bin/mount"
 _SEED = re.compile(r"(?:[0-9a-f]{2}){32,64}")
 _MILLISECONDS = range(2**53)
 
@@ -66,7 +62,6 @@ def decode(line: bytes) -> Self:
 def take(self: Self) -> None:
     """Become `self`: random numbers first, so that nothing that follows draws from the old. Raises OSError."""
     reseed(self.seed)
-    renew_boot_id()
     time.clock_settime(time.CLOCK_REALTIME, self.now / 1000)
     write_names(self.machine_id, self.hostname)
     with open("/proc/sys/kernel/hostname", "w") as file:
@@ -80,26 +75,6 @@ def reseed(seed: bytes, device: str = "/dev/urandom") -> None:
         padded = seed + bytes(-len(seed) % 4)
         fcntl.ioctl(descriptor, RNDADDENTROPY, struct.pack("ii", len(seed) * 8, len(padded)) + padded)
         fcntl.ioctl(descriptor, RNDRESEEDCRNG)
-    finally:
-        os.close(descriptor)
-
-
-def cover_boot_id() -> int:
-    """Begin to put a file of root's in the place of the kernel's boot id, whose content it has as yet; the process to
-    wait for. Raises OSError."""
-    with open(BOOT_ID) as kernels, open(OWN_BOOT_ID, "w") as file:
-        file.write(kernels.read())
-    os.chmod(OWN_BOOT_ID, 0o444)
-    return os.posix_spawn(MOUNT, [MOUNT, "--bind", OWN_BOOT_ID, BOOT_ID], {})
-
-
-def renew_boot_id(fresh: str = FRESH_ID, own: str = OWN_BOOT_ID) -> None:
-    """Another boot id, from random numbers of now; in place, for that file is mounted. Raises OSError."""
-    with open(fresh) as kernels:
-        content = kernels.read().encode()
-    descriptor = os.open(own, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o444)
-    try:
-        os.pwrite(descriptor, content, 0)
     finally:
         os.close(descriptor)
 

@@ -94,21 +94,11 @@ def test_the_kernel_is_told_of_the_seed_with_credit_and_then_reseeded(
     assert struct.unpack_from("ii", data) == (62 * 8, 64) and data[8:] == b"s" * 62 + bytes(2)
 
 
-def test_the_boot_id_is_written_anew_in_place(tmp_path: Path) -> None:
-    own, fresh = tmp_path / "own", tmp_path / "fresh"
-    own.write_text("1" * 36 + "\n")
-    fresh.write_text("2" * 36 + "\n")
-    with open(own) as mounted:
-        module.renew_boot_id(str(fresh), str(own))
-        assert mounted.read() == "2" * 36 + "\n"
-
-
 def test_random_numbers_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     monkeypatch.setattr(module, "reseed", lambda _seed: order.append("seed"))
-    monkeypatch.setattr(module, "renew_boot_id", lambda: order.append("boot id"))
     monkeypatch.setattr(module.time, "clock_settime", lambda _clock, at: order.append(f"clock {at}"))
     monkeypatch.setattr(module, "write_names", lambda *names: order.append(" ".join(names)))
     monkeypatch.setattr("builtins.open", lambda *_: os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     module.take(SELF)
-    assert order == ["seed", "boot id", "clock 1700000000.123", f"{'b' * 32} desk-1"]
+    assert order == ["seed", "clock 1700000000.123", f"{'b' * 32} desk-1"]
