@@ -19,6 +19,8 @@ DEFAULT_NAMED = re.compile(r"^export default (?=(?:class|function)\s+(\w+))", re
 DEFAULT = re.compile(r"^export default (?!class|function)", re.MULTILINE)
 LISTED = re.compile(r"^export \{([^}]*)\};?[ \t]*$", re.MULTILINE)
 NAME = re.compile(r"(\w+)(?:\s+as\s+(\w+))?")
+LIVE = re.compile(r"^export (?:let|var)\b.*$", re.MULTILINE)
+"""What may change after it was exported would stand still in a pack."""
 UNREAD = re.compile(r"^(?:import\b(?!\(|\.)|export\b).*$", re.MULTILINE)
 AWAITS = re.compile(r"^(?:(?:const|let|var)\b[^\n]*=\s*)?await\b|^\w+ = await\b", re.MULTILINE)
 """A module that waits while it is loaded is no function that is called once; but a page's own module may."""
@@ -43,7 +45,8 @@ class Module:
 
     path: str
     text: str
-    imports: tuple[str, ...]
+    imports: dict[str, list[str]]
+    """Path -> names that are taken out of it."""
     exports: dict[str, str] = field(default_factory=dict)
     """Name outside -> name inside."""
 
@@ -56,17 +59,27 @@ class Pack:
     modules: dict[str, Module]
 
     def stub(self, path: str) -> str:
-        """A module for those that are loaded later: the instance that is there."""
+        """A module for those that are loaded later: the instance that is there. A page that is older than this pack
+        may have none; it takes the file."""
         names = self.modules[path].exports
         plain = ", ".join(name for name in names if name != "default")
-        default = f'export default {WHOLE}["{path}"].default;\n' if "default" in names else ""
-        return f'export const {{ {plain} }} = {WHOLE}["{path}"];\n{default}'
+        default = "export default it.default;\n" if "default" in names else ""
+        return (
+            f'const it = {WHOLE}["{path}"] ?? (await import("../{path}"));\n'
+            f"export const {{ {plain} }} = it;\n{default}"
+        )
 
 
 def pack(entry: str, read: Read) -> Pack:
     """The page's module `entry` and all that it imports. Raises PackError, OSError."""
     modules: dict[str, Module] = {}
     _collect(entry, read, modules, ())
+    for module in modules.values():
+        for path, names in module.imports.items():
+            if missing := [name for name in names if name not in modules[path].exports]:
+                raise PackError(
+                    f"{module.path} imports {missing[0]} of {path}, which exports no such thing"[:200]
+                )
     *others, last = modules.values()
     parts = [f"{WHOLE} = {{}};", *(_function(module) for module in others), last.text]
     return Pack("\n".join(parts), modules)
@@ -86,13 +99,17 @@ def _collect(path: str, read: Read, modules: dict[str, Module], above: tuple[str
 
 def parse(path: str, text: str) -> Module:
     """One module. Raises PackError."""
-    imports: list[str] = []
+    imports: dict[str, list[str]] = {}
     exports: dict[str, str] = {}
 
     def imported(found: re.Match[str]) -> str:
         target = resolve(found[3], path)
-        imports.append(target)
-        return f'const {_pattern(found[1], path)} = {WHOLE}["{target}"];' if found[1] else ""
+        names = imports.setdefault(target, [])
+        if not found[1]:
+            return ""
+        pattern, taken = _pattern(found[1], path)
+        names += taken
+        return f'const {pattern} = {WHOLE}["{target}"];'
 
     def declared(found: re.Match[str]) -> str:
         exports[found[1]] = found[1]
@@ -110,6 +127,8 @@ def parse(path: str, text: str) -> Module:
         exports.update({outside or inside: inside for inside, outside in NAME.findall(found[1])})
         return ""
 
+    if live := LIVE.search(text):
+        raise PackError(f"{path}: {live[0][:100]}")
     text = IMPORT.sub(imported, text)
     for form, replace in (
         (DEFAULT_NAMED, default_named),
@@ -121,7 +140,7 @@ def parse(path: str, text: str) -> Module:
     unread = UNREAD.search(text)
     if unread:
         raise PackError(f"{path}: {unread[0][:100]}")
-    return Module(path, text, tuple(dict.fromkeys(imports)), exports)
+    return Module(path, text, imports, exports)
 
 
 def resolve(name: str, importer: str) -> str:
@@ -137,15 +156,16 @@ def resolve(name: str, importer: str) -> str:
     return ELSEWHERE.get(path, path)
 
 
-def _pattern(what: str, path: str) -> str:
-    """What is imported, as a pattern that takes it out of an object."""
+def _pattern(what: str, path: str) -> tuple[str, list[str]]:
+    """What is imported, as a pattern that takes it out of an object, and the names that object must have."""
     if what.startswith("* as "):
-        return what.removeprefix("* as ")
+        return what.removeprefix("* as "), []
     if what.startswith("{") and what.endswith("}"):
-        names = (f"{inside}: {outside}" if outside else inside for inside, outside in NAME.findall(what))
-        return f"{{ {', '.join(names)} }}"
+        found = NAME.findall(what)
+        names = (f"{theirs}: {ours}" if ours else theirs for theirs, ours in found)
+        return f"{{ {', '.join(names)} }}", [theirs for theirs, _ in found]
     if what.isidentifier():
-        return f"{{ default: {what} }}"
+        return f"{{ default: {what} }}", ["default"]
     raise PackError(f"{path}: import {what}"[:200])
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 from transom_guest.input.held import (
     Act,
@@ -33,6 +34,13 @@ CHECK_LOST = 1.0
 log = logging.getLogger("transom.input")
 
 
+@dataclass(frozen=True, slots=True)
+class Tell:
+    """Stands in the queue among acts: whoever is told knows that all before it was acted out."""
+
+    tell: Callable[[], object]
+
+
 class Actor:
     """Acts out what viewers do on one display. All calls come from one event loop."""
 
@@ -49,7 +57,7 @@ class Actor:
         if held := self._fake.release_all():
             log.warning("%d keys and buttons were down before anybody came", held)
         self._hands = Hands()
-        self._waiting: deque[tuple[str, int | None, Act]] = deque()
+        self._waiting: deque[tuple[str, int | None, Act | Tell]] = deque()
         """Whose, of which number, and what."""
         self._wake = asyncio.Event()
         self._typing = False
@@ -61,6 +69,13 @@ class Actor:
         """Act on a viewer's message now, or in turn while text is being typed."""
         acts = self._hands.take(viewer, message, self._clock())
         self._do(viewer, acts, message.seq if isinstance(message, COUNTED) else None)
+
+    def after(self, viewer: str, tell: Callable[[], object]) -> None:
+        """Call `tell` once all that came before is acted out; never, where the viewer ends before that."""
+        if self._typing:
+            self._queue(viewer, [Tell(tell)], None)
+        else:
+            tell()
 
     def leave(self, viewer: str) -> None:
         """Release whatever a viewer that ended held, and forget what it still had to type, also of a text begun."""
@@ -111,7 +126,7 @@ class Actor:
         if seq is not None:
             self._felt(viewer, seq)
 
-    def _queue(self, viewer: str, acts: list[Act], seq: int | None) -> None:
+    def _queue(self, viewer: str, acts: Sequence[Act | Tell], seq: int | None) -> None:
         self._typing = True
         for act in acts:
             if len(self._waiting) < MAX_WAITING or isinstance(act, ReleaseKey | ReleaseButton):
@@ -123,6 +138,9 @@ class Actor:
         while self._waiting:
             viewer, seq, act = self._waiting.popleft()
             self._begin(viewer, seq)
+            if isinstance(act, Tell):
+                act.tell()
+                continue
             if isinstance(act, TypeText):
                 self._typist = viewer
                 await self._keyboard.type(act.text, lambda: self._typist is not None)

@@ -40,7 +40,7 @@ class Taken:
         if at is not None:
             _, stamp, before, flags = self._row(at)
             if not flags & _CLOSED:
-                self._write(at, viewer, stamp, max(before, min(seq, MAX_SEQ)), flags)
+                self._write(at, viewer, stamp, max(before, min(seq, MAX_SEQ)), flags & ~_BARRED)
 
     def admits(self, viewer: str) -> bool:
         """False once its page has gone on by another connection: what comes late was sent again there."""
@@ -48,7 +48,8 @@ class Taken:
         return at is None or not self._row(at)[3] & _CLOSED
 
     def bar(self, page: str) -> None:
-        """The desktop was taken from this page: of the connections it has, nothing is ever typed again."""
+        """The desktop was taken from this page: what its connections said so far is not typed again. What is acted out
+        of them later, once it has the desktop back, counts as before."""
         for at in range(MOST):
             name, stamp, seq, flags = self._row(at)
             if name.startswith(f"{page}/"):

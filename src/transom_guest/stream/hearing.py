@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from transom_guest.clipboard.frames import FrameError
@@ -30,6 +31,7 @@ from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.resize import Resizer
 from transom_guest.stream.sight import Sight
 
+CONTROL = "control"
 log = logging.getLogger("transom.stream")
 
 
@@ -74,6 +76,9 @@ class Hearing:
             self._malformed(peer, error)
             return
         match message:
+            case Ping(id) if channel == CONTROL:
+                # its answer says that what came before it on this channel was acted out
+                self._actor.after(peer.key, partial(peer.say, json.dumps(["p", id]), channel))
             case Ping(id):
                 peer.say(json.dumps(["p", id]), channel)
             case KeyFrame():

@@ -154,9 +154,9 @@ export class Peer {
     this.#typedAt = null;
   }
 
-  /** Typed while nobody knows whether it would arrive, or before there is a channel; releases, clicks and wheel wait behind it. @param {string} tag */
+  /** Typed while nobody knows whether it would arrive, or where there is no channel yet, or none any more; releases, clicks and wheel wait behind it. @param {string} tag */
   #waits(tag) {
-    if (this.#closed || !(this.#holds || this.#control.readyState === "connecting")) return false;
+    if (this.#closed || !(this.#holds || this.#control.readyState !== "open")) return false;
     return tag === "k" || tag === "t" || (BEHIND.includes(tag) && !this.#gap.empty);
   }
 

@@ -51,7 +51,9 @@ def test_exports_are_handed_on(line: str, text: str, exports: dict[str, str]) ->
     assert (module.text, module.exports) == (text, exports)
 
 
-@pytest.mark.parametrize("line", ['export * from "./b.js";', "import a, { b } from './b.js';", 'import "b";'])
+@pytest.mark.parametrize(
+    "line", ['export * from "./b.js";', "export let a = 1;", "import a, { b } from './b.js';", 'import "b";']
+)
 def test_a_form_that_is_not_read_is_refused(line: str) -> None:
     with pytest.raises(PackError):
         parse("js/a.js", line)
@@ -113,3 +115,15 @@ def test_what_stands_in_for_novncs_look_at_the_browser_has_what_its_keyboard_ask
 def test_nothing_from_elsewhere_is_packed(name: str) -> None:
     with pytest.raises(PackError):
         resolve(name, "js/a.js")
+
+
+def test_what_nobody_exports_is_refused() -> None:
+    with pytest.raises(PackError, match="exports no such thing"):
+        packed({"js/a.js": 'import { b } from "./b.js";', "js/b.js": "export const a = 1, b = 2;"})
+
+
+def test_a_stub_of_what_an_older_page_has_not_takes_the_file() -> None:
+    stub = pack(
+        "js/a.js", {"js/a.js": 'import { b } from "./b.js";', "js/b.js": "export const b = 1;"}.__getitem__
+    )
+    assert 'window.packed["js/b.js"] ?? (await import("../js/b.js"))' in stub.stub("js/b.js")

@@ -54,6 +54,20 @@ async def actor(desk, clock, felt):
         await running
 
 
+async def test_who_waits_is_told_once_all_before_was_acted_out_and_not_where_it_left(actor, desk):
+    told: list[str] = []
+    actor.take("a", Text(1, "ab"))
+    actor.take("a", Key(2, 0x61, True))
+    actor.after("a", lambda: told.append("a"))
+    actor.after("b", lambda: told.append("b"))
+    assert not told
+    actor.leave("b")
+    await until(lambda: told)
+    assert told == ["a"] and desk.done[-1] == ("key", A_CODE, True)
+    actor.after("a", lambda: told.append("at once"))
+    assert told == ["a", "at once"]
+
+
 async def until(holds):
     async with asyncio.timeout(10):
         while not holds():

@@ -22,15 +22,17 @@ def test_of_a_connection_the_last_number_is_told_and_nothing_is_taken_after_that
     assert taken.close("other/1") == 0, "nothing yet is not unknown"
 
 
-def test_of_a_page_that_lost_the_desktop_nothing_is_told_ever_again() -> None:
+def test_of_a_page_that_lost_the_desktop_nothing_is_told_until_it_is_felt_again() -> None:
     taken = Taken()
     for viewer in ("page/1", "page/2", "pag/1"):
         taken.begin(viewer)
         taken.felt(viewer, 5)
     taken.bar("page")
     taken.begin("page/2")
+    assert taken.close("page/1") is None
+    taken.felt("page/1", 9)
     taken.felt("page/2", 6)
-    assert [taken.close(viewer) for viewer in ("page/1", "page/2", "pag/1")] == [None, None, 5]
+    assert [taken.close(viewer) for viewer in ("page/1", "page/2", "pag/1")] == [None, 6, 5]
 
 
 def test_the_connection_that_began_first_is_forgotten() -> None:
@@ -83,6 +85,7 @@ def test_whatever_happens_it_tells_no_more_than_was_done(deeds: list[tuple[str, 
             begun.add(viewer)
         elif what == "felt" and viewer in begun - shut:
             felt[viewer] = max(felt.get(viewer, 0), *rest)  # type: ignore[call-overload]
+            barred.discard(viewer)
         elif what == "bar":
             barred |= {one for one in begun if one.startswith(viewer)}
         elif what == "close":
