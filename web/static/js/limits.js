@@ -29,6 +29,8 @@ export const LIMITS = Object.freeze({
    * without an answer; while it says no, a key frame is asked for each `nudgeMs`, and after `brokenMs` the peer is given up.
    */
   black: Object.freeze({ lookMs: 1000, passingMs: 500, askMs: 1000, unanswered: 5, nudgeMs: 800, brokenMs: 3000 }),
+  /** A new connection's pictures are decoded and none is drawn, so long and at so many looks: another is made. A page's thread that is busy looks later. */
+  unshown: Object.freeze({ lookMs: 120, looks: 4, brokenMs: 450 }),
   /** How often the ladder looks, and while a peer is in doubt. */
   tickMs: 200,
   hurriedTickMs: 50,

@@ -34,6 +34,8 @@ export class Rungs {
   #opening = 0;
   /** The noVNC that waits for its modules. */
   #openingVnc = 0;
+  /** A connection was given up, as the browser showed nothing of it. */
+  #replaced = false;
 
   /** @param {Places} places @param {Layers} layers @param {Signal} signal @param {RungsEvents} on */
   constructor(places, layers, signal, on) {
@@ -71,6 +73,7 @@ export class Rungs {
       connection: (state) => happen({ type: "connection", epoch, state }),
       picture: (relay) => happen({ type: "picture", epoch, relay }),
       frame: () => happen({ type: "frame", epoch }),
+      unshown: () => this.#unshown(epoch),
       relay: (relay) => happen({ type: "relay", epoch, relay }),
       heard: (pong, sent) => happen({ type: "heard", epoch, pong, sent }),
       swapped: () => swapped(peer),
@@ -80,6 +83,12 @@ export class Rungs {
     }, this.#order);
     this.#peers.set(epoch, peer);
     peer.open().catch(() => happen({ type: "refused", epoch }));
+  }
+
+  /** The next is tried at once, but only the first time: a browser that never shows a thing has noVNC. @param {number} epoch */
+  #unshown(epoch) {
+    this.#on.happen({ type: "refused", epoch, early: !this.#replaced });
+    this.#replaced = true;
   }
 
   /** See whether there is a direct way, by a peer of another name: the one on the screen goes on. @param {string} name @param {number} epoch */

@@ -7,6 +7,8 @@ import { Peer } from "./peer.js";
 import { Picture } from "./picture.js";
 import { isStroke } from "./sent.js";
 import { readTarget } from "./statistics.js";
+import { LIMITS } from "./limits.js";
+import { Unshown } from "./unshown.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
 /** @import { Typed } from "./gap.js" */
@@ -25,6 +27,7 @@ const EARLY_KINDS = 32;
  * @property {(state: RTCPeerConnectionState) => void} connection
  * @property {(relay: boolean) => void} picture the first that counts was drawn
  * @property {() => void} frame a picture was drawn
+ * @property {() => void} unshown pictures come and are decoded, and the browser gives them to nobody
  * @property {(relay: boolean) => void} relay known once connected
  * @property {() => void} swapped another element shows the picture
  * @property {() => void} open input may be sent
@@ -231,7 +234,19 @@ export class WebRtc {
   /** @param {RTCPeerConnectionState} state */
   async #changed(state) {
     this.#on.connection(state);
-    if (state === "connected") this.#relayed((await this.#peer.report()).relay);
+    if (state !== "connected") return;
+    void this.#awaitFirst();
+    this.#relayed((await this.#peer.report()).relay);
+  }
+
+  async #awaitFirst() {
+    const unshown = new Unshown();
+    while (!this.#frames && !this.#leaving.signal.aborted) {
+      await new Promise((resolve) => setTimeout(resolve, LIMITS.unshown.lookMs));
+      const { decoded } = await this.#peer.report();
+      if (this.#frames || this.#leaving.signal.aborted) return;
+      if (!document.hidden && unshown.look(performance.now(), decoded)) return this.#on.unshown();
+    }
   }
 
   /** @param {boolean} relay which pair is selected is known a little after `connected`, and may change */
