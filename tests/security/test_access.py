@@ -83,6 +83,7 @@ TABLE = [
     open_to_all("GET", "/watch/{session}", 200),
     open_to_all("POST", "/api/watch", 404, WRONG),
     Row("GET", "/session/{session}/connect", {303}, {200}, {200}, {200}),
+    open_to_all("GET", "/static/v/{version}/pack-{entry}/{name}", 200),
     open_to_all("GET", "/healthz", 200),
     open_to_all("GET", "/metrics", 200),
     Row("POST", "/api/auth/sign-in", {401}, {401}, {401}, {401}, {"key": "wrong-key-wrong-key-wrong"}),
@@ -176,6 +177,9 @@ EXIT_NAMES = {
     "number": "7",
     "peer": "p",
     "epoch": "1",
+    "version": "0",
+    "entry": "watch",
+    "name": "watch.js",
 }
 SOCKETS = [S + "/events", S + "/vnc", S + "/channel", S + "/echo"]
 GUEST_SOCKETS = [G + "/events", G + "/vnc", G + "/channel"]
