@@ -50,7 +50,9 @@ class Pool(RuleBasedStateMachine):
 
     @rule(target=rows, seen=rows, phase=st.sampled_from([P.PARKED, P.LEAVING, P.OVER]))
     def move(self, seen: Machine, phase: MachinePhase) -> Machine:
-        if seen.phase is P.OVER:
+        if seen.phase is P.OVER or (
+            phase is P.PARKED and seen.session is not None
+        ):  # nobody parks what is a session's
             return seen
         moved = replace(seen, phase=phase, ended_at=5 if phase is P.OVER else None)
         with self.engine.begin() as connection:
