@@ -49,16 +49,8 @@ def clicks(
     happened on the way. `machines` is the folder of the server's machines."""
     rows, warm = [], 0
     for _ in range(count):
-        bench.warmed()
-        page = bench.context.new_page()
-        page.goto(f"{bench.url}/dashboard/remote-cli")
-        button = page.get_by_role("button", name=card, exact=True)
-        button.wait_for()
-        page.wait_for_timeout(look_ms)
-        button.click()
-        page.wait_for_url("**/session/ses_*", wait_until="commit", timeout=seconds * 1000)
+        page, session = bench.clicked(card, look_ms, seconds)
         page.wait_for_function("() => window.marks?.frame", timeout=seconds * 1000, polling=20)
-        session = page.url.rsplit("/", 1)[1]
         rows.append(happened(bench, page, session, machines))
         warm += bench.state(session)["warm"]
         print(f"click {len(rows)}: {rows[-1]['frame']:.0f} ms", file=sys.stderr, flush=True)

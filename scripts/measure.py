@@ -159,20 +159,24 @@ class Bench:
                 return True
             time.sleep(0.2)
 
+    def clicked(self, card: str, look_ms: float = READ_MS, seconds: float = 60) -> tuple[Page, str]:
+        """A new session by a click on a card of the dashboard, once a warm machine waits; its page, and which it is."""
+        self.warmed()
+        page = self.context.new_page()
+        page.goto(f"{self.url}/dashboard/remote-cli")
+        button = page.get_by_role("button", name=card, exact=True)
+        button.wait_for()
+        page.wait_for_timeout(look_ms)
+        button.click()
+        page.wait_for_url("**/session/ses_*", wait_until="commit", timeout=seconds * 1000)
+        return page, page.url.rsplit("/", 1)[1]
+
     def fresh(self, count: int, card: str, look_ms: float = READ_MS) -> dict[str, Any]:
         """Milliseconds from the click on a card to the first decoded frame, a new machine each time; and the
         medians of the stages before it."""
         times, stages, warm = [], [], 0
         for _ in range(count):
-            self.warmed()
-            page = self.context.new_page()
-            page.goto(f"{self.url}/dashboard/remote-cli")
-            button = page.get_by_role("button", name=card, exact=True)
-            button.wait_for()
-            page.wait_for_timeout(look_ms)
-            button.click()
-            page.wait_for_url("**/session/ses_*", wait_until="commit", timeout=60_000)
-            session = page.url.rsplit("/", 1)[1]
+            page, session = self.clicked(card, look_ms)
             self.live(page, "webrtc")
             while "first_frame" not in (timeline := self.state(session)["timeline"]):
                 time.sleep(0.05)

@@ -6,7 +6,7 @@ import os
 import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -98,7 +98,8 @@ class Soak:
             for name in random.sample(list(pages), len(pages)):
                 pages[name].bring_to_front()
                 pages[name].wait_for_timeout(SETTLE_MS)
-                taken[name] += [took for took in self._presses(pages[name], each) if took is not None]
+                pressed = [self._press(pages[name]) for _ in range(each)]
+                taken[name] += [took for took in pressed if took is not None]
         middle = {name: statistics.median(took) for name, took in taken.items()}
         found = {f"{name}_ms": round(value, 1) for name, value in middle.items()}
         return found | {"drift_ms": round(middle["old"] - middle["fresh"], 1), "keys_each": turns * each}
@@ -118,16 +119,15 @@ class Soak:
             f"{self.looks[-1].seconds:.0f} s: key {middle}, " + ", ".join(f"{n} {h}" for n, h in held.items())
         )
 
-    def _presses(self, page: Page, count: int) -> Iterator[float | None]:
-        for _ in range(count):
-            page.wait_for_timeout(random.uniform(*PAUSES_MS))
-            yield self._harness.press(page)
+    def _press(self, page: Page) -> float | None:
+        page.wait_for_timeout(random.uniform(*PAUSES_MS))
+        return self._harness.press(page)
 
     def _keys(self, seconds: float) -> list[float | None]:
         end = time.monotonic() + seconds
         found: list[float | None] = []
         while time.monotonic() < end:
-            found += self._presses(self._page, 1)
+            found.append(self._press(self._page))
         return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,8 +100,7 @@ def host_name(machine: str) -> str:
 
 def fresh_boot_id() -> str:
     """One that no kernel had: a random UUID (RFC 9562, version 4)."""
-    digits = secrets.token_hex(16)
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}\n"
+    return f"{uuid.uuid4()}\n"
 
 
 def identity_files(name: str) -> dict[str, str]:

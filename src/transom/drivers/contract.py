@@ -40,9 +40,8 @@ A machine's life, in the order a session walks through it:
 
    A Claim makes a parked machine one session's, once and for good. ClaimAnswer says whether; asked again with the
    same session the answer is the same, and another session is refused. A claimed guest has random numbers, the
-   claim's machine-id, a host name and a clock of its own before its first program runs: nothing that a guest can
-   read of itself is an earlier machine's, or another clone's. One that did not manage is of no use and never
-   offered again. A controller that died over its claim asks again, or reads the Snapshot.
+   claim's machine-id, a host name and a clock of its own before its first program runs. One that did not manage is
+   of no use and never offered again. A controller that died over its claim asks again, or reads the Snapshot.
 
 5. `open_stream(machine, kind)` may be called from `Ready` on, any number of times at once, with or without an
    attached controller. The bytes are the guest's, and nothing has looked at them. Unavailable when the guest

@@ -2,12 +2,12 @@ import { BlackWatch } from "./black.js";
 import { Cursors } from "./cursor.js";
 import { Freezes } from "./freezes.js";
 import { Input } from "./input.js";
+import { LIMITS } from "./limits.js";
 import { Marks } from "./marks.js";
 import { Peer } from "./peer.js";
 import { Picture } from "./picture.js";
 import { isStroke } from "./sent.js";
 import { readTarget } from "./statistics.js";
-import { LIMITS } from "./limits.js";
 import { Unshown } from "./unshown.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
