@@ -19,7 +19,7 @@ from transom.images.debian import INFO
 
 NAMES = re.compile(
     r"(?:^|/)(?:\.npmrc|\.netrc|\.pgpass|\.git-credentials|\.env|auth\.json|credentials?|\.?.*_history"
-    r"|.*\.(?:pem\.key|p12|pfx|kdbx)|ssh_host_.*_key|id_(?:rsa|dsa|ecdsa|ed25519))$"
+    r"|.*\.(?:pem\.key|p12|pfx|kdbx)|ssh_host_.*_key|authorized_keys2?|id_(?:rsa|dsa|ecdsa|ed25519))$"
 )
 PRIVATE = ("root/", "home/", "etc/", "tmp/", "var/", "srv/", "usr/local/")
 """Folders in which those names are somebody's; elsewhere they are parts of programs."""

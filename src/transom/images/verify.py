@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from transom.images import audit
@@ -62,12 +62,23 @@ def _absent(root: Path) -> list[str]:
 
 
 def _passwords(root: Path) -> list[str]:
+    """A password in either file counts, an empty one above all; and so does a second root."""
     wrong = []
-    for line in (root / "etc/shadow").read_text().splitlines():
-        name, _, rest = line.partition(":")
-        if rest.split(":")[0] not in ("*", "!", "!*", "!!"):
+    for name, rest in _accounts(root / "etc/shadow"):
+        if rest[0] not in ("*", "!", "!*", "!!"):
             wrong.append(f"{name} has a password, or needs none")
+    for name, rest in _accounts(root / "etc/passwd"):
+        if rest[0] not in ("x", "*", "!"):
+            wrong.append(f"{name} has a password, or needs none, by /etc/passwd")
+        if rest[1:2] == ["0"] and name != "root":
+            wrong.append(f"{name} is root by another name")
     return wrong
+
+
+def _accounts(file: Path) -> Iterator[tuple[str, list[str]]]:
+    for line in file.read_text().splitlines():
+        name, *rest = line.split(":")
+        yield name, rest or [""]
 
 
 def _reachable(root: Path, wanted: Collection[str]) -> list[str]:

@@ -81,6 +81,7 @@ def test_tokens_are_found_where_a_builder_may_have_left_them(root: Path, token: 
             "root/.bash_history",
         ),
         *("etc/ssh/ssh_host_ed25519_key", "usr/local/etc/.env", "srv/credentials"),
+        "var/lib/git/.ssh/authorized_keys",
     ],
 )
 def test_names_of_secrets(root: Path, path: str) -> None:

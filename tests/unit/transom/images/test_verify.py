@@ -49,6 +49,21 @@ def test_passwords_are_found(root: Path, word: str) -> None:
     assert verify(root) == ["mallory has a password, or needs none"]
 
 
+@pytest.mark.parametrize(
+    ("line", "wrong"),
+    [
+        ("mallory::1001:1001::/:/bin/sh", "mallory has a password, or needs none, by /etc/passwd"),
+        ("mallory:$6$a$b:1001:1001::/:/bin/sh", "mallory has a password, or needs none, by /etc/passwd"),
+        ("mallory", "mallory has a password, or needs none, by /etc/passwd"),
+        ("mallory:x:0:0::/:/bin/sh", "mallory is root by another name"),
+    ],
+)
+def test_ways_in_by_the_list_of_users_are_found(root: Path, line: str, wrong: str) -> None:
+    with (root / "etc/passwd").open("a") as file:
+        file.write(f"{line}\n")
+    assert verify(root) == [wrong]
+
+
 def test_a_closed_folder_is_found(root: Path) -> None:
     (root / "opt").chmod(0o700)
     assert verify(root) == ["opt is closed to the machine's user"]
