@@ -29,7 +29,7 @@ READ = """() => {
   for (const name in at) at[name] += origin;
   return { clicked: Number(sessionStorage.getItem("clicked")), ...at };
 }"""
-STAGES = ("machine", "claimed", "ready")
+STAGES = ("machine", "claimed", "guest", "ready")
 """Of the session's timeline: what the server notes."""
 PEER = {
     "offered": "is offered",

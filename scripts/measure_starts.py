@@ -2,6 +2,7 @@
 
     python scripts/measure_starts.py                     # sandboxes
     python scripts/measure_starts.py --emulated          # QEMU without KVM, from a snapshot; as root
+    python scripts/measure_starts.py --emulated firecracker --cold  # its stand-in in the tests, booted; as root
 
 `click`: from the click on a dashboard card to the first decoded frame, on a warm machine, a new one each time;
 the moment the dashboard is there (not emulated), and after a second's look at it. `open`: the session's page is
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 from collections.abc import Iterator
@@ -28,13 +30,13 @@ from playwright.sync_api import Page, sync_playwright
 from viewer_browser import launch, signed_in
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.support.firecracker_lab import programs
 from tests.support.helper_lab import helper
+from tests.support.machine_lab import state_folder
 from tests.support.server import Server, running_server
 
 WARM = {"TRANSOM_POOL_MIN": "1", "TRANSOM_POOL_MAX": "1", "TRANSOM_POOL_MEMORY_MIB": "64"}
 EMULATED = {
-    "TRANSOM_DRIVER": "qemu",
-    "TRANSOM_ACCELERATOR": "tcg",
     "TRANSOM_PROGRAM": "terminal",
     "TRANSOM_MEMORY_MIB": "1024",
     "TRANSOM_DISK_MIB": "1024",
@@ -137,7 +139,7 @@ def connects(bench: Bench, session: str, count: int, seconds: float) -> dict[str
 
 def figures(bench: Bench, asked: argparse.Namespace, machines: Path) -> Iterator[tuple[str, Any]]:
     """What was asked for, each as soon as it is known."""
-    seconds = 120.0 if asked.emulated else 30.0
+    seconds = (300.0 if asked.cold else 120.0) if asked.emulated else 30.0
     yield "load_average", os.getloadavg()[0]
     if asked.connects:
         with bench.session(FLIP) as session:
@@ -153,10 +155,27 @@ def figures(bench: Bench, asked: argparse.Namespace, machines: Path) -> Iterator
 def server(asked: argparse.Namespace) -> Iterator[Server]:
     """A server that is there for this run alone."""
     with ExitStack() as stack:
-        settings = dict(WARM)
+        settings = {} if asked.cold else dict(WARM)
         if asked.emulated:
-            settings |= EMULATED | {"TRANSOM_HELPER_SOCKET": stack.enter_context(helper()).socket}
+            settings |= EMULATED | virtual(asked.emulated, stack)
         yield stack.enter_context(running_server(settings))
+
+
+def virtual(driver: str, stack: ExitStack) -> dict[str, str]:
+    """Settings for `driver`, and its root helper. Firecracker is the real one where TRANSOM_FIRECRACKER names one
+    and KVM works, else the tests' stand-in."""
+    settings = {"TRANSOM_DRIVER": driver, "TRANSOM_ACCELERATOR": "tcg"}
+    arguments: tuple[str, ...] = ()
+    if driver == "firecracker":
+        folder = state_folder()
+        stack.callback(shutil.rmtree, folder)
+        chosen = programs(folder / "vmm")
+        arguments = chosen.helper_arguments
+        settings |= {
+            "TRANSOM_FIRECRACKER": str(chosen.firecracker),
+            "TRANSOM_ACCELERATOR": chosen.accelerator,
+        }
+    return settings | {"TRANSOM_HELPER_SOCKET": stack.enter_context(helper(*arguments)).socket}
 
 
 def main() -> int:
@@ -164,7 +183,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--emulated", action="store_true", help="QEMU without KVM, with a root helper")
+    parser.add_argument(
+        "--emulated",
+        nargs="?",
+        const="qemu",
+        choices=("qemu", "firecracker"),
+        help="virtual machines without KVM, with a root helper",
+    )
+    parser.add_argument("--cold", action="store_true", help="none waits: each is booted after the click")
     parser.add_argument("--clicks", type=int, default=10, help="of each kind; 0: none")
     parser.add_argument("--connects", type=int, default=20, help="of each kind; 0: none")
     parser.add_argument("--card", default="Open a desktop", help="text of the button that is clicked")

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.firecracker_lab import jailer_of
 from tests.support.firecracker_standin.jailer import parse
 from tests.support.firecracker_standin.rules import POST_BOOT, PRE_BOOT, Answer, Config, Microvm
 from tests.support.firecracker_standin.server import Server
@@ -257,3 +258,13 @@ def test_the_jailer_refuses_what_it_does_not_know(tmp_path: Path, wrong: list[st
     assert (told.id, extra) == ("a-1", ["--api-sock", "/run/x"])
     with pytest.raises(SystemExit):
         parse([*right, *wrong])
+
+
+@pytest.mark.parametrize(
+    ("firecracker", "jailer"),
+    [("firecracker", "jailer"), ("firecracker-v1.16.1-x86_64", "jailer-v1.16.1-x86_64")],
+)
+def test_a_real_one_s_jailer_is_the_one_beside_it(tmp_path: Path, firecracker: str, jailer: str) -> None:
+    for name in (firecracker, jailer):
+        (tmp_path / name).touch()
+    assert jailer_of(tmp_path / firecracker) == tmp_path / jailer
