@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -30,15 +30,20 @@ SECRETS = ("ice-ufrag", "ice-pwd", "fingerprint", "ssrc")
 def real_ground() -> Iterator[VmGround]:
     """One snapshot of a parked desktop with the guest's own code."""
     state = state_folder()
-    with ground("qemu", stage(state / "guest")) as made:
-        made.prepare()
-        yield made
-    shutil.rmtree(state)
+    try:
+        with ground("qemu", stage(state / "guest")) as made:
+            made.prepare()
+            yield made
+    finally:
+        shutil.rmtree(state)
 
 
 @pytest.fixture
-async def lab(real_ground: VmGround) -> Lab:
-    return real_ground.lab()
+async def lab(real_ground: VmGround) -> AsyncIterator[Lab]:
+    """A driver with a folder of its own; whatever a test leaves running is ended."""
+    made = real_ground.lab()
+    yield made
+    await made.close()
 
 
 @dataclass(frozen=True)

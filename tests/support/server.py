@@ -167,7 +167,9 @@ def running_server(settings: Mapping[str, str] | None = None, port: int | None =
 
 
 def end_machines(folder: Path) -> None:
-    """Warm machines belong to no session and outlive their controller: end what is left of them."""
-    for machine in {each.machine for each in remains.processes(folder)}:
+    """Warm machines belong to no session and outlive their controller: end what is left of them. One that ended by
+    itself while no controller was there has its control groups still."""
+    left = {each.machine for each in remains.processes(folder)}
+    for machine in left | {machine for machine, _ in remains.groups(folder)}:
         assert remains.end_processes(folder, machine, grace=5, seconds=20), f"{machine} does not end"
         remains.end_groups(folder, machine, seconds=5)
