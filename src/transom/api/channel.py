@@ -69,19 +69,13 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
         joined = asyncio.create_task(carry(talker, reader, writer, active))
         stays = asyncio.ensure_future(visitor.stays())
         works = (ended.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
-        tasks = (joined, stays, *(asyncio.ensure_future(work) for work in works))
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        async with streams.first_over(joined, stays, *works):
             if over[0].wanted_end is None and stays.done():
                 await stays
             if joined.done() and isinstance(joined.exception(), FrameError):
                 parts.metrics.misbehaved("channel")
                 log.warning("a machine's channel is cut", session=session, reason=str(joined.exception()))
             raise streams.goodbye(joined, over[0])
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _count(parts: Parts, session: str, talker: Talker) -> None:
@@ -103,25 +97,13 @@ class Talker:
 
     async def receive(self) -> str | bytes | None:
         """The next message; None when the viewer is gone."""
-        try:
-            message = await self._socket.receive()
-        except RuntimeError:
-            return None
-        if message["type"] == "websocket.disconnect":
-            return None
-        data: bytes | None = message.get("bytes")
-        if data is not None:
-            return data
-        text: str = message.get("text") or ""
-        self.keys += text.startswith('["t"') or (text.startswith('["k"') and text.endswith(",1]"))
-        return text
+        message = await sockets.receive(self._socket)
+        if isinstance(message, str):
+            self.keys += message.startswith('["t"') or (
+                message.startswith('["k"') and message.endswith(",1]")
+            )
+        return message
 
     async def send(self, message: str | bytes) -> None:
         """Send a message; returns when there is room for more."""
-        try:
-            if isinstance(message, str):
-                await self._socket.send_text(message)
-            else:
-                await self._socket.send_bytes(message)
-        except sockets.GONE as error:
-            raise ConnectionResetError("the viewer is gone") from error
+        await sockets.send(self._socket, message)

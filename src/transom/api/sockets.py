@@ -1,4 +1,4 @@
-"""What both WebSockets share: who may open them, and how they end. Never without a code and a reason."""
+"""What WebSockets share: who may open them, what is said on them, and that each ends with a code and a reason."""
 
 from __future__ import annotations
 
@@ -92,6 +92,27 @@ async def keep_signed_in(socket: WebSocket, principal: Principal) -> None:
     while True:
         await asyncio.sleep(RECHECK_S)
         await still_signed_in(socket, principal)
+
+
+async def receive(socket: WebSocket) -> str | bytes | None:
+    """The viewer's next message; None when it is gone."""
+    try:
+        message = await socket.receive()
+    except RuntimeError:
+        return None
+    if message["type"] == "websocket.disconnect":
+        return None
+    data: bytes | None = message.get("bytes")
+    text: str = message.get("text") or ""
+    return text if data is None else data
+
+
+async def send(socket: WebSocket, message: str | bytes) -> None:
+    """Send; returns when there is room for more. Raises ConnectionResetError when the viewer is gone."""
+    try:
+        await (socket.send_text(message) if isinstance(message, str) else socket.send_bytes(message))
+    except GONE as error:
+        raise ConnectionResetError("the viewer is gone") from error
 
 
 async def close(socket: WebSocket, closing: Closing) -> None:

@@ -61,24 +61,15 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
         reader, writer = await streams.open_stream(parts, visitor, "vnc" if drives else "view")
         joined = asyncio.create_task(pipe(viewer, reader, writer, viewer.active))
         stays = asyncio.ensure_future(visitor.stays())
-        works = (
-            ended.wait(),
-            moved.wait(),
-            streams.stay(parts, visitor, peer),
-            _count(parts, session, viewer),
-        )
-        tasks = (joined, stays, *(asyncio.ensure_future(work) for work in works))
+        told = streams.stay(parts, visitor, peer), _count(parts, session, viewer)
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if over[0].wanted_end is None and stays.done():
-                await stays
-            if over[0].wanted_end is None and moved.is_set():
-                raise Closing(sockets.SEAT, "you watch now" if drives else "you drive now")
-            raise streams.goodbye(joined, over[0])
+            async with streams.first_over(joined, stays, ended.wait(), moved.wait(), *told):
+                if over[0].wanted_end is None and stays.done():
+                    await stays
+                if over[0].wanted_end is None and moved.is_set():
+                    raise Closing(sockets.SEAT, "you watch now" if drives else "you drive now")
+                raise streams.goodbye(joined, over[0])
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             if viewer.dropped:
                 parts.metrics.signalling("watcher_input")
                 log.info("a watcher sent input", session=session, messages=viewer.dropped)
@@ -103,14 +94,10 @@ class Viewer:
 
     async def receive(self) -> bytes | None:
         """The next binary message; None when the viewer is gone. Raises Closing for what no watcher says."""
-        try:
-            message = await self._socket.receive()
-        except RuntimeError:
+        message = await sockets.receive(self._socket)
+        if message is None:
             return None
-        if message["type"] == "websocket.disconnect":
-            return None
-        data: bytes | None = message.get("bytes")
-        data = data if data is not None else (message.get("text") or "").encode()
+        data = message.encode() if isinstance(message, str) else message
         if self.tally is not None:
             self.tally.read(data)
         if self._watching is None:
@@ -129,10 +116,7 @@ class Viewer:
 
     async def send(self, data: bytes) -> None:
         """Send a binary message; returns when there is room for more."""
-        try:
-            await self._socket.send_bytes(data)
-        except sockets.GONE as error:
-            raise ConnectionResetError("the viewer is gone") from error
+        await sockets.send(self._socket, data)
 
     def active(self) -> None:
         """The viewer did something; who only watches does nothing."""

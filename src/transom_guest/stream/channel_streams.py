@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -24,6 +22,7 @@ from transom_guest.input.message import (
     Wheel,
     parse,
 )
+from transom_guest.stream.listening import listen
 from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
 from transom_wire.framing import FrameError, FrameReader
 
@@ -67,10 +66,7 @@ class ChannelStreams:
     async def run(self, path: Path) -> None:
         """Listen at `path`, this user's alone, until cancelled; without it these viewers have neither."""
         try:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-            server = await asyncio.start_unix_server(self._accept, path)
-            os.chmod(path, 0o600)
+            server = await listen(path, self._accept)
         except OSError as error:
             log.warning("no keys and clipboards of noVNC's here: %s", error)
             return

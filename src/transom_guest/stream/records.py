@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
+from transom_guest.stream.listening import listen
 from transom_guest.stream.recorder import Recorder, Segment
 from transom_wire.codec import Message, WireError, decode, encode
 from transom_wire.files import CHUNK, chunk
@@ -50,10 +49,7 @@ class Records:
     async def run(self, path: Path) -> None:
         """Listen at `path`, this user's alone, until cancelled. A machine that cannot is not recorded."""
         try:
-            with suppress(FileNotFoundError):
-                os.unlink(path)
-            server = await asyncio.start_unix_server(self._accept, path)
-            os.chmod(path, 0o600)
+            server = await listen(path, self._accept)
         except OSError as error:
             log.warning("nothing can be recorded here: %s", error)
             return
