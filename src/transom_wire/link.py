@@ -28,8 +28,6 @@ from transom_wire.peers import PeerState as PeerState
 from transom_wire.peers import PeerTerms as PeerTerms
 from transom_wire.peers import StreamReport as StreamReport
 
-ROLES = ("boot", "webrtc", "signin", "stream")
-
 
 @dataclass(frozen=True, slots=True)
 class Hello:

@@ -51,8 +51,6 @@ from transom.vault.secrets import SecretRecords
 from transom.vault.service import VaultService
 from transom_wire.link import PeerOffer, Progress, Ready
 
-KEEP_OPEN = 3_600_000
-
 
 def boots(keeper: FakeKeeper) -> None:
     """A guest that is ready at once."""

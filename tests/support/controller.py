@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable
 
 from tests.support.fakes import FakeClock, FakeDesk, FakeDriver, FakeLogs, FakeMachines, FakeSessions
-from transom.egress.static import StaticEgress
 from transom.guests.guests import Guests
 from transom.model.ids import new_id
 from transom.model.user import Principal, Role, User
@@ -20,6 +19,7 @@ from transom.sessions.warm import WarmTerms
 from transom.sessions.wire import Sessions, wire
 from transom.stream.broker import Broker
 from transom_wire.control import Limits
+from transom_wire.exit import NO_ROUTE, ExitRoute
 
 IMAGE = "sha256-" + "0" * 64
 POLICY = Policy(
@@ -42,6 +42,13 @@ def a_user(name: str = "ada", role: Role = Role.USER) -> User:
 
 def by_token(user: User) -> Principal:
     return Principal(user, "token")
+
+
+class NoWayOut:
+    """An Egress."""
+
+    async def route(self, user: str, provider: str | None = None) -> ExitRoute:
+        return NO_ROUTE
 
 
 class Controller:
@@ -70,7 +77,7 @@ class Controller:
             store=self.store,
             machines=self.machines,
             logs=FakeLogs(),
-            egress=StaticEgress("none"),
+            egress=NoWayOut(),
             driver=self.driver,
             guests=self.guests,
             broker=self.broker,

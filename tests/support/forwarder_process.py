@@ -38,12 +38,6 @@ class ForwarderProcess:
     bare_kib: int
     ready_kib: int
 
-    @property
-    def cpu_s(self) -> float:
-        """Seconds of processor time so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / 100
-
 
 @contextmanager
 def forwarder_process(route: Any) -> Iterator[ForwarderProcess]:

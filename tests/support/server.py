@@ -21,7 +21,6 @@ import httpx
 from transom.drivers import remains
 
 ROOT = Path(__file__).resolve().parents[2]
-READY_SECONDS = 30
 
 
 def free_port() -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from transom.auth.origin import loopback, loopback_address
 from transom.auth.service import COOKIE_MS
@@ -21,22 +20,17 @@ class CookieForm:
 
     name: str
     secure: bool
-    http_only: bool = True
-    same_site: Literal["lax"] = "lax"
-    """Not strict: a link to a session from a mail or a chat must find the reader signed in."""
     path: str = "/"
     max_age_s: int = MAX_AGE_S
 
     def header(self, value: str) -> str:
-        """The Set-Cookie header that signs in; with an empty value, the one that signs out."""
+        """The Set-Cookie header that signs in; with an empty value, the one that signs out.
+
+        SameSite is not strict: a link to a session from a mail or a chat must find the reader signed in.
+        """
         age = self.max_age_s if value else 0
         marks = "; Secure" if self.secure else ""
         return f"{self.name}={value}; Max-Age={age}; Path={self.path}; HttpOnly; SameSite=Lax{marks}"
-
-
-def cookie_name(*, secure: bool) -> str:
-    """The name on an encrypted connection, or on a plain one."""
-    return SECURE_NAME if secure else PLAIN_NAME
 
 
 def cookie_form(*, scheme: str, peer: str, host: str) -> CookieForm | None:

@@ -45,10 +45,6 @@ class AuthService:
         self._store = store
         self._clock = clock
 
-    async def first_key(self) -> str:
-        """A fresh one-use key for the administrator, who is made if there is none."""
-        return await self.issue_key((await self.administrator()).id)
-
     async def administrator(self) -> User:
         """The oldest administrator; `admin` is made if there is none."""
         known = await self._store.list_users(Role.ADMINISTRATOR)

@@ -79,7 +79,7 @@ class Accounts:
         stages = {**funnel.stages_of(session, row.made_at), **row.stages}
         return self._move(replace(row, stages=stages), MachinePhase.READY)
 
-    async def leaving(self, machine: str, seen: Machine) -> bool:
+    async def leaving(self, seen: Machine) -> bool:
         """Nobody may claim it any more; False when somebody was faster."""
         row = self._move(seen, MachinePhase.LEAVING)
         if not await self._store.save_machine(row, seen=seen):

@@ -46,7 +46,7 @@ def plan(session: Session, observed: Observed, now: int, policy: Policy) -> list
         return _stopping(session, now, policy)
     if session.wanted_end is not None:
         return [Become(S.STOPPING)]
-    due = _ended_by_time(session, now, policy) or _living(session, observed, now, policy)
+    due = _ended_by_time(session, now, policy) or _living(session, observed, policy)
     return [_again(session, step) if isinstance(step, End) else step for step in due]
 
 
@@ -104,7 +104,7 @@ def _ended_by_time(session: Session, now: int, policy: Policy) -> list[Step]:
     return []
 
 
-def _living(session: Session, observed: Observed, now: int, policy: Policy) -> list[Step]:
+def _living(session: Session, observed: Observed, policy: Policy) -> list[Step]:
     if session.state is S.REQUESTED:
         return [TakeMachine() if policy.pool else Become(S.CREATING)]
     if session.state is S.CREATING:

@@ -249,7 +249,7 @@ class Pool:
 
     async def _drop(self, machine: str, why: str) -> None:
         row = next(each for each in self._rows if each.id == machine)
-        if row.phase is not MachinePhase.LEAVING and not await self._accounts.leaving(machine, row):
+        if row.phase is not MachinePhase.LEAVING and not await self._accounts.leaving(row):
             return
         log.info("a warm machine leaves", machine=machine, why=why)
         warm = self._tended.get(machine)

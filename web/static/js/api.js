@@ -15,11 +15,6 @@ export class ApiError extends Error {
     this.reason = error.reason ?? null;
     this.retryAfterS = retryAfterS;
   }
-
-  /** True when the same request may work later. */
-  get passing() {
-    return this.status === 0 || this.status === 429 || this.status >= 500;
-  }
 }
 
 /**

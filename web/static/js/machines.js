@@ -36,7 +36,7 @@ async function show(complain) {
 }
 
 /** The pool in a sentence. @param {Pool} pool */
-export function poolWords(pool) {
+function poolWords(pool) {
   if (pool.most === 0) return "There is no warm pool: each machine is made when it is asked for.";
   const found = `${pool.hits} of ${pool.hits + pool.misses} sessions found one`;
   const words = `${pool.parked} of ${pool.target} warm machines wait, ${memory(pool.memory_bytes)}; ${found}.`;

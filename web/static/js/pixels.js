@@ -6,7 +6,7 @@ import { LIMITS } from "./limits.js";
 const BLACK = 12;
 
 /** Large enough that a line of text on a black terminal still shows in the small copy. */
-export const PROBE = Object.freeze({ width: 96, height: 54 });
+const PROBE = Object.freeze({ width: 96, height: 54 });
 
 /**
  * True when any pixel is lit: then the picture counts.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom.auth.cookies import PLAIN_NAME, SECURE_NAME, cookie_form, cookie_name, read_cookie
+from transom.auth.cookies import PLAIN_NAME, cookie_form, read_cookie
 
 
 def test_encrypted_connections_get_the_host_cookie() -> None:
@@ -39,11 +39,6 @@ def test_plain_loopback_gets_the_development_cookie(peer: str, host: str) -> Non
 )
 def test_a_cookie_never_travels_in_clear(peer: str, host: str) -> None:
     assert cookie_form(scheme="http", peer=peer, host=host) is None
-
-
-def test_names() -> None:
-    assert cookie_name(secure=True) == SECURE_NAME
-    assert cookie_name(secure=False) == PLAIN_NAME
 
 
 @pytest.mark.parametrize(

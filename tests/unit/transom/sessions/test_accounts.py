@@ -56,10 +56,10 @@ async def test_a_row_begins_once() -> None:
 async def test_only_what_is_being_made_is_parked() -> None:
     bench = Bench()
     row = await bench.begun()
-    assert await bench.accounts.leaving(row.id, row)
+    assert await bench.accounts.leaving(row)
     await bench.accounts.parked(row.id, {"parked": 5})
     assert bench.row(row).phase is P.LEAVING
-    assert not await bench.accounts.leaving(row.id, row)
+    assert not await bench.accounts.leaving(row)
 
 
 async def test_the_first_word_about_a_failure_stays_and_so_does_the_first_end() -> None:
