@@ -17,8 +17,8 @@ from pydantic_settings import NoDecode, SettingsConfigDict
 from transom.model.machine import DriverName
 from transom.settings_stream import StreamSettings, Words
 from transom_wire import screen
-from transom_wire.control import Limits
 from transom_wire.helper import HELPER_SOCKET
+from transom_wire.keeper_config import Limits
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 Paths = Annotated[tuple[Path, ...], NoDecode]

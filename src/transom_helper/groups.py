@@ -12,7 +12,7 @@ from pathlib import Path
 from transom_helper.refusal import Refusal
 from transom_keeper import cgroups
 from transom_keeper.cgroups import Base, Groups
-from transom_wire.control import Limits
+from transom_wire.keeper_config import Limits
 
 END_SECONDS = 8.0
 _LOOK_SECONDS = 0.01

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from transom_wire.control import Limits
+from transom_wire.keeper_config import Limits
 
 CONTROLLERS = ("memory", "cpu", "pids")
 FOLDER = "transom"

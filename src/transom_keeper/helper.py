@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from transom_keeper import packets
 from transom_keeper.arrivals import ArrivalError, MachineSockets, check
-from transom_wire.control import Limits
 from transom_wire.helper import (
     FROM_HELPER,
     Denied,
@@ -28,6 +27,7 @@ from transom_wire.helper import (
     StartJail,
     Survey,
 )
+from transom_wire.keeper_config import Limits
 from transom_wire.vm import GATEWAY
 
 SECONDS = 30.0

@@ -31,7 +31,6 @@ from transom_wire.control import (
     ControllerMessage,
     FromGuest,
     GuestMisbehaved,
-    KeeperConfig,
     RegisterPeer,
     ReleasePeer,
     RoleChanged,
@@ -41,6 +40,7 @@ from transom_wire.control import (
     StopMachine,
     ToGuest,
 )
+from transom_wire.keeper_config import KeeperConfig
 from transom_wire.link import Fatal, GuestMessage, Identity, Progress, Ready
 
 logger = logging.getLogger("keeper")

@@ -30,7 +30,7 @@ from transom_keeper.sandbox import (
     host_name,
     identity_files,
 )
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 
 ARRIVAL_SECONDS = 15.0
 """From exec of bubblewrap to the machine's sockets; 0.1 s on a quiet host."""

@@ -14,8 +14,9 @@ from transom_keeper.machine import Machine
 from transom_keeper.sandbox import FORWARDER_PORT
 from transom_keeper.splice import Stream
 from transom_wire import WIRE_VERSION
-from transom_wire.control import KeeperConfig, RegisterPeer
+from transom_wire.control import RegisterPeer
 from transom_wire.exit import ExitRoute
+from transom_wire.keeper_config import KeeperConfig
 from transom_wire.link import Welcome
 
 

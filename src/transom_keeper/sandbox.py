@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from transom_keeper import machine_id
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 
 GUEST_UID = 1000
 GUEST_MOUNT = "/opt/transom"

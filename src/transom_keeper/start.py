@@ -38,8 +38,8 @@ from transom_keeper.sandbox import tag_of
 from transom_keeper.vm import qemu
 from transom_keeper.vm.arguments import vmm_limits
 from transom_wire.codec import WireError, decode
-from transom_wire.control import KeeperConfig
 from transom_wire.framing import HEADER, MAX_FRAME
+from transom_wire.keeper_config import KeeperConfig
 
 logger = logging.getLogger("keeper.start")
 

@@ -14,7 +14,8 @@ from transom_keeper.forwarder import Forwarder
 from transom_keeper.link import LinkRelay
 from transom_keeper.outbox import Outbox
 from transom_wire import WIRE_VERSION
-from transom_wire.control import KeeperConfig, Snapshot
+from transom_wire.control import Snapshot
+from transom_wire.keeper_config import KeeperConfig
 
 MOST = {"warnings": 16, "peers": 64, "counters": 64}
 """The wire's limits."""

@@ -1,4 +1,4 @@
-"""The kinds of values that messages of the link are made of, each with its limit."""
+"""The kinds of values that messages are made of, each with its limit."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ Url = Annotated[str, Text(8192)]
 Side = Annotated[int, Range(MIN_SIDE, MAX_SIDE)]
 Epoch = Annotated[int, Range(1, 2**31)]
 Milliseconds = Annotated[int, Range(0, 2**53)]
+Port = Annotated[int, Range(1, 65535)]
+Address = Annotated[str, Text(45, r"[0-9a-fA-F:.]+")]
+Path = Annotated[str, Text(1000, r"/[^\x00]*")]
 MachineId = Annotated[str, Text(32, r"[0-9a-f]{32}")]
 """What /etc/machine-id holds (machine-id(5))."""
 Hostname = Annotated[str, Text(63, r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")]

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from transom_wire.codec import Many, Range, Text
-from transom_wire.control import Limits
 from transom_wire.fields import Id, Line
+from transom_wire.keeper_config import Limits
 
 HELPER_SOCKET = "/run/transom/helper.sock"
 Tag = Annotated[str, Text(8, r"[0-9a-f]{8}")]

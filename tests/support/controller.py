@@ -18,8 +18,8 @@ from transom.sessions.steps import Policy
 from transom.sessions.warm import WarmTerms
 from transom.sessions.wire import Sessions, wire
 from transom.stream.broker import Broker
-from transom_wire.control import Limits
 from transom_wire.exit import NO_ROUTE, ExitRoute
+from transom_wire.keeper_config import Limits
 
 IMAGE = "sha256-" + "0" * 64
 POLICY = Policy(

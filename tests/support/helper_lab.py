@@ -19,7 +19,7 @@ from typing import Any
 
 from transom_helper import living, namespaces
 from transom_keeper.helper import Helper, MachineNetwork
-from transom_wire.control import Limits
+from transom_wire.keeper_config import Limits
 
 CALLER, STRANGER, OWNER = 64_001, 64_002, 1_900_000_077
 """Users of nobody: one who may ask, one who may not, one whom machines run as."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from transom_wire.control import KeeperConfig, Limits
 from transom_wire.exit import NO_ROUTE
+from transom_wire.keeper_config import KeeperConfig, Limits
 
 _CONFIG = KeeperConfig(
     machine="mch_" + "a" * 20,

@@ -24,17 +24,9 @@ from transom.model.ids import new_id
 from transom.model.machine import MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
 from transom_wire.codec import decode, encode
-from transom_wire.control import (
-    Acknowledge,
-    Claim,
-    ClaimAnswer,
-    FromGuest,
-    KeeperMessage,
-    Limits,
-    Snapshot,
-    ToGuest,
-)
+from transom_wire.control import Acknowledge, Claim, ClaimAnswer, FromGuest, KeeperMessage, Snapshot, ToGuest
 from transom_wire.exit import NO_ROUTE, ExitRoute
+from transom_wire.keeper_config import Limits
 from transom_wire.link import FROM_GUEST, PeerAnswer, PeerOffer
 
 LIMITS = Limits(memory_bytes=2**30, cpu_millis=2000, pids=256)

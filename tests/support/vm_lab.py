@@ -20,7 +20,7 @@ from transom.drivers.keepers import UID_BASE, Host, KeeperDeadlines
 from transom.drivers.qemu.driver import QemuDriver
 from transom.drivers.virtual import VirtualDriver, VmOptions
 from transom.images.store import ImageStore
-from transom_wire.control import Limits
+from transom_wire.keeper_config import Limits
 
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 LIMITS = Limits(memory_bytes=512 * 2**20, cpu_millis=2000, pids=512, disk_bytes=2**30)

@@ -15,7 +15,8 @@ from transom.egress.service import EgressService
 from transom.files.desk import FilesDesk
 from transom.guests.guests import Guests
 from transom.model.clock import Clock
-from transom.model.ports import CredentialStore, Driver, MachineStore, UserStore, Vault
+from transom.model.ports import Driver, Vault
+from transom.model.stores import CredentialStore, MachineStore, UserStore
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics

@@ -10,7 +10,7 @@ from transom.auth.secret import digest_of, new_secret
 from transom.model.clock import Clock
 from transom.model.errors import Conflict, Invalid, NotFound, Unauthenticated
 from transom.model.ids import new_id
-from transom.model.ports import UserStore
+from transom.model.stores import UserStore
 from transom.model.user import Principal, Role, User
 
 KEY_MS = 24 * 3_600_000

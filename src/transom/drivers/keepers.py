@@ -25,8 +25,8 @@ from transom.model.ids import is_id
 from transom.model.machine import DriverFlags, MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
 from transom_wire.codec import WireError, decode, encode
-from transom_wire.control import KeeperConfig
 from transom_wire.framing import pack
+from transom_wire.keeper_config import KeeperConfig
 
 log = logging.getLogger(__name__)
 UID_BASE = 1_900_000_000

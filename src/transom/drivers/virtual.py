@@ -23,8 +23,9 @@ from transom_keeper.helper import Helper, HelperError
 from transom_keeper.keeper import SAVED
 from transom_keeper.sandbox import tag_of
 from transom_keeper.vm.snapshot import SnapshotError
-from transom_wire.control import KeeperConfig, Limits, MachineExited
+from transom_wire.control import MachineExited
 from transom_wire.exit import NO_ROUTE
+from transom_wire.keeper_config import KeeperConfig, Limits
 from transom_wire.vm import VmConfig
 
 log = logging.getLogger(__name__)

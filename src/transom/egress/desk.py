@@ -14,7 +14,8 @@ from transom.egress.upstream import LIST_LIMIT
 from transom.model.errors import Conflict, Invalid, NotFound, Unavailable
 from transom.model.exit import Counted, Decision, Exit, Lease, Line, Lists, Pool, Upstream
 from transom.model.ids import is_id, new_id
-from transom.model.ports import AlertStore, ExitStore, SecretBox
+from transom.model.ports import SecretBox
+from transom.model.stores import AlertStore, ExitStore
 
 BY_HAND = "Your server's operator gave you another exit."
 MOVED = "You have another exit now."

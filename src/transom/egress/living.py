@@ -10,8 +10,9 @@ from transom.egress.health import Traffic
 from transom.egress.usage import Reading, read_usage
 from transom.model.clock import Clock
 from transom.model.exit import Counted
-from transom.model.ports import ExitStore, KeeperSender
+from transom.model.ports import KeeperSender
 from transom.model.session import Session, SessionState
+from transom.model.stores import ExitStore
 from transom_wire.control import SetExit, Snapshot
 from transom_wire.exit import ExitRoute
 

@@ -20,8 +20,9 @@ from transom.model.alert import Alert, AlertKind
 from transom.model.clock import Clock
 from transom.model.errors import TransomError
 from transom.model.exit import Decision, Lists, Pool
-from transom.model.ports import AlertSink, ExitStore, KeeperSender, SecretBox
+from transom.model.ports import AlertSink, KeeperSender, SecretBox
 from transom.model.session import Session
+from transom.model.stores import ExitStore
 from transom_wire.control import Snapshot, Usage
 from transom_wire.exit import ExitRoute
 

@@ -14,7 +14,8 @@ from transom.egress.routes import Passwords, lists_for, plain_route, upstream_ro
 from transom.model.clock import Clock
 from transom.model.errors import TransomError
 from transom.model.exit import Decision, Exit, Health, Lists, Pool
-from transom.model.ports import ExitStore, SecretBox
+from transom.model.ports import SecretBox
+from transom.model.stores import ExitStore
 from transom_wire.exit import ExitRoute
 
 log = structlog.get_logger(__name__)

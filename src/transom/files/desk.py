@@ -16,8 +16,9 @@ from transom.files.scan import Scanner
 from transom.files.spool import Spool, read
 from transom.model.clock import Clock
 from transom.model.errors import Invalid, Refused, TooLarge, TooMany, TransomError
-from transom.model.ports import Driver, Trail
+from transom.model.ports import Driver
 from transom.model.session import Session
+from transom.model.stores import Trail
 from transom_wire.files import FileEntry, FileGet, FilePut, name_fault
 
 log = structlog.get_logger(__name__)

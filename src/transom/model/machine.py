@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, get_args
 
-from transom_wire.control import Limits
 from transom_wire.exit import ExitRoute
+from transom_wire.keeper_config import Limits
 
 
 class MachineState(StrEnum):

@@ -10,7 +10,7 @@ import structlog
 
 from transom.model.alert import Alert
 from transom.model.errors import TransomError
-from transom.model.ports import AlertStore
+from transom.model.stores import AlertStore
 
 log = structlog.get_logger(__name__)
 

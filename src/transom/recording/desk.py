@@ -13,9 +13,10 @@ import structlog
 from transom.model.clock import Clock
 from transom.model.errors import Conflict, Refused, TransomError, Unavailable
 from transom.model.ids import is_id
-from transom.model.ports import Driver, RecordingStore, Trail
+from transom.model.ports import Driver
 from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session
+from transom.model.stores import RecordingStore, Trail
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
 from transom.recording.wish import OFF, ON

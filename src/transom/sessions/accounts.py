@@ -10,8 +10,9 @@ import structlog
 from transom.model.clock import Clock
 from transom.model.errors import TransomError
 from transom.model.machine import Machine, MachinePhase, Outcome
-from transom.model.ports import MachineLogs, MachineStore
+from transom.model.ports import MachineLogs
 from transom.model.session import Session, SessionState
+from transom.model.stores import MachineStore
 from transom.observe.logs import clean
 from transom.sessions import funnel
 

@@ -12,8 +12,9 @@ import structlog
 from transom.model.errors import TransomError
 from transom.model.ids import is_id
 from transom.model.machine import Machine, Outcome
-from transom.model.ports import Driver, MachineStore, SessionStore
+from transom.model.ports import Driver
 from transom.model.session import Session
+from transom.model.stores import MachineStore, SessionStore
 from transom.sessions.accounts import Accounts
 from transom.sessions.steps import Seen
 from transom.sessions.world import World

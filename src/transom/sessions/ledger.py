@@ -9,8 +9,8 @@ from dataclasses import fields, replace
 from weakref import WeakValueDictionary
 
 from transom.model.errors import NotFound
-from transom.model.ports import SessionStore
 from transom.model.session import Session
+from transom.model.stores import SessionStore
 
 Change = Callable[[Session], Session]
 Watcher = Callable[[Session], None]

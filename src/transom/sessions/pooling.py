@@ -13,8 +13,9 @@ from transom.model.clock import Clock
 from transom.model.errors import DriverError, TransomError
 from transom.model.ids import new_id
 from transom.model.machine import Machine, MachinePhase, Outcome
-from transom.model.ports import Driver, MachineStore
+from transom.model.ports import Driver
 from transom.model.session import Session
+from transom.model.stores import MachineStore
 from transom.sessions.accounts import Accounts
 from transom.sessions.demand import Demand
 from transom.sessions.pool import DropWarm, MakeWarm, PoolPolicy, PoolView, plan_pool, target

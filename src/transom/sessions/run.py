@@ -13,8 +13,9 @@ from transom.model.clock import Clock
 from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import MachineSpec, Outcome
-from transom.model.ports import Driver, Egress, MachineStore, SigninDesk
+from transom.model.ports import Driver, Egress, SigninDesk
 from transom.model.session import EndReason, Session, SessionState
+from transom.model.stores import MachineStore
 from transom.sessions import funnel
 from transom.sessions.accounts import Accounts
 from transom.sessions.claim import claim_of
@@ -40,7 +41,8 @@ from transom.sessions.steps import (
 )
 from transom.sessions.usage import numbers
 from transom.sessions.world import World
-from transom_wire.control import Claim, ClaimAnswer, ControllerMessage, Limits, SetDeadline, Usage
+from transom_wire.control import Claim, ClaimAnswer, ControllerMessage, SetDeadline, Usage
+from transom_wire.keeper_config import Limits
 
 log = structlog.get_logger(__name__)
 SIGNIN_DEADLINE_S = 15.0

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from transom.model.clock import Clock
 from transom.model.errors import Conflict, Gone, NotFound, Unavailable
 from transom.model.ids import is_id, new_id
-from transom.model.ports import GuestSender, SessionStore, SigninDesk
+from transom.model.ports import GuestSender, SigninDesk
 from transom.model.session import EndReason, Session, SessionState
+from transom.model.stores import SessionStore
 from transom.model.user import Principal, User
 from transom.sessions import quota
 from transom.sessions.ledger import Ledger

@@ -15,8 +15,9 @@ from transom.model.ports import Driver, KeeperChannel
 from transom.sessions.funnel import failed_stage
 from transom.sessions.usage import numbers
 from transom_wire.codec import WireError, decode
-from transom_wire.control import FromGuest, Limits, MachineExited, RoleChanged, Snapshot, Usage
+from transom_wire.control import FromGuest, MachineExited, RoleChanged, Snapshot, Usage
 from transom_wire.exit import NO_ROUTE
+from transom_wire.keeper_config import Limits
 from transom_wire.link import FROM_BOOT, Fatal, Progress
 
 log = structlog.get_logger(__name__)

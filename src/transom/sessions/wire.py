@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 
 from transom.guests.guests import Guests
 from transom.model.clock import Clock
-from transom.model.ports import Driver, Egress, MachineLogs, MachineStore, SessionStore, SigninDesk
+from transom.model.ports import Driver, Egress, MachineLogs, SigninDesk
 from transom.model.session import Session
+from transom.model.stores import MachineStore, SessionStore
 from transom.sessions.accounts import Accounts
 from transom.sessions.adopt import Adopter
 from transom.sessions.demand import Waiting

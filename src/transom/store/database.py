@@ -1,4 +1,4 @@
-"""The store: sessions, users and credentials in SQLite or PostgreSQL, behind the ports of `model/ports.py`.
+"""The store: sessions, users and credentials in SQLite or PostgreSQL, behind the ports of `model/stores.py`.
 
 Every call is one transaction, committed when it returns, with a deadline. Unavailable means: nothing is
 known to be wrong with the data; try again after `retry_after` seconds.

@@ -12,7 +12,7 @@ from transom.store.transactions import Transactions
 
 
 class ExitRows:
-    """Implements ExitStore and AlertStore of `model/ports.py` on an open store."""
+    """Implements ExitStore and AlertStore of `model/stores.py` on an open store."""
 
     def __init__(self, transactions: Callable[[], Transactions]) -> None:
         self._transactions = transactions

@@ -19,7 +19,7 @@ SLACK = 60
 
 
 class QualityRows:
-    """Implements QualityStore of `model/ports.py` on an open store."""
+    """Implements QualityStore of `model/stores.py` on an open store."""
 
     def __init__(self, transactions: Callable[[], Transactions], keeping: Keeping = KEEPING) -> None:
         self._transactions = transactions

@@ -15,7 +15,7 @@ from transom.store.transactions import Transactions
 
 
 class RecordingRows:
-    """Implements RecordingStore of `model/ports.py` on an open store."""
+    """Implements RecordingStore of `model/stores.py` on an open store."""
 
     def __init__(self, transactions: Callable[[], Transactions]) -> None:
         self._transactions = transactions

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable, Sequence
 
 from transom.model.errors import TransomError
-from transom.model.ports import QualityStore
 from transom.model.quality import QualityRow
+from transom.model.stores import QualityStore
 
 FLUSH_S = 5.0
 """Seconds between two writes."""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from transom.model.clock import Clock
 from transom.model.errors import Conflict
-from transom.model.ports import CredentialStore
+from transom.model.stores import CredentialStore
 from transom.vault.envelope import unwrap, wrap
 from transom.vault.keys import KeySource
 from transom.vault.service import SYSTEM

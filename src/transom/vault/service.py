@@ -15,7 +15,7 @@ from transom.model.clock import Clock
 from transom.model.credential import Credential, CredentialFileContent
 from transom.model.errors import Conflict, NotFound, TransomError, Unavailable, VaultError
 from transom.model.ids import new_id
-from transom.model.ports import CredentialStore
+from transom.model.stores import CredentialStore
 from transom.vault import envelope
 from transom.vault.bundle import EMPTY_BYTES, MAX_BYTES, safe_paths, unpack
 from transom.vault.keys import KeySource

@@ -21,7 +21,7 @@ from transom_keeper.machine import Launcher, LaunchError
 from transom_keeper.vm import snapshot
 from transom_keeper.vm.config_drive import describe, encode_drive
 from transom_keeper.vm.overlay import copy_sparse
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 from transom_wire.vm import GUEST, VmConfig
 
 HEARD_SECONDS = {"kvm": 10.0, "tcg": 25.0}

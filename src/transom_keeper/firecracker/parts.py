@@ -17,8 +17,8 @@ from transom_keeper.vm import snapshot
 from transom_keeper.vm.arguments import vmm_limits
 from transom_keeper.vm.files import Files, open_files
 from transom_keeper.vm.overlay import make_named
-from transom_wire.control import KeeperConfig
 from transom_wire.helper import StartJail
+from transom_wire.keeper_config import KeeperConfig
 from transom_wire.vm import CONFIG_BYTES, VmConfig
 
 SAVED_STATE, SAVED_MEMORY = "state.saving", "memory.saving"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from transom_wire.control import Limits
+from transom_wire.keeper_config import Limits
 from transom_wire.vm import GUEST_MAC
 
 MIB = 2**20

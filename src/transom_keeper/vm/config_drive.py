@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass
 
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 from transom_wire.vm import CONFIG_BYTES, CONFIG_MAGIC, GATEWAY, GUEST
 
 VERSION = 1

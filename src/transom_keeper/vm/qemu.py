@@ -26,7 +26,7 @@ from transom_keeper.vm.overlay import copy_sparse, empty, make_overlay
 from transom_keeper.vm.qmp import QmpError
 from transom_keeper.vm.tsc import measure_khz
 from transom_keeper.vm.vmm import Home, Vmm, because, start_vmm
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 from transom_wire.vm import GATEWAY, GUEST, VmConfig
 
 logger = logging.getLogger("keeper.qemu")

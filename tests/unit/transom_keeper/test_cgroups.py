@@ -10,7 +10,7 @@ import pytest
 
 from transom_keeper import cgroups
 from transom_keeper.cgroups import Base
-from transom_wire.control import Limits
+from transom_wire.keeper_config import Limits
 
 LIMITS = Limits(memory_bytes=2**30, cpu_millis=1500, pids=300)
 V1_MOUNTS = """\

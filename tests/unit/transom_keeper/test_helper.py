@@ -13,7 +13,6 @@ import pytest
 from transom_helper import network
 from transom_keeper import packets
 from transom_keeper.helper import Helper, HelperError
-from transom_wire.control import Limits
 from transom_wire.helper import (
     TO_HELPER,
     Denied,
@@ -25,6 +24,7 @@ from transom_wire.helper import (
     Removed,
     StartJail,
 )
+from transom_wire.keeper_config import Limits
 
 TAG = "0123abcd"
 LIMITS = Limits(2**28, 1000, 100)

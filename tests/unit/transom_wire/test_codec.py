@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from tests.unit.transom_wire.shapes import message
 from transom_wire import control, link
 from transom_wire.codec import Blob, Many, Range, Text, WireError, decode, encode, load
+from transom_wire.keeper_config import KeeperConfig
 
 EVERY = sorted(
-    {*control.FROM_KEEPER, *control.TO_KEEPER, control.KeeperConfig}
+    {*control.FROM_KEEPER, *control.TO_KEEPER, KeeperConfig}
     | {cls for role in link.FROM_GUEST.values() for cls in role}
     | {cls for role in link.TO_GUEST.values() for cls in role}
     | {link.Hello},

@@ -13,7 +13,7 @@ from transom.drivers.virtual import INITRAMFS, KERNEL, ROOTFS, Images, VirtualDr
 from transom.model.errors import DriverError
 from transom.model.machine import MachineSpec, Probe
 from transom_keeper.firecracker import bodies
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 
 log = logging.getLogger(__name__)
 

@@ -13,7 +13,7 @@ from transom.drivers.keepers import Host, KeptDriver
 from transom.drivers.namespace import probe
 from transom.model.errors import DriverError
 from transom.model.machine import DriverFlags, MachineSpec, Probe
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 
 
 class Images(Protocol):

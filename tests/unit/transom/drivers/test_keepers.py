@@ -13,7 +13,7 @@ from transom.model.errors import DriverError
 from transom.model.ids import new_id
 from transom.model.machine import DRIVERS
 from transom_wire.codec import decode, encode
-from transom_wire.control import KeeperConfig
+from transom_wire.keeper_config import KeeperConfig
 
 
 class Acts(KeptDriver):

@@ -19,17 +19,9 @@ from transom.model.errors import Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import MachineSpec
 from transom.sessions.claim import claim_of
-from transom_wire.control import (
-    Acknowledge,
-    Claim,
-    ClaimAnswer,
-    Limits,
-    SetDeadline,
-    Snapshot,
-    ToGuest,
-    Usage,
-)
+from transom_wire.control import Acknowledge, Claim, ClaimAnswer, SetDeadline, Snapshot, ToGuest, Usage
 from transom_wire.exit import NO_ROUTE
+from transom_wire.keeper_config import Limits
 from transom_wire.link import PeerAnswer, PeerState, Ping, Progress, Ready, SetScreen, SigninState
 
 SESSION = a_session().id

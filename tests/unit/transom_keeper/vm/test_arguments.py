@@ -15,7 +15,7 @@ from transom_keeper.vm.arguments import (
     vmm_arguments,
     vmm_limits,
 )
-from transom_wire.control import Limits
+from transom_wire.keeper_config import Limits
 from transom_wire.vm import GUEST_MAC
 
 DRIVES = Drives(kernel=10, initramfs=11, rootfs=12, config=13, overlay=14)

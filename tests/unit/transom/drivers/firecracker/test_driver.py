@@ -17,9 +17,9 @@ from transom.model.errors import DriverError
 from transom.model.ids import new_id
 from transom.model.machine import MachineSpec
 from transom_keeper.vm.snapshot import NewSnapshot
-from transom_wire.control import KeeperConfig, Limits
 from transom_wire.exit import NO_ROUTE
 from transom_wire.helper import Found
+from transom_wire.keeper_config import KeeperConfig, Limits
 
 LIMITS = Limits(memory_bytes=2**30, cpu_millis=1000, pids=256)
 PARTS = ("vmlinux", "initramfs.cpio", "rootfs.squashfs")
