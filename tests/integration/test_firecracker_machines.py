@@ -151,7 +151,9 @@ async def test_a_machine_with_more_processors_than_firecracker_has_is_refused_in
     driver._options = replace(driver._options, cpus=33)
     with pytest.raises(Exception, match="no machine has that size"):
         await driver.create(spec)
-    assert known_to_helper(firecrackers, lab) == () and lab.remains(spec.machine) == []
+    assert known_to_helper(firecrackers, lab) == () and jailed(lab, spec.machine) == []
+    await driver.destroy(spec.machine, keep_folder=False)
+    assert lab.remains(spec.machine) == []
 
 
 def broken_snapshot(driver: FirecrackerDriver, key: str, work: Path) -> Path:

@@ -95,7 +95,7 @@ class Api:
         self.sessions = wire(
             store=self.store,
             machines=self.store,
-            logs=FakeLogs(),
+            logs=FakeLogs(self.driver),
             egress=self.exits.egress,
             driver=self.driver,
             guests=self.guests,

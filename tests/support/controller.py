@@ -76,7 +76,7 @@ class Controller:
         self.parts: Sessions = wire(
             store=self.store,
             machines=self.machines,
-            logs=FakeLogs(),
+            logs=FakeLogs(self.driver),
             egress=NoWayOut(),
             driver=self.driver,
             guests=self.guests,

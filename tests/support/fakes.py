@@ -203,10 +203,14 @@ class FakeMachines:
 
 
 class FakeLogs:
-    """MachineLogs that always have one line."""
+    """MachineLogs: one line of each machine that the driver has, or has kept the folder of."""
+
+    def __init__(self, driver: FakeDriver) -> None:
+        self._driver = driver
 
     async def read(self, machine: str) -> str:
-        return f"== keeper.log ==\nlog of {machine}"
+        there = machine in self._driver.machines or machine in self._driver.kept
+        return f"== keeper.log ==\nlog of {machine}" if there else ""
 
 
 class FakeKeeper:
@@ -389,6 +393,7 @@ class FakeDriver:
         if self.hold_create is not None:
             await self.hold_create.wait()
         if self.fail_create is not None:
+            self.kept.add(spec.machine)
             raise DriverError(self.fail_create)
         keeper = self.machines.setdefault(spec.machine, FakeKeeper(spec))
         act = self.on_create if spec.session is not None else self.on_warm

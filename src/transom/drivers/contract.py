@@ -21,7 +21,7 @@ A machine's life, in the order a session walks through it:
    point of an earlier call: when the machine runs it returns at once; when an earlier call was cut short it
    waits for that call's keeper, or clears what is left and begins anew. A machine that has run and ended is
    never made a second time: DriverError. When it fails, by error or by cancellation, nothing runs on;
-   what lies about is found by `observe` and removed by `destroy`.
+   what lies about, the logs of a start that failed among it, is found by `observe` and removed by `destroy`.
 
    A spec without a session makes a warm machine: it comes up as far as a machine can that is nobody's, says
    `parked`, and waits. Where there is a snapshot for such a spec it is a clone of that, with the same promises; a

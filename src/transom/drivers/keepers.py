@@ -118,7 +118,9 @@ class KeptDriver:
             try:
                 await self._start(config)
             except DriverError:
-                await self._remove(spec.machine, keep_folder=False)
+                # its logs say why it failed; nothing keeps another call from beginning anew
+                await self._remove(spec.machine, keep_folder=True)
+                await asyncio.to_thread((folder / remains.EXIT_NOTE).unlink, missing_ok=True)
                 raise
 
     async def observe(self) -> Mapping[str, MachineState]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from contextlib import suppress
 from typing import Protocol
 
@@ -143,15 +143,23 @@ class Adopter:
         return not session.state.over or (_kept(session) and seen is Seen.GONE)
 
     async def _remove(self, machine: str, row: Machine | None, session: Session | None) -> None:
-        try:
-            async with asyncio.timeout(DESTROY_DEADLINE_S):
-                await self._driver.destroy(machine, keep_folder=_kept(session))
-        except (TransomError, TimeoutError, OSError) as error:
-            log.warning("an orphan stays", machine=machine, reason=str(error) or "too slow")
+        """Its row is closed before its folder goes: the log of one that failed is kept."""
+        if not await self._did(machine, self._driver.destroy(machine, keep_folder=row is not None)):
             return
         self._world.forget(machine)
         if row is not None:
             await self._close(row, session)
+            if not _kept(session):
+                await self._did(machine, self._driver.purge(machine))
+
+    async def _did(self, machine: str, removing: Awaitable[None]) -> bool:
+        try:
+            async with asyncio.timeout(DESTROY_DEADLINE_S):
+                await removing
+        except (TransomError, TimeoutError, OSError) as error:
+            log.warning("an orphan stays", machine=machine, reason=str(error) or "too slow")
+            return False
+        return True
 
     async def _close(self, row: Machine, session: Session | None) -> None:
         if session is not None:

@@ -11,7 +11,7 @@ from tests.support.controller import Controller, a_user, by_token, until
 from tests.support.fakes import FakeKeeper, a_session
 from transom.model.errors import Gone
 from transom.model.ids import new_id
-from transom.model.machine import Machine, MachinePhase
+from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, Session, SessionState, SigninStage
 from transom.sessions.wish import Wish
 from transom_wire.control import Acknowledge, SetDeadline
@@ -90,6 +90,9 @@ async def test_a_creation_that_fails_is_a_failed_session(controller: Controller)
     await until(lambda: state(controller, session) is S.FAILED)
     row = controller.store.rows[session.id]
     assert (row.wanted_end, row.end_detail) == (EndReason.CREATE_FAILED, "bubblewrap is not installed")
+    tried = [each.id for each in controller.machines.rows.values()]
+    assert len(tried) == 2 and controller.machines.logs.keys() == set(tried)
+    assert controller.driver.kept == {row.machine}
 
 
 async def test_a_guest_that_gives_up_ends_its_session(controller: Controller) -> None:
@@ -221,6 +224,19 @@ async def test_an_orphan_is_removed_and_a_kept_folder_is_not(controller: Control
     assert orphan not in controller.driver.machines
     assert controller.driver.kept == {failed.machine}
     assert len(controller.driver.machines) == 1
+
+
+async def test_the_log_of_a_machine_that_failed_before_a_crash_is_kept(controller: Controller) -> None:
+    session = await ready(controller)
+    lost = Machine(
+        new_id("mch"), "fake", session.image, 7, MachinePhase.MAKING, 1, 1, session.id, failed_stage="boot"
+    )
+    controller.machines.rows[lost.id] = lost
+    controller.driver.kept.add(lost.id)
+    await controller.look()
+    assert controller.machines.rows[lost.id].outcome is Outcome.FAILED
+    assert controller.machines.logs.keys() == {lost.id}
+    assert controller.driver.kept == set()
 
 
 async def test_a_store_that_fails_at_the_start_makes_no_orphans(controller: Controller) -> None:
