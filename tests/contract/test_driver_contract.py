@@ -9,6 +9,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -22,6 +23,7 @@ from tests.support.machine_lab import Lab, Machine, a_claim, alive, now_ms, open
 from tests.support.standin_boot import HERE
 from tests.support.vmm import vmm_of
 from transom.drivers import remains
+from transom.drivers.logs import FolderLogs
 from transom.model.errors import DriverError, Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import MachineState
@@ -62,13 +64,12 @@ async def test_create_makes_a_machine_whose_guest_becomes_ready(lab: Lab) -> Non
         assert await lab.driver.observe() == {machine.id: MachineState.RUNNING}
 
 
-async def test_create_again_finds_the_machine_that_runs(lab: Lab) -> None:
-    spec = lab.spec()
-    async with lab.machine(spec):
-        keeper = lab.keeper(spec.machine)
-        await lab.driver.create(spec)
-        await lab.another_controller().create(spec)
-        assert lab.keeper(spec.machine) == keeper
+async def test_create_again_finds_the_machine_that_runs(machine: Machine) -> None:
+    lab, spec = machine.lab, machine.lab.spec(machine.id)
+    keeper = lab.keeper(spec.machine)
+    await lab.driver.create(spec)
+    await lab.another_controller().create(spec)
+    assert lab.keeper(spec.machine) == keeper
 
 
 async def test_two_creates_at_once_make_one_machine(lab: Lab) -> None:
@@ -111,11 +112,29 @@ async def test_a_cancelled_create_leaves_nothing_that_destroy_does_not_remove(la
     await until(lambda: not lab.remains(spec.machine), "nothing left")
 
 
-async def test_a_failed_create_says_why_and_leaves_nothing(lab: Lab) -> None:
+async def test_a_failed_create_says_why_and_leaves_nothing_that_runs(lab: Lab) -> None:
     broken = lab.another_controller(guest=lab.state / "nowhere-at-all")
     spec = lab.spec()
     with pytest.raises(DriverError, match="nowhere-at-all"):
         await broken.create(spec)
+    assert lab.processes(spec.machine) == []
+    await lab.driver.destroy(spec.machine, keep_folder=False)
+    assert lab.remains(spec.machine) == []
+
+
+async def test_the_log_of_a_start_that_failed_is_there_until_the_machine_is_destroyed(lab: Lab) -> None:
+    spec, driver = lab.spec(warm=True), lab.another_controller()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        driver._host = replace(driver._host, door_ports=(port, port))
+        with pytest.raises(DriverError, match="no free UDP port"):
+            await driver.create(spec)
+    assert lab.processes(spec.machine) == []
+    assert "no free UDP port" in await FolderLogs(lab.folder).read(spec.machine)
+    await lab.driver.create(spec)
+    assert await lab.driver.observe() == {spec.machine: MachineState.RUNNING}
+    await lab.driver.destroy(spec.machine, keep_folder=False)
     assert lab.remains(spec.machine) == []
 
 
@@ -526,12 +545,12 @@ print(subprocess.run(argv, capture_output=True, text=True))
 
 
 @pytest.mark.needs("snapshot")
-async def test_prepare_again_does_nothing_and_no_clone_writes_to_the_snapshot(lab: Lab) -> None:
+async def test_prepare_again_does_nothing_and_no_clone_writes_to_the_snapshot(machine: Machine) -> None:
+    lab = machine.lab
     before = snapshot_files(lab)
     assert before, "the lab is prepared"
     await lab.driver.prepare(lab.image.digest)
-    async with lab.machine() as machine:
-        await machine.inside("open('/tmp/x', 'w').write('x' * 10**6)")
+    await machine.inside("open('/tmp/x', 'w').write('x' * 10**6)")
     assert snapshot_files(lab) == before
 
 
