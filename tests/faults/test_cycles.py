@@ -9,6 +9,8 @@ import os
 import random
 import shutil
 import signal
+from collections import Counter
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from multiprocessing.process import BaseProcess
 
@@ -21,8 +23,8 @@ from tests.support.machine_lab import Lab, stage_standin, state_folder
 from tests.support.machines import descendants
 from tests.support.vm_lab import ground
 from tests.support.vmm import vmm_of
-from transom.drivers.keepers import SLOTS
-from transom.model.machine import MachineSpec
+from transom.drivers import remains
+from transom.drivers.keepers import SLOTS, KeptDriver
 from transom_keeper.sandbox import tag_of
 
 __all__ = ["golden_image"]
@@ -30,19 +32,24 @@ pytestmark = [pytest.mark.machine, pytest.mark.timeout(600)]
 CYCLES = 50
 AT_ONCE = 2
 """Virtual machines whose lives are cut at one time: most of such a life is waiting."""
+END_SECONDS = 0.4
+"""About what the end of a machine takes."""
+SANDBOX = ("nobody", "controller", "keeper", "process", "both", "destroyer")
+VIRTUAL = (*SANDBOX, "vmm", "helper", "helper at the end")
+"""Who is killed as a machine is made, once it is there, or as it is removed: by a controller, `destroyer`."""
 PORTS = (45000, 45999)
 UIDS = range(FIRST := 1_950_000_000 + os.getpid() % 4000 * SLOTS, FIRST + SLOTS)
 """Users that nobody else on this host has now: whatever runs as one of them is these tests'."""
 CLONES = multiprocessing.get_context("fork")
 
 
-def controller(lab: Lab, spec: MachineSpec) -> BaseProcess:
-    """A controller in a process of its own that makes one machine."""
+def controller(lab: Lab, doing: Callable[[KeptDriver], Awaitable[None]]) -> BaseProcess:
+    """A controller in a process of its own that does one thing."""
 
-    def make() -> None:
-        asyncio.run(lab.another_controller().create(spec))
+    async def one() -> None:
+        await doing(lab.another_controller())
 
-    process = CLONES.Process(target=make)
+    process = CLONES.Process(target=lambda: asyncio.run(one()))
     process.start()
     return process
 
@@ -56,19 +63,29 @@ def some_process(lab: Lab, machine: str, chosen: random.Random) -> int | None:
     return chosen.choice(sorted(everyone)) if everyone else None
 
 
-async def some_vmm(lab: Lab, machine: str, making: BaseProcess) -> int | None:
-    """The machine's VMM as soon as there is one; None when making the machine ended without."""
+def keeper_of(lab: Lab, machine: str) -> int | None:
+    """The machine's keeper, once there is one."""
+    own = (each for each in remains.processes(lab.folder) if each.machine == machine)
+    return next((each.pid for each in own if each.keeper), None)
+
+
+Find = Callable[[Lab, str], int | None]
+AWAITED: dict[str, Find] = {"vmm": vmm_of, "keeper": keeper_of}
+
+
+async def awaited(find: Find, lab: Lab, machine: str, making: BaseProcess) -> int | None:
+    """The process as soon as there is one; None when making the machine ended without."""
     async with asyncio.timeout(120):
-        while (vmm := await asyncio.to_thread(vmm_of, lab, machine)) is None:
+        while (found := await asyncio.to_thread(find, lab, machine)) is None:
             if not making.is_alive():
-                return await asyncio.to_thread(vmm_of, lab, machine)
+                return await asyncio.to_thread(find, lab, machine)
             await asyncio.sleep(0.02)
-    return vmm
+    return found
 
 
-def victims(chosen: random.Random, kinds: list[str]) -> list[str]:
-    """Who is killed in each cycle: everybody at least once."""
-    found = [*kinds, *chosen.choices(kinds, k=CYCLES - len(kinds))]
+def victims(chosen: random.Random, kinds: tuple[str, ...]) -> list[str]:
+    """Who is killed in each cycle: all of them as often as another, or once more."""
+    found = [*kinds * (CYCLES // len(kinds)), *chosen.sample(kinds, CYCLES % len(kinds))]
     chosen.shuffle(found)
     return found
 
@@ -89,33 +106,48 @@ class Helped:
 async def cycle(
     lab: Lab, chosen: random.Random, victim: str, helper: Helped | None = None, seconds: float = 0.5
 ) -> str:
-    """One machine's life, cut somewhere in its first `seconds`; says where it was."""
+    """One machine's life, cut somewhere in its first `seconds` or at its end; says where it was."""
     spec = lab.spec(warm=helper is not None)
-    making = await asyncio.to_thread(controller, lab, spec)
+    making = await asyncio.to_thread(controller, lab, lambda driver: driver.create(spec))
     await asyncio.sleep(chosen.uniform(0, seconds))
     if victim == "helper" and helper is not None:
         await helper.killed()
     if victim in ("controller", "both"):
         making.kill()
+    hit = None
     if victim in ("process", "both"):
         hit = some_process(lab, spec.machine, chosen)
-    else:
-        hit = await some_vmm(lab, spec.machine, making) if victim == "vmm" else None
+    elif victim in AWAITED:
+        hit = await awaited(AWAITED[victim], lab, spec.machine, making)
     if hit is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(hit, signal.SIGKILL)
-    if victim in ("nobody", "process", "helper", "vmm"):
-        await asyncio.to_thread(making.join, 120)
-    making.kill()
-    await asyncio.to_thread(making.join)
-    making.close()
+    await ended(making, 0 if victim in ("controller", "both") else 120)
+    keep = chosen.random() < 0.3
+    if victim in ("destroyer", "helper at the end"):
+        removing = await asyncio.to_thread(
+            controller, lab, lambda driver: driver.destroy(spec.machine, keep_folder=keep)
+        )
+        await asyncio.sleep(chosen.uniform(0, END_SECONDS))
+        if victim != "destroyer" and helper is not None:
+            await helper.killed()
+        await ended(removing, 0 if victim == "destroyer" else 120)
     another = lab.another_controller()
     async with helper.there if helper is not None else contextlib.nullcontext():
         await another.observe()
-        await another.destroy(spec.machine, keep_folder=chosen.random() < 0.3)
+        await another.destroy(spec.machine, keep_folder=keep)
         await another.purge(spec.machine)
         assert spec.machine not in await another.observe()
-    return "nobody" if victim == "vmm" and hit is None else victim
+    return "nobody" if victim in AWAITED and hit is None else victim
+
+
+async def ended(process: BaseProcess, seconds: float) -> None:
+    """It has ended, killed when it is not done within `seconds`."""
+    if seconds:
+        await asyncio.to_thread(process.join, seconds)
+    process.kill()
+    await asyncio.to_thread(process.join)
+    process.close()
 
 
 async def test_fifty_lives_cut_anywhere_leave_nothing(golden_image: GoldenImage) -> None:
@@ -127,7 +159,7 @@ async def test_fifty_lives_cut_anywhere_leave_nothing(golden_image: GoldenImage)
         await lab.driver.create(spec := lab.spec())  # what the first machine makes for all, the folder itself
         await lab.driver.destroy(spec.machine, keep_folder=False)
         before = footprint(lab.folder, UIDS, PORTS)
-        for victim in victims(chosen, ["nobody", "controller", "process", "both"]):
+        for victim in victims(chosen, SANDBOX):
             await cycle(lab, chosen, victim)
         assert left(before, lab.folder, UIDS, PORTS) == [], seed
     finally:
@@ -157,8 +189,7 @@ async def _fifty(lab: Lab, helper: HelperLab, chosen: random.Random, seed: int) 
         await lab.driver.create(spec)
         await lab.driver.destroy(spec.machine, keep_folder=False)
         before = footprint(lab.folder, UIDS, PORTS, helper.base)
-        kinds = ["nobody", "controller", "process", "both", "helper", "vmm"]
-        cut, helped, waiting = [], Helped(helper), iter(victims(chosen, kinds))
+        cut, helped, waiting = [], Helped(helper), iter(victims(chosen, VIRTUAL))
 
         async def lives() -> None:
             for victim in waiting:
@@ -167,7 +198,7 @@ async def _fifty(lab: Lab, helper: HelperLab, chosen: random.Random, seed: int) 
         async with asyncio.TaskGroup() as together:
             for _ in range(AT_ONCE):
                 together.create_task(lives())
-        assert len(cut) == CYCLES and "vmm" in cut, seed
+        assert len(cut) == CYCLES and set(VIRTUAL) <= set(cut), (Counter(cut), seed)
         assert left(before, lab.folder, UIDS, PORTS, helper.base) == [], seed
         assert helper.client().survey(tag_of(lab.folder / "any")).machines == (), seed
     finally:
