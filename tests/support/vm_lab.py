@@ -15,6 +15,7 @@ from tests.support import firecracker_lab
 from tests.support.helper_lab import HelperLab, helper
 from tests.support.image import GoldenImage, image_store
 from tests.support.machine_lab import Lab, Making, state_folder
+from transom.drivers.channel import ChannelDeadlines
 from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.keepers import UID_BASE, Host, KeeperDeadlines
 from transom.drivers.qemu.driver import QemuDriver
@@ -24,8 +25,8 @@ from transom_wire.keeper_config import Limits
 
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 LIMITS = Limits(memory_bytes=512 * 2**20, cpu_millis=2000, pids=512, disk_bytes=2**30)
-DEADLINES = KeeperDeadlines(create=90.0)
-"""A restore under emulation, on a busy host."""
+DEADLINES = KeeperDeadlines(create=90.0, channel=ChannelDeadlines(connect=30.0))
+"""A restore under emulation, on a busy host; a keeper waits for its turn there as well."""
 PROGRAM = "terminal"
 PATIENCE = 120.0
 """Seconds for what a guest must do: a boot under emulation takes ten, on a busy host forty."""
