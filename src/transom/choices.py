@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from transom.model.clock import now_ms
 from transom.model.errors import DriverError
-from transom.sessions.pool import PoolPolicy
+from transom.sessions.pool import REPLACE_MS, PoolPolicy
 from transom.sessions.service import Terms
 from transom.sessions.steps import Policy
 from transom.sessions.warm import WarmTerms
@@ -56,7 +56,7 @@ def warm(settings: Settings) -> tuple[PoolPolicy, WarmTerms]:
         age_ms=age_ms,
         reserve_bytes=settings.pool_memory_mib * MIB,
     )
-    life_ms = age_ms + (boot_s + settings.reconnect_seconds) * 1000
+    life_ms = age_ms + REPLACE_MS + (boot_s + settings.reconnect_seconds) * 1000
     return pool, WarmTerms(
         settings.width, settings.height, settings.limits, life_ms, boot_s, settings.program
     )

@@ -129,7 +129,7 @@ class Settings(StreamSettings):
     pool_memory_mib: int = Field(1024, ge=0, le=1048576)
     """Memory of this host that warm machines leave to everything else: below it they are given back."""
     pool_age_seconds: int = Field(3600, ge=60, le=86400)
-    """A warm machine that has waited longer is replaced by a fresh one."""
+    """A warm machine that has waited longer is replaced by a fresh one, made before it goes where there is room."""
     machine_log_days: int = Field(14, ge=1, le=3650)
     """What became of each machine, and the log of one that failed, is kept this long."""
     forget_seconds: int = Field(7 * 86400, ge=60, le=365 * 86400)

@@ -119,7 +119,8 @@ async def launch(
     except (OSError, ImageError, KeyError) as error:
         ours.close()
         os.close(info_read)
-        raise LaunchError(f"the sandbox cannot be started: {error}") from error
+        stage = "image" if isinstance(error, ImageError) else "boot"
+        raise LaunchError(f"the sandbox cannot be started: {error}", stage=stage) from error
     finally:
         theirs.close()
         for descriptor in passed[1:]:

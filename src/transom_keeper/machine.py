@@ -10,11 +10,12 @@ from transom_keeper.arrivals import MachineSockets
 
 
 class LaunchError(Exception):
-    """The machine did not start; says why in words for the operator, and `mend` the act that helps."""
+    """The machine did not start; says why in words for the operator, and `mend` the act that helps. `stage` is where:
+    `image`, `network` or `boot`."""
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, mend: str = "", stage: str = "boot") -> None:
         super().__init__(message)
-        self.mend = mend
+        self.mend, self.stage = mend, stage
 
 
 class Machine(Protocol):

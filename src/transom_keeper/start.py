@@ -60,11 +60,11 @@ _LATE_MODULES = (
 
 
 class StartError(Exception):
-    """The keeper cannot begin; `mend` is the command or act that helps."""
+    """The keeper cannot begin; `mend` is the command or act that helps, `stage` as a LaunchError's."""
 
-    def __init__(self, message: str, mend: str = "") -> None:
+    def __init__(self, message: str, mend: str = "", stage: str = "boot") -> None:
         super().__init__(message)
-        self.mend = mend
+        self.mend, self.stage = mend, stage
 
 
 def read_config(stream: int) -> KeeperConfig:
@@ -121,7 +121,12 @@ def prepare(config: KeeperConfig, starter: int) -> Place:
     os.chdir(folder)
     _claim(folder)
     for source in (config.image_root, config.guest_source):
-        hold(Path(source))
+        try:
+            hold(Path(source))
+        except OSError as error:
+            raise StartError(
+                f"what it starts from is not there: {error}", "transom image list", "image"
+            ) from error
     log.start(Path(LOG))
     output = log.GuestOutput(log.BoundedFile(Path(GUEST_LOG)))
     tag = tag_of(folder)
@@ -189,7 +194,7 @@ def bind_door(address: str, low: int, high: int, *, tries: int = 64) -> socket.s
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     ports: Sequence[int] = range(low, high + 1)
     if len(ports) == 0:
-        raise StartError(f"the door's range of ports {low}-{high} is empty")
+        raise StartError(f"the door's range of ports {low}-{high} is empty", stage="network")
     chosen = random.sample(ports, min(tries, len(ports)))
     for port in chosen:
         public = socket.socket(family, socket.SOCK_DGRAM)
@@ -204,6 +209,7 @@ def bind_door(address: str, low: int, high: int, *, tries: int = 64) -> socket.s
     raise StartError(
         f"no free UDP port for the door in {low}-{high}: {failure.strerror}",
         "widen the door's range of ports, or end sessions",
+        "network",
     )
 
 
@@ -268,7 +274,8 @@ def main(machine: str, folder: str) -> None:
     except (StartError, LaunchError, OSError) as error:
         logger.error("%s", error)
         with contextlib.suppress(OSError):
-            _report(report, {"error": str(error), "mend": getattr(error, "mend", "")})
+            stage = getattr(error, "stage", "boot")
+            _report(report, {"error": str(error), "mend": getattr(error, "mend", ""), "stage": stage})
         os._exit(1)
     except BaseException:
         logger.exception("the keeper ends, and its machine with it")

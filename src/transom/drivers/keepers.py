@@ -241,8 +241,11 @@ class KeptDriver:
             reason = (
                 report.get("error") or complaint.decode(errors="replace").strip()[-500:] or "it just ended"
             )
+            stage, mend = report.get("stage"), report.get("mend") or "transom doctor"
             raise DriverError(
-                f"the keeper did not start: {reason}", mend=report.get("mend") or "transom doctor"
+                f"the keeper did not start: {reason}",
+                mend=mend,
+                stage=stage if stage in ("image", "network") else "boot",
             )
 
     async def _wait_for(self, machine: str, folder: Path) -> None:

@@ -242,7 +242,9 @@ class VirtualDriver(KeptDriver):
 
 def _no_image(error: Exception) -> DriverError:
     return DriverError(
-        f"the image cannot be used: {error}", mend=getattr(error, "mend", "") or "transom image build"
+        f"the image cannot be used: {error}",
+        mend=getattr(error, "mend", "") or "transom image build",
+        stage="image",
     )
 
 

@@ -15,6 +15,8 @@ from transom.model.machine import Machine, MachinePhase
 
 SAFETY = 2.0
 """Arrivals come in bunches: so many times the average that one making-time sees."""
+REPLACE_MS = 120_000
+"""So much longer than its age a machine may wait for the one that takes its place."""
 BACK_OFF_S = (5, 15, 60, 300, 900)
 """Seconds between tries at making a machine, when they fail one after another."""
 
@@ -26,7 +28,7 @@ class PoolPolicy:
     least: int
     most: int
     age_ms: int
-    """A machine that has waited longer is replaced by a fresh one."""
+    """A machine that has waited longer is replaced by a fresh one, which is made first where there is room."""
     reserve_bytes: int
     """Memory of the host that the pool leaves to everybody else."""
     settle_ms: int = 2_000
@@ -104,6 +106,11 @@ def _dropped(view: PoolView, policy: PoolPolicy) -> Iterable[DropWarm]:
             yield DropWarm(machine.id, why)
         elif machine.phase is MachinePhase.PARKED:
             kept.append(machine)
+    if not view.making and not _has_room(view, policy):
+        # no successor can be made beside them: one at a time makes room for it
+        for machine in [each for each in kept if _aged(each, view, policy)][:1]:
+            kept.remove(machine)
+            yield DropWarm(machine.id, "too old")
     # The oldest go: the youngest would be the last to be too old.
     oldest_first = sorted(kept, key=lambda machine: (machine.made_at, machine.id))
     surplus = max(0, len(kept) - target(view, policy))
@@ -124,7 +131,17 @@ def _unfit(machine: Machine, view: PoolView, policy: PoolPolicy) -> str:
         return ""
     if (machine.image, machine.driver) != (view.image, view.driver):
         return "it is of another image or driver"
-    return "too old" if view.now - machine.phase_since >= policy.age_ms else ""
+    return "too old" if view.now - machine.phase_since >= policy.age_ms + REPLACE_MS else ""
+
+
+def _aged(machine: Machine, view: PoolView, policy: PoolPolicy) -> bool:
+    """It still serves, and is to be replaced."""
+    return machine.phase is MachinePhase.PARKED and view.now - machine.phase_since >= policy.age_ms
+
+
+def _has_room(view: PoolView, policy: PoolPolicy) -> bool:
+    fits = view.available_bytes - view.machine_bytes >= policy.reserve_bytes
+    return fits and len(view.machines) < policy.most
 
 
 def _short(view: PoolView, policy: PoolPolicy) -> int:
@@ -136,9 +153,9 @@ def _short(view: PoolView, policy: PoolPolicy) -> int:
 def _may_make(view: PoolView, policy: PoolPolicy) -> bool:
     if view.making or view.waiting > 0 or view.now < view.looked_at + policy.settle_ms:
         return False
-    if view.now < _not_before(view) or view.available_bytes - view.machine_bytes < policy.reserve_bytes:
+    if view.now < _not_before(view) or not _has_room(view, policy):
         return False
-    return len(view.machines) < target(view, policy)
+    return sum(not _aged(each, view, policy) for each in view.machines) < target(view, policy)
 
 
 def _not_before(view: PoolView) -> int:

@@ -95,10 +95,12 @@ class Pool:
         self._wake.set()
 
     def keeps(self, machine: Machine, seen: Seen | None) -> bool:
-        """True for a machine without a session that is to stay: parked and alive, or being made just now."""
+        """True for a machine without a session that is to stay: parked by this driver and alive, or being made just
+        now."""
         if machine.id == self._making:
             return True
-        return self.on and machine.phase is MachinePhase.PARKED and seen is Seen.RUNNING
+        ours = machine.driver == self._driver.name and machine.phase is MachinePhase.PARKED
+        return self.on and ours and seen is Seen.RUNNING
 
     def state(self) -> PoolState:
         """How it stands."""

@@ -69,6 +69,9 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
             soon.callback(os.close, descriptor)
         try:
             network = helper.network(config.machine, owner, DOOR_SOCKETS, open_tap=False)
+        except HelperError as error:
+            raise LaunchError(f"no network for the machine: {error}", error.mend, "network") from error
+        try:
             undo.callback(network.leave)
             failed.callback(network.sockets.close)
             passed = [network.namespace, files.kernel, files.initramfs, files.rootfs, drive_for_jail]

@@ -225,7 +225,8 @@ def _network(helper: Helper, config: KeeperConfig) -> MachineNetwork:
         sockets = network.sockets
         arrivals.check([sockets.link, sockets.forwarder, *sockets.door], GATEWAY)
     except (HelperError, arrivals.ArrivalError) as error:
-        raise LaunchError(f"no network for the machine: {error}", getattr(error, "mend", "")) from error
+        mend = getattr(error, "mend", "")
+        raise LaunchError(f"no network for the machine: {error}", mend, "network") from error
     return network
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from transom.drivers.keepers import Host, KeptDriver
 from transom.drivers.namespace import probe
-from transom.model.errors import DriverError
+from transom.model.errors import DriverError, TransomError
 from transom.model.machine import DriverFlags, MachineSpec, Probe
 from transom_wire.keeper_config import KeeperConfig
 
@@ -55,5 +55,9 @@ class NamespaceDriver(KeptDriver):
     def _root(self, digest: str) -> Path:
         try:
             return self._images.root(digest).absolute()
-        except (OSError, LookupError, ValueError) as error:
-            raise DriverError(f"the image cannot be read: {error}", mend="transom image build") from error
+        except (OSError, LookupError, ValueError, TransomError) as error:
+            raise DriverError(
+                f"the image cannot be read: {error}",
+                mend=getattr(error, "mend", "") or "transom image build",
+                stage="image",
+            ) from error

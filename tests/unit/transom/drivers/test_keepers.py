@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.support.keeper_config import config
 from transom.drivers.keepers import Host, KeptDriver
+from transom.drivers.namespace.driver import NamespaceDriver
+from transom.images.errors import ImageError
+from transom.model.clock import now_ms
 from transom.model.errors import DriverError
 from transom.model.ids import new_id
-from transom.model.machine import DRIVERS
+from transom.model.machine import DRIVERS, MachineSpec
 from transom_wire.codec import decode, encode
+from transom_wire.exit import NO_ROUTE
 from transom_wire.keeper_config import KeeperConfig
 
 
@@ -68,3 +74,52 @@ async def test_an_act_that_fails_or_is_given_up_leaves_no_lock(tmp_path: Path) -
 @pytest.mark.parametrize("name", DRIVERS)
 def test_a_keeper_takes_machines_of_every_driver(name: str) -> None:
     assert decode(encode(config(driver=name)), (KeeperConfig,)).driver == name
+
+
+class Images:
+    """Any image is in `folder`, or is broken."""
+
+    def __init__(self, folder: Path, *, broken: bool = False) -> None:
+        self.folder, self.broken = folder, broken
+
+    def root(self, digest: str) -> Path:
+        if self.broken:
+            raise ImageError("its root is not what its digest says", mend="transom image build")
+        return self.folder
+
+    def guest_code(self, digest: str, guest: Path) -> Path:
+        return guest
+
+
+def asked(session: str = "ses_" + "a" * 20) -> MachineSpec:
+    return MachineSpec(
+        machine=new_id("mch"),
+        session=session,
+        slot=0,
+        image="sha256-0",
+        width=800,
+        height=600,
+        start_url="about:blank",
+        exit=NO_ROUTE,
+        deadline=now_ms() + 60_000,
+        limits=config().limits,
+    )
+
+
+async def test_a_broken_image_and_a_door_without_ports_say_where_the_machine_failed(tmp_path: Path) -> None:
+    guest, root = tmp_path / "guest", tmp_path / "root"
+    for folder in (guest, root):
+        folder.mkdir()
+    host = Host(tmp_path / "machines", guest, "127.0.0.1", (42000, 42999))
+    with pytest.raises(DriverError, match="digest") as error:
+        await NamespaceDriver(host, Images(root, broken=True)).create(asked())
+    assert (error.value.stage, error.value.mend) == ("image", "transom image build")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        with pytest.raises(DriverError, match="no free UDP port") as error:
+            await NamespaceDriver(replace(host, door_ports=(port, port)), Images(root)).create(asked())
+    assert error.value.stage == "network"
+    with pytest.raises(DriverError, match="not there") as error:
+        await NamespaceDriver(host, Images(tmp_path / "gone")).create(asked())
+    assert error.value.stage == "image"

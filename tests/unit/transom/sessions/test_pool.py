@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import START
 from transom.model.machine import Machine, MachinePhase
-from transom.sessions.pool import BACK_OFF_S, DropWarm, MakeWarm, PoolPolicy, PoolView, plan_pool, target
+from transom.sessions.pool import (
+    BACK_OFF_S,
+    REPLACE_MS,
+    DropWarm,
+    MakeWarm,
+    PoolPolicy,
+    PoolView,
+    plan_pool,
+    target,
+)
 
 IMAGE, OTHER = "sha256-0", "sha256-1"
 GIB = 2**30
@@ -74,7 +83,7 @@ def test_the_unfit_go_whatever_is_wanted() -> None:
     machines = (
         parked("old-image", image=OTHER),
         parked("other-driver", driver="qemu"),
-        parked("aged", phase_since=START - POLICY.age_ms),
+        parked("aged", phase_since=START - POLICY.age_ms - REPLACE_MS),
         parked("dead"),
         parked("leaving", phase=MachinePhase.LEAVING),
         parked("cut", phase=MachinePhase.MAKING),
@@ -83,6 +92,27 @@ def test_the_unfit_go_whatever_is_wanted() -> None:
     steps = plan_pool(view(*machines, lost=frozenset({"dead", "cut"})), POLICY)
     assert set(dropped(steps)) == {each.id for each in machines} - {"good"}
     assert MakeWarm() not in steps
+
+
+def test_the_aged_serve_until_others_have_taken_their_place() -> None:
+    age = {"phase_since": START - POLICY.age_ms, "made_at": START - POLICY.age_ms - 2_000}
+    old = parked("a", **age), parked("b", **age)
+    assert plan_pool(view(*old), POLICY) == [MakeWarm()]
+    assert plan_pool(view(*old, making=True), POLICY) == []
+    assert dropped(plan_pool(view(*old, parked("c")), POLICY)) == {"a": "more than are wanted"}
+    assert plan_pool(view(old[1], parked("c")), POLICY) == [MakeWarm()]
+    assert dropped(plan_pool(view(old[1], parked("c"), parked("d")), POLICY)) == {"b": "more than are wanted"}
+
+
+@pytest.mark.parametrize(
+    ("policy", "changes"), [(POLICY, {"available_bytes": GIB}), (replace(POLICY, most=2), {})]
+)
+def test_without_room_for_a_successor_the_aged_make_room_one_by_one(
+    policy: PoolPolicy, changes: dict[str, Any]
+) -> None:
+    old = tuple(parked(name, phase_since=START - POLICY.age_ms) for name in "ab")
+    assert dropped(plan_pool(view(*old, **changes), policy)) == {"a": "too old"}
+    assert plan_pool(view(*old, making=True, **changes), policy) == []
 
 
 def test_surplus_goes_oldest_first() -> None:

@@ -13,6 +13,7 @@ from tests.support.fakes import START, FakeKeeper, a_session
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, Session, SessionState
 from transom.sessions.pool import PoolPolicy
+from transom.sessions.steps import Seen
 from transom.sessions.wish import Wish
 from transom_wire.control import Claim, ClaimAnswer, Usage
 from transom_wire.link import Fatal, Ready
@@ -310,6 +311,13 @@ async def test_a_row_without_anything_on_the_host_gives_its_slot_back(controller
     await controller.look()
     row = controller.machines.rows[ended.machine]
     assert (row.phase, row.outcome, row.failed_stage) == (P.OVER, Outcome.FAILED, "boot")
+
+
+async def test_what_another_driver_parked_is_an_orphan(controller: Controller) -> None:
+    keeps = controller.parts.pool.keeps
+    row = Machine("mch_" + "a" * 20, "fake", "sha256-0", 0, P.PARKED, 1, 1, warm=True)
+    assert keeps(row, Seen.RUNNING)
+    assert not keeps(replace(row, driver="qemu"), Seen.RUNNING)
 
 
 # A second machine
