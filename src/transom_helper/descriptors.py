@@ -44,7 +44,7 @@ def _pid(descriptor: int) -> int:
 
 
 def network(descriptor: int) -> None:
-    """A network namespace such as we make. Raises Refusal."""
+    """A network namespace such as we make; whether we made it, and for whom, `living` knows. Raises Refusal."""
     if not namespaces.is_network(descriptor):
         raise Refusal("a descriptor came that is no machine's network")
 

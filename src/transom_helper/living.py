@@ -64,6 +64,24 @@ class Living:
                     return
         raise OSError(errno.EEXIST, "no number is free")
 
+    def expect(self, namespace: int, uid: int) -> None:
+        """`namespace`, a descriptor, is of a network that was made for `uid`; root may use any that a helper has
+        made. Raises Refusal for every other, those of an earlier helper among them; OSError."""
+        number = number_of(namespace)
+        with self._lock:
+            owner = self._owners.get(number)
+        if owner != uid and not (uid == 0 and _FIRST <= number < _LAST):
+            raise Refusal("the network is none that was made for this user", "ask for a network first")
+
+
+def number_of(namespace: int) -> int:
+    """The number that the namespace of this descriptor has in ours; negative when it has none. Raises OSError."""
+    for body in _ask(_RTM_GETNSID, _NLM_F_ACK, ((_NETNSA_FD, namespace),)):
+        for kind, value in _attributes(body):
+            if kind == _NETNSA_NSID:
+                return value
+    return -1
+
 
 def numbers() -> set[int]:
     """The numbers of all namespaces that have one in ours. Raises OSError."""

@@ -3,7 +3,7 @@ request waits for another about the same machine: what waits holds no more descr
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from transom_helper import descriptors as given
 from transom_helper import groups, network
@@ -54,6 +54,7 @@ class Verbs:
             case StartJail():
                 self.admission.owner(uid, request.owner)
                 plan = self.jails.plan(uid, request, descriptors)
+                self.living.expect(plan.namespace, uid)
                 with self.ledger.hold(Key(request.tag, request.machine)):
                     return self._start_jail(uid, request, plan)
             case Remove():
@@ -86,12 +87,13 @@ class Verbs:
             made.close()
         return Answer(Group(_told(made.warnings)))
 
-    def _groups(self, uid: int, request: MakeGroup | StartJail) -> cgroups.Groups:
-        """The machine's groups, written down before they are made."""
+    def _groups(
+        self, uid: int, request: MakeGroup | StartJail, jail: str = "", program: str = ""
+    ) -> cgroups.Groups:
+        """The machine's groups, written down before they are made, and the jail that is about to be."""
         key, name = Key(request.tag, request.machine), f"{request.machine}-{request.tag}"
         places = cgroups.own_bases()
-        entry = self.ledger.open(key, uid, self.machines)
-        self.ledger.add_groups(key, entry, groups.folders(name, places))
+        self.ledger.open(key, uid, self.machines, groups.folders(name, places), jail, program)
         return groups.make(name, request.limits, places)
 
     def _start_jail(self, uid: int, request: StartJail, plan: Plan) -> Answer:
@@ -99,10 +101,8 @@ class Verbs:
         entry = self.ledger.get(key, uid)
         if entry is not None and entry.jail:
             raise Refusal("this machine has a jail", "remove the machine first")
-        made = self._groups(uid, request)
+        made = self._groups(uid, request, plan.id, plan.program.name)
         try:
-            entry = self.ledger.open(key, uid, self.machines)
-            self.ledger.put(key, replace(entry, jail=plan.id, program=plan.program.name))
             pidfd, api = self.jails.start(plan, made)
         except BaseException:
             self._remove(uid, key)

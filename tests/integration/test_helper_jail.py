@@ -12,21 +12,26 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from tests.support.firecracker_standin import install
 from tests.support.helper_lab import (
+    CALLER,
     LIMITS,
     OWNER,
     TAG,
+    Failed,
     HelperLab,
+    as_user,
     eventually,
     gone,
     helper,
     number_of,
 )
+from transom_helper import namespaces
 from transom_helper.groups import ended
 from transom_keeper.helper import HelperError, Jail, MachineNetwork
 from transom_wire.helper import StartJail
@@ -175,6 +180,44 @@ def test_one_machine_has_one_jail(lab: HelperLab, parts: Parts) -> None:
         lab.client().start_jail(request(), parts.descriptors)
     assert b"firecracker_version" in ask_version(jail.api)
     jail.close()
+
+
+def test_a_jail_gets_a_network_that_was_made_for_its_caller_and_no_other(
+    lab: HelperLab, parts: Parts
+) -> None:
+    """Not a container's that root made and that everybody may open, nor another user's."""
+    foreign = new_network()
+    try:
+        for namespace, caller in ((foreign, 0), (foreign, CALLER), (parts.network.namespace, CALLER)):
+            given = [namespace, *parts.descriptors[1:]]
+            os.fchown(given[5], caller, caller)
+            with pytest.raises((HelperError, Failed), match="none that was made for this user"):
+                start = partial(lab.client().start_jail, request("mch_foreign"), given)
+                _ = start() if caller == 0 else as_user(caller, start)
+    finally:
+        os.close(foreign)
+    assert lab.client().survey(TAG).machines == ()
+
+    def own() -> bool:
+        network = lab.client().network("mch_own", OWNER, 3, open_tap=False)
+        jail = lab.client().start_jail(request("mch_own"), [network.namespace, *parts.descriptors[1:]])
+        return not ended(jail.pidfd)
+
+    os.fchown(parts.descriptors[5], CALLER, CALLER)
+    try:
+        assert as_user(CALLER, own)
+    finally:
+        lab.client().remove("mch_own", TAG)
+
+
+def new_network() -> int:
+    """One that root made, as container runtimes do."""
+
+    def make() -> int:
+        namespaces.unshare(namespaces.CLONE_NEWNET)
+        return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+    return namespaces.apart(make)
 
 
 def test_a_jailer_that_fails_leaves_nothing_and_its_words_are_kept(

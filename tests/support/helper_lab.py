@@ -122,8 +122,7 @@ class Failed(Exception):
 def number_of(namespace: int) -> int:
     """What the helper has numbered this network, a descriptor, with: it is there for as long as the kernel has
     the network, whoever holds that, or nobody."""
-    body = living._ask(living._RTM_GETNSID, living._NLM_F_ACK, ((living._NETNSA_FD, namespace),))[0]
-    return next(value for name, value in living._attributes(body) if name == living._NETNSA_NSID)
+    return living.number_of(namespace)
 
 
 def gone(numbers: Iterable[int]) -> bool:

@@ -52,6 +52,37 @@ def test_a_later_helper_takes_no_number_of_an_earlier() -> None:
     os.close(second)
 
 
+def test_a_network_is_used_by_whom_it_was_made_for() -> None:
+    networks, mine, foreign = Living(), new_network(), new_network()
+    networks.note(mine, 1000)
+    networks.expect(mine, 1000)
+    networks.expect(mine, 0)
+    for namespace, uid in ((mine, 1001), (foreign, 1000), (foreign, 0)):
+        with pytest.raises(Refusal, match="none that was made for this user"):
+            networks.expect(namespace, uid)
+    later = Living()
+    later.expect(mine, 0)
+    with pytest.raises(Refusal, match="none that was made"):
+        later.expect(mine, 1000)
+    os.close(mine)
+    os.close(foreign)
+
+
+def test_a_namespace_that_has_a_number_of_another_s_is_none_of_ours() -> None:
+    """The kernel gives numbers from 0 on to the namespaces of the host's virtual links."""
+    networks, foreign = Living(), new_network()
+    living._ask(
+        living._RTM_NEWNSID,
+        living._NLM_F_ACK,
+        ((living._NETNSA_NSID, 77_001), (living._NETNSA_FD, foreign)),
+    )
+    assert living.number_of(foreign) == 77_001
+    for uid in (0, 1000):
+        with pytest.raises(Refusal):
+            networks.expect(foreign, uid)
+    os.close(foreign)
+
+
 def test_what_is_no_namespace_is_an_error() -> None:
     with open(os.devnull) as null, pytest.raises(OSError):
         Living().note(null.fileno(), 1000)
