@@ -1,4 +1,5 @@
-"""Labs for the contract's tests: sandboxes for all, and for the drivers' own suite each kind of machine.
+"""Labs for the contract's tests: sandboxes for all, and for the drivers' own suite each kind of machine. Databases
+for the stores': SQLite and a real PostgreSQL.
 
 A test that a kind cannot pass for want of a capability is marked `needs(FLAG)`; what is left out is said at the end,
 and so is what is asked `only` of one, and what this host cannot be asked.
@@ -18,6 +19,7 @@ import pytest
 from tests.support import unasked
 from tests.support.image import GoldenImage, golden_image
 from tests.support.machine_lab import Lab, Machine, stage_standin, state_folder
+from tests.support.postgres import Postgres
 from tests.support.unasked import not_asked
 from tests.support.vm_lab import VmGround, ground
 from transom.drivers.firecracker.driver import FirecrackerDriver
@@ -54,6 +56,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Which promises were not asked of whom, and the excuse for it."""
     for line in sorted(unasked.lines):
         terminalreporter.write_line(f"driver contract: {line}")
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """One PostgreSQL, with a database for each test."""
+    with Postgres() as started:
+        yield started
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty database's."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'transom.db'}"
+    started: Postgres = request.getfixturevalue("server")
+    return started.new_database()
 
 
 @pytest.fixture(scope="session")

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import Postgres
 from transom.egress.pool import Rules, grant, overdue, without
 from transom.model.alert import Alert, AlertKind
 from transom.model.exit import (
@@ -32,20 +30,6 @@ from transom_wire.exit import HostRule
 
 NASTY = "a'b\"; DROP TABLE exits; -- \u202e 🦉 %s :x {0}"
 REFUSE, SHARE = Rules("refuse"), Rules("share")
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with Postgres() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'transom.db'}"
-    started: Postgres = request.getfixturevalue("server")
-    return started.new_database()
 
 
 @pytest.fixture

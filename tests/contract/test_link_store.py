@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from tests.contract.test_store_contract import a_session
-from tests.support.postgres import Postgres
 from transom.model.errors import Conflict, NotFound
 from transom.model.ids import new_id
 from transom.model.seat import Kind, Person, Seat, SessionLink
@@ -20,18 +18,8 @@ from transom.store.links import KEPT
 NASTY = "a'b\"; DROP TABLE session_links; -- \u202e 🦉 %s :x {0}"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with Postgres() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path / 'transom.db'}"
-    if request.param == "postgresql":
-        started: Postgres = request.getfixturevalue("server")
-        url = started.new_database()
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
     opened = Store(url, wait_ms=4000)
     await opened.open()
     yield opened

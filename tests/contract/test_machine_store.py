@@ -3,35 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.contract.test_store_contract import NASTY, a_session
-from tests.support.postgres import Postgres
 from transom.model.ids import new_id
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, Session, SessionState
 from transom.store.database import Store
 
 P = MachinePhase
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with Postgres() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'transom.db'}"
-    started: Postgres = request.getfixturevalue("server")
-    return started.new_database()
 
 
 @pytest.fixture

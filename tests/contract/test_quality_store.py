@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from tests.contract.test_store_contract import a_session
-from tests.support.postgres import Postgres
 from transom.model.quality import Keeping, QualityRow
 from transom.model.session import SessionState
 from transom.store.database import Store
 from transom.store.quality import SLACK, QualityRows
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with Postgres() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path / 'transom.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("server").new_database()
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
     opened = Store(url)
     await opened.open()
     yield opened

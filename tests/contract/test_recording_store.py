@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from tests.support.postgres import Postgres
 from transom.model.recording import Recording
 from transom.store.database import Store
 
 ROW = Recording("ses_a", "usr_a", started_at=2**41)
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with Postgres() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
-    url = f"sqlite:///{tmp_path / 'transom.db'}"
-    if request.param == "postgresql":
-        url = request.getfixturevalue("server").new_database()
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[Store]:
     opened = Store(url)
     await opened.open()
     yield opened

@@ -33,20 +33,6 @@ from transom_wire.sealing import Sealed
 NASTY = "a'b\"; DROP TABLE sessions; -- \u202e 🦉 %s :x {0} \\ \n\t"
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Postgres]:
-    with Postgres() as started:
-        yield started
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'transom.db'}"
-    started: Postgres = request.getfixturevalue("server")
-    return started.new_database()
-
-
 @pytest.fixture
 async def store(url: str) -> AsyncIterator[Store]:
     opened = Store(url, wait_ms=1500)

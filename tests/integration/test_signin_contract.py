@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +12,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support.contract_cli import ROWS
+from tests.support.issuer import demo_issuer
 from tests.support.signin_lab import SigninLab, click_allow
 from transom.signin.catalog import read_provider
-from transom_guest.demo.issuer import serve
 from transom_wire.link import SigninSpec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,13 +29,8 @@ CALLBACKS = {
 
 @pytest.fixture
 def issuer() -> Iterator[str]:
-    server = serve(0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with demo_issuer() as url:
+        yield url
 
 
 def spec_of(row: str, issuer: str) -> SigninSpec:

@@ -48,7 +48,7 @@ class Postgres:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        self.stop()
+        self.stop(signal.SIGQUIT)  # what it holds is not wanted: no checkpoint
         self._remove()
 
     def start(self) -> None:
@@ -59,6 +59,10 @@ class Postgres:
                 str(self._programs / "postgres"),
                 *("-D", str(self._folder / "data"), "-k", str(self._folder)),
                 *("-c", "listen_addresses=", "-c", "max_connections=40", "-c", "shared_buffers=16MB"),
+                *(
+                    "-c",
+                    "fsync=off",
+                ),  # it outlives no host, and a database for each test is many files to write
             ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -68,12 +72,12 @@ class Postgres:
         )
         self._wait_until_ready()
 
-    def stop(self) -> None:
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
         """Stop the server at once, cutting every connection."""
         process, self._process = self._process, None
         if process is None or process.poll() is not None:
             return
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         try:
             process.wait(20)
         except subprocess.TimeoutExpired:

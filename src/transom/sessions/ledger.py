@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, asynccontextmanager
 from dataclasses import fields, replace
 from weakref import WeakValueDictionary
 
 from transom.model.errors import NotFound
+from transom.model.listeners import Listeners
 from transom.model.session import Session
 from transom.model.stores import SessionStore
 
@@ -24,7 +25,7 @@ class Ledger:
     def __init__(self, store: SessionStore) -> None:
         self._store = store
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
-        self._watchers: dict[str, set[Watcher]] = {}
+        self._watchers: Listeners[Watcher] = Listeners()
         self._everywhere: list[Watcher] = []
 
     async def get(self, session: str) -> Session:
@@ -92,24 +93,16 @@ class Ledger:
 
     def tell(self, session: Session) -> None:
         """Tell every watcher of `session` what it is now."""
-        for watcher in (*self._everywhere, *self._watchers.get(session.id, ())):
+        for watcher in (*self._everywhere, *self._watchers.of(session.id)):
             watcher(session)
 
     def watch_all(self, watcher: Watcher) -> None:
         """Call `watcher` on every change of every session, for the life of the process."""
         self._everywhere.append(watcher)
 
-    @contextmanager
-    def watch(self, session: str, watcher: Watcher) -> Iterator[None]:
+    def watch(self, session: str, watcher: Watcher) -> AbstractContextManager[None]:
         """Call `watcher` on every change of `session` while the block runs."""
-        watchers = self._watchers.setdefault(session, set())
-        watchers.add(watcher)
-        try:
-            yield
-        finally:
-            watchers.discard(watcher)
-            if not watchers:
-                self._watchers.pop(session, None)
+        return self._watchers.listen(session, watcher)
 
 
 def _place(session: Session) -> tuple[object, ...]:

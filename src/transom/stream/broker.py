@@ -8,14 +8,15 @@ Nothing is kept on disk: after a restart media flows on, and a viewer that wants
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from typing import Protocol
 
 import structlog
 
 from transom.model.clock import Clock
 from transom.model.errors import Conflict, Gone, Invalid, TooLarge, Unavailable
+from transom.model.listeners import Listeners
 from transom.stream.peers import Peer, Peers, Refusal, Stage
 from transom.stream.sdp import (
     MAX_SDP,
@@ -77,7 +78,7 @@ class Broker:
         self._keepers, self._clock, self._count, self._terms = keepers, clock, count, terms
         self._fared = fared
         self._sessions: dict[str, Peers] = {}
-        self._listeners: dict[str, set[Listener]] = {}
+        self._listeners: Listeners[Listener] = Listeners()
         self._timers: set[asyncio.Task[None]] = set()
 
     async def offer(self, session: str, name: str, epoch: int, sdp: str, *, ready: bool) -> None:
@@ -225,17 +226,9 @@ class Broker:
                 await self._release(session, peer, close=False)
                 self._announce(session, peer, Refusal("stream_server_died", "the stream server starts again"))
 
-    @contextmanager
-    def listen(self, session: str, listener: Listener) -> Iterator[None]:
+    def listen(self, session: str, listener: Listener) -> AbstractContextManager[None]:
         """Call `listener` on every answer and refusal while the block runs."""
-        listeners = self._listeners.setdefault(session, set())
-        listeners.add(listener)
-        try:
-            yield
-        finally:
-            listeners.discard(listener)
-            if not listeners:
-                self._listeners.pop(session, None)
+        return self._listeners.listen(session, listener)
 
     async def close(self) -> None:
         """Stop the timers; media flows on."""
@@ -295,7 +288,7 @@ class Broker:
             self._announce(session, peer, Refusal("peer_lost", "the connection ended"))
 
     def _announce(self, session: str, peer: Peer, outcome: str | Refusal) -> None:
-        for listener in list(self._listeners.get(session, ())):
+        for listener in self._listeners.of(session):
             listener(peer.name, peer.epoch, outcome)
 
     async def _release(self, session: str, peer: Peer, *, close: bool) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol
 
@@ -13,6 +13,7 @@ import structlog
 
 from transom.model.clock import Clock
 from transom.model.errors import TransomError, Unavailable
+from transom.model.listeners import Listeners
 from transom.model.seat import Person, Seat, SeatStore
 from transom.stream.seat_events import Came, Command, Cut, End, Event, Left, LinkOver, Tick
 from transom.stream.seats import AWAY_MS, Seats
@@ -51,7 +52,7 @@ class Seating:
         self._unsaved: set[str] = set()
         self._save_soon = asyncio.Event()
         self._locks: dict[str, asyncio.Lock] = {}
-        self._listeners: dict[str, set[Listener]] = {}
+        self._listeners: Listeners[Listener] = Listeners()
         self._held: Counter[tuple[str, str]] = Counter()
 
     async def open(self) -> None:
@@ -116,17 +117,9 @@ class Seating:
         """End the pictures of everybody who came by this link."""
         await self.act(session, LinkOver(link, why))
 
-    @contextmanager
-    def listen(self, session: str, listener: Listener) -> Iterator[None]:
+    def listen(self, session: str, listener: Listener) -> AbstractContextManager[None]:
         """Call `listener` with all seats on each change while the block runs."""
-        listeners = self._listeners.setdefault(session, set())
-        listeners.add(listener)
-        try:
-            yield
-        finally:
-            listeners.discard(listener)
-            if not listeners:
-                self._listeners.pop(session, None)
+        return self._listeners.listen(session, listener)
 
     def over(self, session: str) -> None:
         """The session ended."""
@@ -204,7 +197,7 @@ class Seating:
 
     def _tell(self, session: str) -> None:
         seats = self.seats(session)
-        for listener in list(self._listeners.get(session, ())):
+        for listener in self._listeners.of(session):
             listener(seats)
 
 

@@ -58,7 +58,7 @@ class Attempt:
 
 def login(issuer: str, home: Path) -> str:
     """Sign in and save; returns the account's name. Raises LoginError."""
-    server = HTTPServer(("127.0.0.1", 0), _Callback)
+    server = _Listener(("127.0.0.1", 0), _Callback)
     server.timeout = 1
     try:
         redirect = f"http://127.0.0.1:{server.server_address[1]}{CALLBACK}"
@@ -104,7 +104,15 @@ def save(home: Path, tokens: dict[str, Any], *, now: float) -> str:
     return str(found["account"])
 
 
+class _Listener(HTTPServer):
+    """Waits for the answer to `state`, and keeps it in `found`."""
+
+    state = ""
+    found: dict[str, str] | None = None
+
+
 class _Callback(BaseHTTPRequestHandler):
+    server: _Listener
     server_version, sys_version = "transom-demo", ""
     timeout = 10
 
@@ -113,10 +121,10 @@ class _Callback(BaseHTTPRequestHandler):
         fields = dict(parse_qsl(parts.query[:4000], max_num_fields=20))
         right = parts.path == CALLBACK and hmac.compare_digest(
             fields.get("state", "").encode(),
-            str(self.server.state).encode(),  # type: ignore[attr-defined]
+            self.server.state.encode(),
         )
         if right:
-            self.server.found = fields  # type: ignore[attr-defined]
+            self.server.found = fields
         title, text = (
             ("Signed in", "The tool has what it needs. You may close this page.")
             if right and "code" in fields
@@ -134,16 +142,15 @@ class _Callback(BaseHTTPRequestHandler):
         """Nothing: request lines hold codes."""
 
 
-def _await_code(server: HTTPServer, state: str) -> str:
-    server.state, server.found = state, None  # type: ignore[attr-defined]
+def _await_code(server: _Listener, state: str) -> str:
+    server.state, server.found = state, None
     until = time.monotonic() + WAIT_FOR_USER
     while time.monotonic() < until:
         server.handle_request()
-        found: dict[str, str] | None = server.found  # type: ignore[attr-defined]
-        if found is not None:
-            if "code" not in found:
+        if server.found is not None:
+            if "code" not in server.found:
                 raise LoginError("the sign-in was refused")
-            return found["code"]
+            return server.found["code"]
     raise LoginError("nobody signed in")
 
 

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.controller import POLICY
 from tests.support.fakes import START, a_session
 from transom.model.session import EndReason, Session, SessionState, Signin, SigninStage, may_become
 from transom.sessions.plan import (
@@ -34,7 +35,6 @@ from transom.sessions.steps import (
     HoldGuest,
     MoveDeadline,
     Observed,
-    Policy,
     PurgeFolder,
     ReplaceMachine,
     Seen,
@@ -44,15 +44,6 @@ from transom.sessions.steps import (
 )
 
 S = SessionState
-POLICY = Policy(
-    requested_ms=60_000,
-    creating_ms=60_000,
-    booting_ms=120_000,
-    stopping_ms=60_000,
-    failed_keep_ms=1_800_000,
-    forget_ms=86_400_000,
-    grace_ms=120_000,
-)
 POOL_POLICY = replace(POLICY, pool=True)
 RUNNING = Observed(machine=Seen.RUNNING, held=True)
 GONE = Observed(machine=Seen.GONE, held=True, why_gone="killed")

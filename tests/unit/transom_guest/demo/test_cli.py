@@ -12,11 +12,11 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from tests.support.issuer import demo_issuer
 from tests.unit.transom_guest.demo.test_issuer import hidden_request
 from transom_guest.demo import cli
 from transom_guest.demo.cli import LoginError, login, save
 from transom_guest.demo.grants import sign_jwt
-from transom_guest.demo.issuer import serve
 
 TOKENS: dict[str, Any] = {
     "id_token": sign_jwt({"sub": "Ada"}, b"k"),
@@ -29,13 +29,8 @@ NAME = ".config/transom-demo/credentials.json"
 
 @pytest.fixture
 def issuer() -> Iterator[str]:
-    server = serve(0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with demo_issuer() as url:
+        yield url
 
 
 def with_browser(monkeypatch: pytest.MonkeyPatch, browse: Any) -> list[threading.Thread]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Iterator
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,20 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.issuer import demo_issuer
 from tests.unit.transom_guest.demo.test_grants import QUERY, VERIFIER
-from transom_guest.demo.issuer import MAX_BODY, parse_fields, serve
+from transom_guest.demo.issuer import MAX_BODY, parse_fields
 
 
 @pytest.fixture
 def issuer() -> Iterator[httpx.Client]:
-    server = serve(0)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.server_address[1]}", trust_env=False) as client:
+    with demo_issuer() as url, httpx.Client(base_url=url, trust_env=False) as client:
         yield client
-    server.shutdown()
-    thread.join()
-    server.server_close()
 
 
 def hidden_request(page: str) -> str:
