@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.support.api import Api, boots, serving
-from tests.support.controller import until
 from tests.support.fakes import START, FakeKeeper
+from tests.support.waiting import until
 from transom.model.user import Role
 from transom_wire.control import Usage
 

@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.support.api import Api, serving
-from tests.support.controller import until
 from tests.support.sdps import answer, offer
+from tests.support.waiting import until
 from transom.model.errors import Unavailable
 from transom.model.user import Role
 from transom_wire.link import PeerAnswer

@@ -15,8 +15,8 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from tests.support.api import Api, close_of, serving
-from tests.support.controller import until
 from tests.support.sdps import answer, offer
+from tests.support.waiting import until
 from transom.api import events, sockets, streams
 from transom_wire.channel import CHUNK, FRAME_LIMIT, ChannelViewer, Content, framed, opened
 from transom_wire.framing import FrameReader

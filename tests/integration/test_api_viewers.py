@@ -14,8 +14,8 @@ import httpx
 import pytest
 
 from tests.support.api import Api, close_of, serving
-from tests.support.controller import until
 from tests.support.sdps import answer, offer
+from tests.support.waiting import until
 from transom.api.events import NAMES_LIMIT
 from transom.stream import seats
 from transom_wire.link import PeerAnswer

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.desktop import picture
+from tests.support.waiting import until
 from transom_guest.clipboard import reading, service
 from transom_guest.clipboard.frames import CHUNK
 from transom_guest.clipboard.item import PNG, TEXT, Item
@@ -147,12 +148,6 @@ def xclip(screen: str) -> Iterator[Callable[..., asyncio.Future[bytes]]]:
     for process in started:
         if process.returncode is None:
             process.kill()
-
-
-async def until(holds: Callable[[], object], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not holds():
-            await asyncio.sleep(0.01)
 
 
 async def test_what_a_program_copies_reaches_the_viewer(page: Page, xclip) -> None:

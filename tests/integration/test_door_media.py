@@ -18,6 +18,7 @@ import aioice.ice
 import pytest
 from aiortc import RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 
+from tests.support.waiting import until
 from transom.stream.sdp import read_transport, strip_candidates, viewer_ufrag, with_candidate
 from transom_keeper.door import Door
 from transom_wire.control import RegisterPeer
@@ -159,12 +160,6 @@ async def machine(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Machine]:
     made = Machine()
     yield made
     made.close()
-
-
-async def until(seen: Callable[[], bool]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not seen():
-            await asyncio.sleep(0.02)
 
 
 async def test_media_and_data_come_out_of_a_namespace_without_a_route(machine: Machine) -> None:

@@ -16,8 +16,9 @@ from fastapi import FastAPI
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from tests.support.controller import IMAGE, POLICY, until
+from tests.support.controller import IMAGE, POLICY
 from tests.support.fakes import START, FakeDesk, FakeDriver, FakeKeeper, FakeLogs
+from tests.support.waiting import until
 from transom.api.build import build
 from transom.api.limits import Limits
 from transom.api.parts import Parts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from tests.support.fakes import FakeClock, FakeDesk, FakeDriver, FakeLogs, FakeMachines, FakeSessions
 from transom.guests.guests import Guests
@@ -143,13 +142,3 @@ class Controller:
             desk=self.desk,
             clock=self.clock,
         )
-
-
-async def until(holds: Callable[[], object], seconds: float = 5.0) -> None:
-    """Wait until `holds()` is true; AssertionError when it never is."""
-    try:
-        async with asyncio.timeout(seconds):
-            while not holds():
-                await asyncio.sleep(0.005)
-    except TimeoutError:
-        raise AssertionError("it did not come true in time") from None

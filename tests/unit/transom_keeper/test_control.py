@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.keeper_snapshot import snapshot
+from tests.support.waiting import until
 from transom_keeper.control import ControlLimits, ControlServer, bind, peer_uid
 from transom_keeper.splice import Stream
 from transom_wire import WIRE_VERSION
@@ -118,12 +119,6 @@ async def scene() -> AsyncIterator[Scene]:
         await made.server.start()
         yield made
         await made.close()
-
-
-async def until(true: object) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # type: ignore[operator]
-            await asyncio.sleep(0.005)
 
 
 async def test_a_controller_gets_the_state_then_what_it_missed_then_what_happens(scene: Scene) -> None:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.waiting import until
 from transom_keeper.link import LinkLimits, LinkRelay
 from transom_keeper.outbox import OutboxFull
 from transom_wire import WIRE_VERSION
@@ -297,12 +298,6 @@ async def test_connections_are_bounded_in_number_and_rate() -> None:
     await until(lambda: scene.relay.counts["garbage"] >= 4)
     assert scene.relay.counts["connections"] == 2
     await scene.close()
-
-
-async def until(true: object) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # type: ignore[operator]
-            await asyncio.sleep(0.005)
 
 
 async def test_whoever_says_nothing_is_closed() -> None:

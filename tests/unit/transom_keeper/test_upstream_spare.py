@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import cast
 
 import pytest
 
-from tests.support.forwarding import PATIENCE_S, forwarding
+from tests.support.forwarding import forwarding
+from tests.support.waiting import until
 from tests.unit.transom_keeper.test_upstream import HEAD, OK, proxy
 from transom_keeper import upstream_spare
 from transom_keeper.forwarder_leg import Leg
@@ -39,12 +39,6 @@ class Proxy:
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upstream_spare, "PAUSE_S", 0.0)
-
-
-async def until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():
-            await asyncio.sleep(0.002)
 
 
 async def test_there_is_one_when_it_was_wanted_and_it_is_taken_once() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any, cast
 
-from tests.support.controller import until
+from tests.support.waiting import until
 from transom.auth.links import LinkService
 from transom.model.seat import Kind, SessionLink
 

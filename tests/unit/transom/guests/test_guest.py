@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.controller import until
 from tests.support.fakes import START, FakeDriver, FakeKeeper, a_session
+from tests.support.waiting import until
 from transom.guests.acknowledge import Committed
 from transom.guests.guests import Guests
 from transom.guests.inbox import BootMessage, PeerMessage, SigninMessage

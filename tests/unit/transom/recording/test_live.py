@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.controller import until
 from tests.support.fakes import FakeDriver, a_session
 from tests.support.guest_files import scripted
+from tests.support.waiting import until
 from tests.unit.transom_guest.stream.test_mp4 import encoded
 from transom.model.clock import now_ms
 from transom.model.recording import Recording, SegmentFile

@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.controller import NO_POOL, WARM, Controller, a_user, until
+from tests.support.controller import NO_POOL, WARM, Controller, a_user
 from tests.support.fakes import START, FakeKeeper, a_session
+from tests.support.waiting import until
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, Session, SessionState
 from transom.sessions.pool import PoolPolicy

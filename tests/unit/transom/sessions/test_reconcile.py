@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support.controller import Controller, a_user, by_token, until
+from tests.support.controller import Controller, a_user, by_token
 from tests.support.fakes import FakeKeeper, a_session
+from tests.support.waiting import until
 from transom.model.errors import Gone
 from transom.model.ids import new_id
 from transom.model.machine import Machine, MachinePhase, Outcome

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.controller import Controller, a_user, by_token, until
+from tests.support.controller import Controller, a_user, by_token
 from tests.support.fakes import FakeKeeper
+from tests.support.waiting import until
 from transom.model.errors import Conflict, Gone, NotFound, TooMany, Unavailable
 from transom.model.session import EndReason, Session, SessionState, SigninStage
 from transom.model.user import Role

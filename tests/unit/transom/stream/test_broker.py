@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.support.controller import until
 from tests.support.fakes import FakeClock
 from tests.support.sdps import answer, offer
+from tests.support.waiting import until
 from transom.model.errors import Conflict, Gone, Invalid, TooLarge, TooMany, Unavailable
 from transom.stream.broker import ANSWER_MS, BOOT_MS, Broker
 from transom.stream.peers import PEERS_LIMIT, SILENT_MS, Refusal

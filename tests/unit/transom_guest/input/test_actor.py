@@ -2,6 +2,7 @@ import asyncio
 
 import pytest
 
+from tests.support.waiting import until
 from tests.unit.transom_guest.input.desk import A_CODE, RETURN_CODE, SHIFT_CODE, Desk
 from transom_guest.input import actor as module
 from transom_guest.input import keyboard as keyboard_module
@@ -66,12 +67,6 @@ async def test_who_waits_is_told_once_all_before_was_acted_out_and_not_where_it_
     assert told == ["a"] and desk.done[-1] == ("key", A_CODE, True)
     actor.after("a", lambda: told.append("at once"))
     assert told == ["a", "at once"]
-
-
-async def until(holds):
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.001)
 
 
 async def test_input_is_acted_out_at_once_and_in_order(desk, actor):

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from tests.support.waiting import until
 from transom.api import channel, watch
 from transom_guest.clipboard import frames
 from transom_guest.clipboard.service import Clipboard
@@ -82,12 +83,6 @@ async def path(tmp_path: Path, clipboard: StandIn) -> AsyncIterator[Path]:
     yield path
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-
-
-async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(10):
-        while not holds():
-            await asyncio.sleep(0.005)
 
 
 async def test_a_stream_says_whose_it_is_and_then_carries_messages_both_ways(
