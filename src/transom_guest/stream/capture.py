@@ -8,7 +8,7 @@ from typing import Protocol
 
 from transom_guest.stream.encode import Frame, Pixels
 from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows
-from transom_guest.stream.rate import Decision
+from transom_guest.stream.rate_decision import Decision
 from transom_guest.x11.damage import Damage
 from transom_guest.x11.events import CONFIGURE_NOTIFY
 from transom_guest.x11.fixes import Cursor, CursorImage

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 from transom_guest.stream.rate_burst import Burst
 from transom_guest.stream.rate_ceiling import Ceiling
+from transom_guest.stream.rate_decision import Decision, vbv_ms
+from transom_guest.stream.rate_drain import DRAIN, DRAIN_FPS, DRAIN_FROM_S, Drain
 from transom_guest.stream.rate_estimate import ARRIVED_S, LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
 from transom_guest.stream.rate_reports import Report, ReportEstimate
@@ -30,14 +32,6 @@ PACKET_BITS = 1260 * 8
 """...or one packet of this size, and twice as much for over-use: on a slow link one packet alone is more."""
 CUT = 0.85
 """Of what arrived, after over-use."""
-DRAIN = 0.35
-"""Of what arrived, while a queue of DRAIN_FROM_S or more drains: the viewer lives on what stands in it..."""
-DRAIN_FROM_S = 0.1
-"""...or of any queue that a cut did not end. A drain that does not shorten it has shown that the way is longer."""
-DRAIN_FPS = 20
-"""Frames a second meanwhile: at the coarsest quantizer, and that is a drain's, sixty would be more than the bitrate."""
-PATIENCE = 1.5
-"""How many times longer than it should a drain may take."""
 UNMOVED = 0.8
 """Of the queue: when as much is left, there was none, and the cut is taken back."""
 STAND_S = 2.0
@@ -61,37 +55,8 @@ TRAIN_FOR_S = 1.0
 """...and this many seconds that says what the link carries."""
 DEAF_S, UNREPORTED_S = 3.0, 6.0
 """Seconds in which a viewer that never gave any feedback should have, or a report: it will not, and the cap holds."""
-SMOOTH_VBV_MS, TIGHT_VBV_MS = 500, 100
-"""How much of the bitrate a frame may take at once: on a link that never was full, and on one that was..."""
-TIGHT_FRAMES = 4
-"""...and no less than so many frames' share: x264 gives each half of what is there at most, and blurs it otherwise."""
-START_VBV_MS = 250
 BURST_STEP = 0.8
 """Smaller changes of what the link has proved to carry for a moment are not told."""
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """What the stream should be; `cause` is the newest reason."""
-
-    kbps: int
-    fps: int
-    scale: int
-    vbv_ms: int
-    cause: str
-    burst_kbps: int = 0
-    """What the link has proved to carry for a moment; `kbps` at least."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Drain:
-    """Less is sent until a queue is gone: how much, since when, and what stood in it."""
-
-    kbps: float
-    since: float
-    queue_s: float
-    first: bool = True
-    """Nothing was drained before it since the cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +90,7 @@ class RateControl:
         self._probe_kbps, self._probe_at = 0.0, -math.inf
         self._heard: float | None = None
         self._waiting: float | None = None
-        self._drain: _Drain | None = None
+        self._drain: Drain | None = None
         self._burst, self._burst_kbps = Burst(), 0.0
         self._decision = self._decide(now)
 
@@ -217,7 +182,7 @@ class RateControl:
         elif link.too_lossy:
             if isinstance(link, ReportEstimate) and not self._ceiling.known:
                 # the round trip may have had a full queue in it from the first: it shows when that is drained
-                self._drain = _Drain(link.arrived_kbps * DRAIN, now, 0.0)
+                self._drain = Drain(link.arrived_kbps * DRAIN, now, 0.0)
             self._ceiling = Ceiling(self._target, now)
             self._move(now, self._target * (1 - link.loss / 2), "loss")
         elif link.queue_s < self._low_s() and not link.unsure:
@@ -227,9 +192,9 @@ class RateControl:
                 link.lengthen()
             elif self._cut or not self._ceiling.near(self._target):
                 # nothing moves: it is the way, or the link carries just this; a drain tells
-                self._drain = _Drain(self._target * DRAIN, now, link.queue_s)
+                self._drain = Drain(self._target * DRAIN, now, link.queue_s)
 
-    def _draining(self, now: float, drain: _Drain) -> None:
+    def _draining(self, now: float, drain: Drain) -> None:
         queue, rtt = self.link.queue_s, self.link.rtt_s
         if drain.first and now - drain.since < ARRIVED_S:
             # what arrives was sent before the cut and filled the link; what arrived when it was made may be older
@@ -242,10 +207,10 @@ class RateControl:
             self._move(now, min(self._target, carried), "delay")
         elif queue > drain.queue_s + DRAIN_FROM_S and now - drain.since > JUDGE_S + rtt:
             self._over_used(now)
-        elif now - drain.since > drain.queue_s / (1 - DRAIN) * PATIENCE + JUDGE_S + rtt:
+        elif now - drain.since > drain.patience_s + JUDGE_S + rtt:
             full = self.link.sure_loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
             if full or queue < drain.queue_s / 2:
-                self._drain = _Drain(drain.kbps, now, queue, first=False)
+                self._drain = Drain(drain.kbps, now, queue, first=False)
             else:
                 self._ceiling = Ceiling()
                 if queue > self._before.queue_s * UNMOVED:
@@ -286,7 +251,7 @@ class RateControl:
         self._proven = min(self._proven, self._ceiling.kbps)
         self._move(now, min(arrived * CUT, self._target), "delay")
         if self.link.queue_s > DRAIN_FROM_S or self._cut:
-            self._drain = _Drain(min(arrived, self._target) * DRAIN, now, self.link.queue_s)
+            self._drain = Drain(min(arrived, self._target) * DRAIN, now, self.link.queue_s)
         self._cut, self._cut_at_s = True, self.link.queue_s
 
     def _raise(self, now: float) -> None:
@@ -317,10 +282,8 @@ class RateControl:
 
     def _decide(self, now: float) -> Decision:
         step = self._ladder.take(now, int(self._target), filled=not self.limited)
-        if self._ceiling.known or self._target < START_KBPS:
-            vbv = max(TIGHT_VBV_MS, TIGHT_FRAMES * 1000 // step.fps)
-        else:
-            vbv = START_VBV_MS if self._cause == "start" else SMOOTH_VBV_MS
+        tight = self._ceiling.known or self._target < START_KBPS
+        vbv = vbv_ms(step.fps, tight=tight, start=self._cause == "start")
         proved = self._burst.kbps(now)
         if not BURST_STEP * self._burst_kbps <= proved <= self._burst_kbps / BURST_STEP:
             self._burst_kbps = proved

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from transom_guest.stream.rate import Decision, RateControl
+from transom_guest.stream.rate import RateControl
+from transom_guest.stream.rate_decision import Decision
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_reports import Report
 from transom_wire.link import PeerTerms, StreamReport

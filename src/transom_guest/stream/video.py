@@ -12,7 +12,8 @@ from transom_guest.stream.gst import Gst, GstApp, make
 from transom_guest.stream.offer import H264, rtp_caps
 from transom_guest.stream.packet_pacer import PacketPacer
 from transom_guest.stream.packets import CLOCK_RATE, MTU, Packetizer
-from transom_guest.stream.rate import START_KBPS, Decision
+from transom_guest.stream.rate import START_KBPS
+from transom_guest.stream.rate_decision import Decision
 from transom_guest.stream.rate_repair import Repairs
 
 MAX_QUEUED_BYTES = 1 << 20

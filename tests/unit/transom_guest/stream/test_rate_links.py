@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from transom_guest.stream.rate import DEAF_S, START_KBPS, UNREPORTED_S, Decision
+from transom_guest.stream.rate import DEAF_S, START_KBPS, UNREPORTED_S
+from transom_guest.stream.rate_decision import Decision
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_links import CONGESTED_KEY_S, REPORT_S, WATCHER_KEY_S, Links
 from transom_guest.stream.rate_reports import Report

@@ -1,0 +1,30 @@
+"""Less is sent than a link carries, until a queue is gone. Pure; times are monotonic seconds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+DRAIN = 0.35
+"""Of what arrived, while a queue of DRAIN_FROM_S or more drains: the viewer lives on what stands in it..."""
+DRAIN_FROM_S = 0.1
+"""...or of any queue that a cut did not end. A drain that does not shorten it has shown that the way is longer."""
+DRAIN_FPS = 20
+"""Frames a second meanwhile: at the coarsest quantizer, and that is a drain's, sixty would be more than the bitrate."""
+PATIENCE = 1.5
+"""How many times longer than it should a drain may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """How much is sent, since when, and what stood in the queue."""
+
+    kbps: float
+    since: float
+    queue_s: float
+    first: bool = True
+    """Nothing was drained before it since the cut."""
+
+    @property
+    def patience_s(self) -> float:
+        """Seconds, beyond those until a move is judged, until it should have ended the queue."""
+        return self.queue_s / (1 - DRAIN) * PATIENCE
