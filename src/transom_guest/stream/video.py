@@ -41,6 +41,7 @@ class Video:
         )
         self._pacer, self._repairs = PacketPacer(self._send, START_KBPS), Repairs()
         self._sending = self._open = False
+        self._padding = 0
         self._early: EarlyFrames[AccessUnit] = EarlyFrames()
         self._opening = threading.Lock()
 
@@ -78,7 +79,10 @@ class Video:
         if unit.key:
             self._repairs.renewed()
         if self._sending:
-            self._pacer.put(self._packetizer.packets(unit.data, self.rtp_time(unit.grabbed)))
+            at, padding = self.rtp_time(unit.grabbed), self._padding
+            self._padding = 0
+            packets = self._packetizer.packets(unit.data, at)
+            self._pacer.put(packets + self._packetizer.padding(padding, at))
         return self._sending
 
     def again(self, number: int) -> bool:
@@ -96,6 +100,10 @@ class Video:
         """What the viewer's link carries from now on."""
         self._pacer.carry(decision.kbps, decision.burst_kbps)
         self._repairs.kbps, self._repairs.rtt_s = decision.kbps, rtt_s
+
+    def pad(self, count: int) -> None:
+        """So many packets of padding go out behind the next frame: they ask the link for more."""
+        self._padding = count
 
     def behind_s(self) -> float:
         """Seconds until all that was pushed has left."""
