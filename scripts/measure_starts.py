@@ -7,7 +7,9 @@
 `click`: from the click on a dashboard card to the first decoded frame, on a warm machine, a new one each time;
 the moment the dashboard is there (not emulated), and after a second's look at it. `open`: the session's page is
 loaded anew, of a machine that runs; `connect`: by the page that is there, from noVNC to WebRTC, so without a page's
-load. All in milliseconds. `load_average` is the host's at the start: compare only what was measured on a quiet one.
+load. All in milliseconds, to when the page says that its picture is live, which is seen once the browser has
+brought it to the screen; `decoded` is to the first decoded frame in the page's hands. `load_average` is the host's
+at the start: compare only what was measured on a quiet one.
 """
 
 from __future__ import annotations
@@ -90,7 +92,14 @@ MARKS = """(() => {
   };
   window.watchLive();
 })()"""
-PIECES = (("offer", "answer"), ("answer", "ice"), ("ice", "dtls"), ("dtls", "frame"), ("offer", "frame"))
+PIECES = (
+    ("offer", "answer"),
+    ("answer", "ice"),
+    ("ice", "dtls"),
+    ("dtls", "decoded"),
+    ("decoded", "frame"),
+    ("offer", "frame"),
+)
 
 
 def drawn(page: Page, seconds: float) -> dict[str, float]:
@@ -101,13 +110,17 @@ def drawn(page: Page, seconds: float) -> dict[str, float]:
 
 
 def told(rows: list[dict[str, float]], since: str) -> dict[str, Any]:
-    """Quantiles of the time from `since` (a mark, or "load") to the frame; medians of the pieces, which may overlap."""
+    """Quantiles of the time from `since` (a mark, or "load") to the frame, and to its decoding. Medians of
+    the pieces, which may overlap."""
     pieces = {
         f"{begin}_to_{end}": round(statistics.median(row[end] - row[begin] for row in rows), 1)
         for begin, end in PIECES
         if all(begin in row and end in row for row in rows)
     }
-    return quantiles([row["frame"] - row.get(since, 0.0) for row in rows]) | {"medians": pieces}
+    whole, decoded = (
+        quantiles([row[end] - row.get(since, 0.0) for row in rows]) for end in ("frame", "decoded")
+    )
+    return whole | {"decoded": decoded, "medians": pieces}
 
 
 def opens(bench: Bench, session: str, count: int, seconds: float) -> dict[str, Any]:

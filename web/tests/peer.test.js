@@ -193,3 +193,28 @@ test("what is held now is not said before the keys that wait", () => {
   say(["h", [C]]);
   assert.deepEqual(sent, [["k", CONTROL, 1], ["h", [CONTROL]], ["k", C, 1], ["k", CONTROL, 0], ["h", [C]]]);
 });
+
+test("an offer goes out while the browser still sets it up, and an answer that is there sooner waits for that", async () => {
+  const done = [];
+  let described = () => {};
+  const line = make();
+  Object.assign(line.connection, {
+    signalingState: "stable",
+    setLocalDescription: () => new Promise((resolve) => (described = resolve)),
+    setRemoteDescription: async ({ sdp }) => void done.push(sdp),
+  });
+  window.connections.make = () => ({ ...line, offer: Promise.resolve({ type: "offer", sdp: "ours" }) });
+  const other = new Peer([], { offer: (sdp) => done.push(sdp), dropped: () => {}, open: () => {}, message: () => {} });
+  window.connections.make = make;
+  const opening = other.open();
+  await null;
+  await null;
+  assert.deepEqual(done, ["ours"]);
+  const answering = other.answer("theirs");
+  await null;
+  assert.deepEqual(done, ["ours"]);
+  line.connection.signalingState = "have-local-offer";
+  described();
+  await Promise.all([opening, answering]);
+  assert.deepEqual(done, ["ours", "theirs"]);
+});

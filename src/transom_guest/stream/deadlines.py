@@ -8,6 +8,8 @@ from collections.abc import Callable
 
 ANSWER_DEADLINE = 30.0 if "TRANSOM_EMULATED" in os.environ else 5.0
 """Seconds from the offer to an answer with its candidates: a tenth of a second, emulated some thirty times that."""
+ANSWER_SENT = 0.05
+"""Seconds an answer may take to be on the link before frames are made all the same."""
 CONNECT_DEADLINE = 30.0
 """Seconds from the answer until the peer must be connected; the door takes no new source later either."""
 LOST_DEADLINE = 15.0

@@ -14,6 +14,7 @@ CONSTRAINED_BASELINE = ("42e0", "42c0", "4200")
 _RTPMAP = re.compile(r"a=rtpmap:(\d{1,3}) ([A-Za-z0-9.-]{1,32})/(\d{1,6})")
 _FMTP = re.compile(r"a=fmtp:(\d{1,3}) (.{1,500})")
 _EXTMAP = re.compile(r"a=extmap:(\d{1,2})(?:/[a-z]{1,8})? (\S{1,200})")
+_OF_PAYLOAD = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d{1,3}) ")
 _PROFILE = re.compile(r"[0-9a-fA-F]{6}")
 
 
@@ -48,6 +49,25 @@ def read_offer(sdp: str) -> H264:
     return H264(payload_type, profile, _extension(video, TWCC), _extension(video, PLAYOUT_DELAY))
 
 
+def narrowed(offer: str, video: int, audio: int | None) -> str:
+    """Return `offer`, which `read_offer` took, without the payload types that are not answered: webrtcbin makes
+    something of each of the fifty that a browser offers. One that repeats packets of `video` stays."""
+    wanted = {"video": {str(video), *_repeating(_video_section(offer.splitlines()), video)}}
+    if audio is not None:
+        wanted["audio"] = {str(audio)}
+    lines: list[str] = []
+    kept: set[str] | None = None
+    for line in offer.splitlines():
+        if line.startswith("m="):
+            words = line.split()
+            kept = wanted.pop(words[0].removeprefix("m="), None)
+            line = " ".join(words[:3] + [word for word in words[3:] if kept is None or word in kept])
+        match = _OF_PAYLOAD.match(line)
+        if kept is None or match is None or match[1] in kept:
+            lines.append(line)
+    return "".join(f"{line}\r\n" for line in lines)
+
+
 def with_profile(answer: str, codec: H264) -> str:
     """Return `answer` with the profile the viewer offered named in it, where webrtcbin left it out."""
     head = f"a=fmtp:{codec.payload_type} "
@@ -74,6 +94,12 @@ def _video_section(lines: list[str]) -> list[str]:
     return section
 
 
+def _repeating(video: list[str], payload: int) -> set[str]:
+    """The payload types of RFC 4588 that repeat packets of this one."""
+    formats = [match for line in video if (match := _FMTP.fullmatch(line))]
+    return {match[1] for match in formats if _parameters(match[2]).get("apt") == str(payload)}
+
+
 def _choose(video: list[str]) -> tuple[int, str]:
     """The best payload with packetization mode 1, in the offer's own order among equals."""
     order = video[0].split()[3:]
@@ -89,6 +115,7 @@ def _choose(video: list[str]) -> tuple[int, str]:
             and _PROFILE.fullmatch(profile)
             and profile.startswith(CONSTRAINED_BASELINE)
             and int(payload) <= 127
+            and payload == str(int(payload))
         ):
             found.append((int(payload), profile))
     if not found:

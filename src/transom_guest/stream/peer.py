@@ -9,12 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable
 from typing import Any, Protocol, cast
 
-from transom_guest.environment import LOOPBACK
-from transom_guest.stream import certificate
+from transom_guest.stream import certificate, ice_agent
 from transom_guest.stream.channels import Channels
 from transom_guest.stream.clip_channel import ClipChannel, ClipEvents
 from transom_guest.stream.deadlines import ANSWER_DEADLINE
@@ -25,12 +23,18 @@ from transom_guest.stream.gst import (
     GstError,
     GstVideo,
     GstWebRTC,
-    keep_owner,
     make,
     unwatch_bus,
     watch_bus,
 )
-from transom_guest.stream.offer import H264, rtp_caps, with_credentials, with_fingerprint, with_profile
+from transom_guest.stream.offer import (
+    H264,
+    narrowed,
+    rtp_caps,
+    with_credentials,
+    with_fingerprint,
+    with_profile,
+)
 from transom_guest.stream.peer_sound import PeerSound
 from transom_guest.stream.rate_feedback import Told, packets_of, watch_repairs, watch_reports
 from transom_guest.stream.sound_offer import Opus
@@ -112,7 +116,10 @@ class Peer:
         """Answer the offer `sdp`; candidates are in the answer. Raises GstError within ANSWER_DEADLINE."""
         try:
             async with asyncio.timeout(ANSWER_DEADLINE):
-                await self._ask("set-remote-description", description(OFFER, sdp, self._kept))
+                offered = narrowed(
+                    sdp, self._codec.payload_type, self._opus.payload_type if self._opus else None
+                )
+                await self._ask("set-remote-description", description(OFFER, offered, self._kept))
                 reply = await self._ask("create-answer", None)
                 answer = reply.get_value("answer") if reply else None
                 if answer is None:
@@ -188,7 +195,7 @@ class Peer:
             self.sound = PeerSound(self._pipeline, self._webrtc, self._opus)
             self._kept.append(self.sound.transceiver)
             self._connect(self._webrtc, "pad-added", self.sound.hear)
-        self._prepare_agent()
+        self._kept += ice_agent.prepare(self._webrtc)
         self._listen()
         if self._pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
             raise GstError("the peer does not start")
@@ -213,17 +220,6 @@ class Peer:
         elif name == "GstAppSrc" and into.__gtype__.name == "WebRTCErrorIgnoreBin":
             # a channel's end is an error that this bin takes and never frees, and the appsrc with it
             element.set_bus(None)
-
-    def _prepare_agent(self) -> None:
-        ice = self._webrtc.get_property("ice-agent")
-        keep_owner(ice)
-        agent = ice.get_property("agent")
-        # without it libnice waits 200 ms for a UPnP gateway
-        agent.set_property("upnp", False)
-        agent.set_property("ice-tcp", False)
-        # the one address that the door's inner sockets reach; libnice ignores a loopback unless told
-        ice.emit("add-local-ip-address", os.environ.get("TRANSOM_ADDRESS") or LOOPBACK)
-        self._kept += [ice, agent]
 
     def _listen(self) -> None:
         self._connect(self._webrtc, "notify::connection-state", self._connection_changed)
@@ -284,6 +280,8 @@ class Peer:
     def _state_is(self, state: str, reason: str) -> None:
         if not self._closed and state != self.state:
             self.state = state
+            if state == "connected":
+                ice_agent.settle(self._webrtc)
             self._events.peer_state(self, state, reason)
 
     def _broke(self, element: str, what: str) -> None:

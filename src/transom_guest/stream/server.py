@@ -16,7 +16,7 @@ from transom_guest.input.actor import Actor
 from transom_guest.input.succession import Succession
 from transom_guest.stream.capture import Capture
 from transom_guest.stream.cursors import Cursors
-from transom_guest.stream.deadlines import CONNECT_DEADLINE, EARLY, LOST_DEADLINE, Deadlines
+from transom_guest.stream.deadlines import ANSWER_SENT, CONNECT_DEADLINE, EARLY, LOST_DEADLINE, Deadlines
 from transom_guest.stream.encode import AccessUnit, Encoder
 from transom_guest.stream.gst import GstError
 from transom_guest.stream.hearing import Hearing
@@ -161,9 +161,15 @@ class StreamServer:
             self.outbox.put(PeerAnswer(peer=peer.name, epoch=peer.epoch, sdp=answer))
             if not peer.connected:
                 self._give(peer, CONNECT_DEADLINE, "never connected")
-                peer.video.expect(EARLY)  # its first frames are made while it connects
-                self._watch(key=self._links.may_begin(self._loop.time(), peer))
-                self._loop.call_later(EARLY, self._watch)
+                await self.outbox.sent(ANSWER_SENT)  # the first grab of a whole screen holds this thread up
+                self._begin_early(peer)
+
+    def _begin_early(self, peer: Peer) -> None:
+        """Make a viewer's first frames while it connects."""
+        if self._lives(peer) and not peer.connected:
+            peer.video.expect(EARLY)
+            self._watch(key=self._links.may_begin(self._loop.time(), peer))
+            self._loop.call_later(EARLY, self._watch)
 
     # from peers
 

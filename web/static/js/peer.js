@@ -37,6 +37,8 @@ export class Peer {
   #motion;
   #audio;
   #offer;
+  /** The offer is the connection's own. @type {Promise<void> | undefined} */
+  #described;
   #clip;
   #on;
   #seq = 0;
@@ -86,16 +88,18 @@ export class Peer {
     return this.#clip;
   }
 
-  /** Make the offer and hand it over at once: the door needs no candidates of ours. */
+  /** Make the offer and hand it over at once: the door needs no candidates of ours, and the browser sets it up meanwhile. */
   async open() {
     const offer = await this.#offer;
     if (this.#closed) return;
-    await this.#connection.setLocalDescription(offer);
-    if (!this.#closed && offer.sdp) this.#on.offer(offer.sdp);
+    this.#described = this.#connection.setLocalDescription(offer);
+    if (offer.sdp) this.#on.offer(offer.sdp);
+    await this.#described;
   }
 
   /** @param {string} sdp */
   async answer(sdp) {
+    await this.#described;
     if (this.#connection.signalingState !== "have-local-offer") return;
     await this.#connection.setRemoteDescription({ type: "answer", sdp });
   }

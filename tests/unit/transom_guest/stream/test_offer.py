@@ -11,6 +11,7 @@ from transom_guest.stream.offer import (
     PLAYOUT_DELAY,
     TWCC,
     OfferError,
+    narrowed,
     read_offer,
     rtp_caps,
     with_credentials,
@@ -144,3 +145,30 @@ def test_every_section_gets_our_credentials_and_our_fingerprint() -> None:
     for line in ("a=ice-ufrag:ours\r\n", f"a=ice-pwd:{'p' * 32}\r\n", "a=fingerprint:sha-256 AA:BB\r\n"):
         assert answer.count(line) == 2
     assert len(answer.splitlines()) == len(ANSWER.splitlines())
+
+
+def test_an_offer_is_narrowed_to_what_is_answered_and_to_what_repeats_it():
+    sound = "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\na=mid:2\na=rtpmap:111 opus/48000/2\na=rtpmap:0 PCMU/8000\n"
+    lines = narrowed(CHROMIUM + sound, 108, 111).split("\r\n")
+    assert "m=video 9 UDP/TLS/RTP/SAVPF 108 109" in lines
+    assert "m=audio 9 UDP/TLS/RTP/SAVPF 111" in lines
+    told = [line.split(" ")[0] for line in lines if line.startswith(("a=rtpmap:", "a=fmtp:", "a=rtcp-fb:"))]
+    assert told == ["a=rtpmap:108", "a=fmtp:108", "a=rtpmap:109", "a=fmtp:109", "a=rtpmap:111"]
+    rest = [
+        line for line in CHROMIUM.splitlines() if not line.startswith(("a=rtpmap:", "a=fmtp:", "m=video"))
+    ]
+    assert [line for line in lines if line in rest][: len(rest)] == rest
+    assert read_offer("\r\n".join(lines)) == read_offer(CHROMIUM)
+
+
+def test_sound_that_is_not_answered_stays_as_it_was_offered():
+    sound = "m=audio 9 UDP/TLS/RTP/SAVPF 0\na=rtpmap:0 PCMU/8000\n"
+    assert narrowed(CHROMIUM + sound, 108, None).endswith(sound.replace("\n", "\r\n"))
+
+
+@given(st.text(max_size=300), st.integers(0, len(CHROMIUM)), st.integers(0, 40))
+def test_whatever_offer_is_read_is_read_the_same_once_narrowed(junk, at, cut):
+    offer = CHROMIUM[:at] + junk + CHROMIUM[at + cut :]
+    with contextlib.suppress(OfferError):
+        codec = read_offer(offer)
+        assert read_offer(narrowed(offer, codec.payload_type, None)) == codec
