@@ -6,13 +6,14 @@ import logging
 import os
 import sys
 
-from transom_helper import server
+from transom_helper import groups, server
 from transom_helper.admission import Admission
 from transom_helper.jail import Jails
 from transom_helper.ledger import Ledger
 from transom_helper.options import parse
 from transom_helper.refusal import Refusal
 from transom_helper.verbs import Verbs
+from transom_keeper.cgroups import CONTROLLERS
 
 
 def main() -> int:
@@ -26,7 +27,9 @@ def main() -> int:
         admission = Admission(options.allowed, options.owners)
         ledger = Ledger(options.chroot_base)
         jails = Jails(options.chroot_base, options.firecracker, options.jailer)
-        verbs = Verbs(admission, ledger, jails, options.machines)
+        verbs = Verbs(admission, ledger, jails, options.machines, groups.trial())
+        if missing := [each for each in CONTROLLERS if each not in verbs.controllers]:
+            logging.getLogger("helper").warning("machines get no limit of: %s", ", ".join(missing))
         if trouble := jails.trouble():
             logging.getLogger("helper").info("no Firecracker: %s", trouble)
         listener = server.passed_socket() or server.bind(options.socket)

@@ -15,6 +15,8 @@ from transom_keeper.cgroups import Base, Groups
 from transom_wire.keeper_config import Limits
 
 END_SECONDS = 8.0
+_LEAST = Limits(memory_bytes=2**30, cpu_millis=1000, pids=64)
+"""Of a group that nothing is ever in."""
 _LOOK_SECONDS = 0.01
 
 
@@ -26,6 +28,15 @@ def folders(name: str, places: Iterable[Base]) -> tuple[str, ...]:
 def make(name: str, limits: Limits, places: Iterable[Base]) -> Groups:
     """The groups; what cannot be had is a warning."""
     return cgroups.make(name, limits, places)
+
+
+def trial() -> tuple[str, ...]:
+    """The controllers that a machine's groups would have now, found out by making some and removing them."""
+    made = make(f"trial-{os.getpid()}", _LEAST, cgroups.own_bases())
+    made.close()
+    for folder in made.folders:
+        cgroups.remove(folder)
+    return made.controllers
 
 
 def join(groups: Groups, pidfd: int, pid: int) -> None:

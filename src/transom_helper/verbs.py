@@ -40,6 +40,8 @@ class Verbs:
     jails: Jails
     machines: int
     """One caller's most."""
+    controllers: tuple[str, ...] = ()
+    """The limits that machines can be given, as far as it was tried."""
     living: Living = field(default_factory=Living)
 
     def __call__(self, uid: int, request: HelperRequest, descriptors: list[int]) -> Answer:
@@ -64,7 +66,8 @@ class Verbs:
             case Survey(tag):
                 given.expect(descriptors, 0)
                 machines = tuple(self.ledger.visible(tag, uid))[:4096]
-                return Answer(Found(machines, version=WIRE_VERSION, jail=self.jails.trouble()[:500]))
+                jail = self.jails.trouble()[:500]
+                return Answer(Found(machines, WIRE_VERSION, jail, self.controllers))
 
     def _make_network(self, uid: int, request: MakeNetwork, descriptors: list[int]) -> Answer:
         given.expect(descriptors, 0)

@@ -39,6 +39,8 @@ class Groups:
     joins: list[int] = field(default_factory=list)
     folders: list[Path] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    controllers: tuple[str, ...] = ()
+    """Those that limit the machine."""
 
     def join(self) -> None:
         """Put the calling process in. Only right before it executes the sandbox. Raises OSError."""
@@ -135,6 +137,7 @@ def make(name: str, limits: Limits, places: Iterable[Base]) -> Groups:
             had |= _make_one(base, name, limits, wanted, groups, reasons)
         except OSError as error:
             reasons |= dict.fromkeys(wanted, f"{base.path}: {error.strerror}")
+    groups.controllers = tuple(each for each in CONTROLLERS if each in had)
     for missing in (each for each in CONTROLLERS if each not in had):
         reason = reasons.get(missing, "this host has no such control group")
         groups.warnings.append(f"no {missing} limit: {reason}")

@@ -35,6 +35,8 @@ SECONDS = 30.0
 FOUND_BYTES = 512 * 1024
 """The longest answer: Found with all the machines it may name."""
 SOCKETS_BEFORE_DOORS = 2
+NO_TAG = "00000000"
+"""To ask what the helper can, and of no machine."""
 AGAIN_SECONDS = 0.02
 _START = "systemctl start transom-helper.socket"
 A = TypeVar("A")

@@ -121,6 +121,8 @@ class Found:
     """Its WIRE_VERSION."""
     jail: Line = ""
     """Why it starts no Firecracker; empty when it does."""
+    controllers: Annotated[tuple[str, ...], Many(8), Text(32)] = ()
+    """The limits that it can give a machine: memory, cpu, pids."""
 
 
 @dataclass(frozen=True, slots=True)

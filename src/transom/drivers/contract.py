@@ -50,7 +50,8 @@ A machine's life, in the order a session walks through it:
 6. `observe()` answers for all machines of this controller's, wherever and whoever started them, whatever has
    crashed: RUNNING while a keeper lives and its machine too, GONE for everything else of which anything is
    left: a dead keeper's socket, a folder kept for inspection, a group, a process. It starts nothing and
-   changes nothing. A machine that is not in the answer has left nothing behind.
+   changes nothing. A machine that is not in the answer has left nothing behind, whichever driver made it. DriverError
+   where a part cannot be looked at: a root helper that is away, for a driver that needs it.
 
 7. `destroy(machine, keep_folder=...)` ends the machine in whatever state it is and removes its processes,
    sockets, groups and network. With `keep_folder` the logs and the note of its end stay, nothing else. It is

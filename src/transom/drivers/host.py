@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from transom.model.finding import Finding, Standing
 from transom.model.machine import VM_DRIVERS
+from transom_keeper.cgroups import CONTROLLERS
 
 MIB = 2**20
 OLDEST_KERNEL = (5, 14)
@@ -57,6 +58,8 @@ class RootHelper:
     version: int = 0
     jail: str = ""
     """Why it makes no jail; empty when it does."""
+    controllers: tuple[str, ...] = ()
+    """Those that groups of its making can have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,8 @@ class Facts:
     door_is_own: bool
     """The door's address is one of this host's."""
     helper: RootHelper
+    uid: int
+    """Who the controller is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +120,8 @@ def judge(facts: Facts, wanted: Wanted) -> list[Finding]:
     return [
         *_kernel(facts),
         *_memory(facts, wanted),
-        *_groups(facts),
+        *_groups(facts, wanted),
+        *_users(facts, wanted),
         *_clock(facts),
         *_door(facts, wanted),
         *_leaks(facts, wanted),
@@ -159,8 +165,11 @@ def _memory(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
         yield _host("memory", Standing.OK, f"{said}: enough for {wanted.machines} machines")
 
 
-def _groups(facts: Facts) -> Iterator[Finding]:
-    missing = [each for each in ("memory", "cpu", "pids") if each not in facts.controllers]
+def _groups(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+    if wanted.virtual and (wanted.driver == "firecracker" or facts.uid != 0):
+        yield from _groups_of_helper(facts, wanted)
+        return
+    missing = [each for each in CONTROLLERS if each not in facts.controllers]
     if facts.cgroup_version == 0:
         what = "no control groups: a machine can use the host up"
         yield _host("control groups", Standing.WARNING, what, "mount cgroup2 at /sys/fs/cgroup")
@@ -171,6 +180,31 @@ def _groups(facts: Facts) -> Iterator[Finding]:
     else:
         what = f"version {facts.cgroup_version}, with {', '.join(facts.controllers)}"
         yield _host("control groups", Standing.OK, what)
+
+
+def _groups_of_helper(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+    """Where it makes the machines' groups, the controller's own do not matter. Without one, or of another version,
+    there is another finding."""
+    helper = facts.helper
+    missing = [each for each in CONTROLLERS if each not in helper.controllers]
+    if helper.reason or helper.version != wanted.wire_version:
+        return
+    if missing:
+        what = f"the root helper makes the machines', and cannot limit: {', '.join(missing)}"
+        mend = "start the helper by deploy/transom-helper.service (Delegate=yes)"
+        yield _host("control groups", Standing.WARNING, what, mend)
+    else:
+        yield _host("control groups", Standing.OK, f"the root helper's, with {', '.join(helper.controllers)}")
+
+
+def _users(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
+    if facts.uid == 0:
+        yield _host("users", Standing.OK, "each machine has a user of its own")
+        return
+    standing = Standing.WARNING if wanted.virtual else Standing.NOTE
+    what = f"all machines run as the controller's user ({facts.uid}): one that breaks out has what that has"
+    mend = "run the controller as root: each machine is then a user of its own (TRANSOM_UID_BASE)"
+    yield _host("users", standing, what, mend)
 
 
 def _clock(facts: Facts) -> Iterator[Finding]:

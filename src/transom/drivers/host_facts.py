@@ -14,7 +14,7 @@ from pathlib import Path
 
 from transom.drivers.host import Facts, Kvm, RootHelper, Swap
 from transom_keeper import cgroups
-from transom_keeper.helper import Helper, HelperError
+from transom_keeper.helper import NO_TAG, Helper, HelperError
 
 SECONDS = 5.0
 """For a program to say its version, and for the helper to answer."""
@@ -30,7 +30,6 @@ _TIMEX_BYTES, _TIMEX_STATUS, _STA_UNSYNC, _TIME_ERROR = 256, 40, 0x40, 5
 """struct timex of 64-bit Linux: where `status` is, and adjtimex(2)'s words for no synchronization."""
 _DEEPEST = 8
 """Device mapper's devices on one another that are looked through."""
-_NO_TAG = "00000000"
 
 
 def gather(
@@ -61,6 +60,7 @@ def gather(
         door=door_trouble(*door),
         door_is_own=is_own(door[0]),
         helper=ask(helper),
+        uid=os.geteuid(),
     )
 
 
@@ -221,7 +221,7 @@ def _bind(address: str, port: int) -> OSError | None:
 def ask(helper: Path) -> RootHelper:
     """What the root helper at this socket says."""
     try:
-        found = Helper(str(helper), SECONDS).survey(_NO_TAG)
+        found = Helper(str(helper), SECONDS).survey(NO_TAG)
     except HelperError as error:
         return RootHelper(error.reason)
-    return RootHelper(version=found.version, jail=found.jail)
+    return RootHelper(version=found.version, jail=found.jail, controllers=found.controllers)

@@ -19,11 +19,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from transom.drivers import channel, remains
+from transom.drivers.elsewhere import Elsewhere
 from transom.drivers.sweep import sweep_guest
 from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import is_id
 from transom.model.machine import DriverFlags, MachineSpec, MachineState
 from transom.model.ports import KeeperChannel
+from transom_keeper.sandbox import tag_of
 from transom_wire.codec import WireError, decode, encode
 from transom_wire.framing import pack
 from transom_wire.keeper_config import KeeperConfig
@@ -60,6 +62,8 @@ class Host:
     """The staged guest code; its name is its digest."""
     door_address: str
     door_ports: tuple[int, int]
+    helper: Path | None = None
+    """The root helper's socket, where there is one: for what this driver or another left there."""
     uid_base: int = UID_BASE
     python: str = sys.executable
     deadlines: KeeperDeadlines = field(default_factory=KeeperDeadlines)
@@ -89,6 +93,7 @@ class KeptDriver:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._folder = host.folder.absolute()
+        self._at_helper = Elsewhere(host.helper, tag_of(self._folder / "any"))
         self._locks: dict[str, asyncio.Lock] = {}
         self._wanted: Counter[str] = Counter()
 
@@ -269,18 +274,17 @@ class KeptDriver:
             each.machine: MachineState.GONE for each in remains.processes(self._folder, self._host.uids)
         }
         found |= {machine: MachineState.GONE for machine, _ in remains.groups(self._folder)}
-        found |= dict.fromkeys(self._elsewhere(), MachineState.GONE)
+        # where no machine was ever made, no helper is asked for in vain
+        needed = self._needs_helper() and self._folder.is_dir()
+        found |= dict.fromkeys(self._at_helper.machines(needed=needed), MachineState.GONE)
         for machine in found:
             if remains.running(self._folder / machine):
                 found[machine] = MachineState.RUNNING
         return found
 
-    def _elsewhere(self) -> frozenset[str]:
-        """Machines of which something is left that only the root helper sees. Blocking."""
-        return frozenset()
-
-    def _remove_elsewhere(self, machine: str) -> None:
-        """Remove what only the root helper can. Blocking. Raises DriverError."""
+    def _needs_helper(self) -> bool:
+        """Whether the root helper has a part of this driver's machines that nobody else sees."""
+        return False
 
     async def _remove(self, machine: str, *, keep_folder: bool) -> None:
         await asyncio.to_thread(self._remove_now, machine, keep_folder)
@@ -289,7 +293,8 @@ class KeptDriver:
         folder, deadlines, uids = self._folder / machine, self._host.deadlines, self._host.uids
         if not remains.end_processes(self._folder, machine, deadlines.grace, deadlines.destroy, uids):
             raise DriverError("a process of the machine does not end", mend=f"ps ax | grep {machine}")
-        self._remove_elsewhere(machine)  # groups that the root helper made are only its to remove
+        # groups that the root helper made are only its to remove
+        self._at_helper.remove(machine, needed=self._needs_helper())
         if not remains.end_groups(self._folder, machine, deadlines.groups):
             raise DriverError("a control group of the machine does not go", mend=f"ps ax | grep {machine}")
         try:

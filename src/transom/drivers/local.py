@@ -33,6 +33,7 @@ def host_of(settings: Settings, guest_source: Path) -> Host:
         guest_source,
         settings.door_address,
         (settings.door_port_low, settings.door_port_high),
+        helper=settings.helper_socket,
         uid_base=settings.uid_base,
     )
 

@@ -6,7 +6,6 @@ A driver of this kind says which VMM, what runs its instructions, and what a sna
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -19,16 +18,13 @@ from transom.model.clock import now_ms
 from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import DriverFlags, MachineSpec, MachineState
-from transom_keeper.helper import Helper, HelperError
 from transom_keeper.keeper import SAVED
-from transom_keeper.sandbox import tag_of
 from transom_keeper.vm.snapshot import SnapshotError
 from transom_wire.control import MachineExited
 from transom_wire.exit import NO_ROUTE
 from transom_wire.keeper_config import KeeperConfig, Limits
 from transom_wire.vm import VmConfig
 
-log = logging.getLogger(__name__)
 KERNEL, INITRAMFS, ROOTFS = "vmlinux", "initramfs.cpio", "rootfs.squashfs"
 SAVE_SECONDS = 600.0
 """To boot a machine for a snapshot and save it: half a minute quiet and emulated."""
@@ -78,7 +74,7 @@ class VirtualDriver(KeptDriver):
         options: VmOptions,
         current_image: Callable[[], str | None] = lambda: None,
     ) -> None:
-        super().__init__(host)
+        super().__init__(replace(host, helper=options.helper))
         self._images, self._options, self._current_image = images, options, current_image
         self._snapshots = Snapshots(options.state / "snapshots" / self.name)
         self._saving: dict[str, Path] = {}
@@ -209,35 +205,8 @@ class VirtualDriver(KeptDriver):
         except (OSError, LookupError, ValueError, TransomError) as error:
             raise _no_image(error) from error
 
-    @property
-    def _tag(self) -> str:
-        return tag_of(self._folder / "any")
-
-    @property
-    def _helper(self) -> Helper:
-        return Helper(str(self._options.helper))
-
-    def _asks_helper(self) -> bool:
+    def _needs_helper(self) -> bool:
         return self.helper_has_remains or not runs_as_root()
-
-    def _elsewhere(self) -> frozenset[str]:
-        if not self._asks_helper():
-            return frozenset()
-        try:
-            return frozenset(self._helper.survey(self._tag).machines)
-        except HelperError as error:
-            log.warning("what is left of machines cannot be asked: %s", error)
-            return frozenset()
-
-    def _remove_elsewhere(self, machine: str) -> None:
-        if not self._asks_helper():
-            return
-        try:
-            self._helper.remove(machine, self._tag)
-        except HelperError as error:
-            raise DriverError(
-                f"what the root helper has of it does not go: {error}", mend=error.mend
-            ) from error
 
 
 def _no_image(error: Exception) -> DriverError:

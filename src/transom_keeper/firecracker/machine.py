@@ -122,8 +122,8 @@ class FirecrackerMachine:
         return self.parts.jail.pidfd
 
     def warnings(self) -> tuple[str, ...]:
-        """None of its own: what is weaker than asked does not start."""
-        return ()
+        """The limits that the root helper could not give its jail."""
+        return self.parts.jail.warnings
 
     async def _restore(self, api: Api) -> None:
         assert self.parts.files.saved_overlay is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 from collections.abc import Callable
@@ -21,6 +22,7 @@ from transom_wire.helper import StartJail
 from transom_wire.keeper_config import KeeperConfig
 from transom_wire.vm import CONFIG_BYTES, VmConfig
 
+logger = logging.getLogger("keeper.firecracker")
 SAVED_STATE, SAVED_MEMORY = "state.saving", "memory.saving"
 """In the machine's folder, until they are whole and are moved into the snapshot's."""
 
@@ -80,6 +82,8 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
         except HelperError as error:
             raise LaunchError(f"the root helper makes no jail: {error}", error.mend) from error
         undo.callback(_ended(jail))
+        for warning in jail.warnings:
+            logger.warning("%s", warning)
         leash = hold(jail.pidfd, config.uid, argv0(config.machine, tag))
         undo.callback(leash.let_go)
         failed.pop_all()

@@ -238,4 +238,6 @@ async def _admit(helper: Helper, config: KeeperConfig, tag: str, groups: Groups,
         warnings = await asyncio.to_thread(helper.group, config.machine, tag, limits, pidfd)
     except HelperError as error:
         warnings = (f"no limits: {error}",)
+    for warning in warnings:
+        logger.warning("%s", warning)
     groups.warnings.extend(warnings)

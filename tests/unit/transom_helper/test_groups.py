@@ -65,3 +65,19 @@ def test_a_group_that_cannot_be_removed_is_told(tmp_path: Path) -> None:
         groups.end([str(stubborn)], seconds=0.05)
     with contextlib.suppress(FileNotFoundError):
         (stubborn / "pids.max").unlink()
+
+
+def test_a_trial_tells_what_a_machine_would_be_limited_in_and_leaves_nothing() -> None:
+    places = cgroups.own_bases()
+    made = groups.make(NAME, LIMITS, places)
+    made.close()
+    groups.end(map(str, made.folders))
+    assert groups.trial() == made.controllers
+    assert not [path for base in places for path in base.path.glob(f"trial-{os.getpid()}")]
+
+
+def test_a_helper_that_can_make_no_groups_finds_out(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    nowhere = [cgroups.Base(tmp_path / "gone" / "transom", 2, cgroups.CONTROLLERS)]
+    for places in ([], nowhere):
+        monkeypatch.setattr(cgroups, "own_bases", lambda places=places: places)
+        assert groups.trial() == ()

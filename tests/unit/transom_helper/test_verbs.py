@@ -12,14 +12,16 @@ import pytest
 
 from tests.support.helper_lab import CALLER, LIMITS, OWNER, STRANGER, TAG
 from transom_helper.admission import Admission
-from transom_helper.jail import Jails
+from transom_helper.jail import Jails, Plan
 from transom_helper.ledger import BUSY_SECONDS, Key, Ledger
 from transom_helper.refusal import Refusal
 from transom_helper.verbs import Verbs
+from transom_keeper import cgroups
 from transom_wire import WIRE_VERSION
 from transom_wire.helper import (
     Found,
     Group,
+    Jailed,
     MakeGroup,
     MakeNetwork,
     Network,
@@ -113,3 +115,35 @@ def test_without_firecracker_there_are_no_jails(verbs: Verbs) -> None:
         verbs(CALLER, StartJail(MACHINE, TAG, OWNER, LIMITS, False), [])
     assert "--firecracker" in refused.value.mend
     assert verbs.ledger.machines() == []
+
+
+class Started(Jails):
+    """Jails that are a word: what came is taken as it is."""
+
+    def plan(self, uid: int, request: StartJail, descriptors: list[int]) -> Plan:
+        return Plan("jail-id", Path("/firecracker"), request, descriptors[0], -1, ())
+
+    def start(self, plan: Plan, groups: cgroups.Groups) -> tuple[int, int]:
+        assert groups.joins == []
+        return os.open(os.devnull, os.O_RDONLY), os.open(os.devnull, os.O_RDONLY)
+
+
+def test_a_jail_without_limits_says_so(verbs: Verbs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A helper that can make no groups: in a container, or started by hand from a group that is full."""
+    monkeypatch.setattr(cgroups, "own_bases", list)
+    verbs.jails = Started(tmp_path, None, None)
+    network = verbs(CALLER, MakeNetwork(MACHINE, OWNER, 1, False), [])
+    jailed = verbs(CALLER, StartJail(MACHINE, TAG, OWNER, LIMITS, False), [network.descriptors[0]])
+    assert isinstance(jailed.message, Jailed)
+    assert [each.partition(":")[0] for each in jailed.message.warnings] == [
+        f"no {name} limit" for name in ("memory", "cpu", "pids")
+    ]
+    for descriptor in (*network.descriptors, *jailed.descriptors):
+        os.close(descriptor)
+
+
+def test_a_survey_tells_the_limits_that_can_be_had(tmp_path: Path) -> None:
+    admission = Admission(frozenset({CALLER}), range(0))
+    made = Verbs(admission, Ledger(tmp_path), Jails(tmp_path, None, None), 2, ("memory",))
+    answer = made(CALLER, Survey(TAG), []).message
+    assert isinstance(answer, Found) and answer.controllers == ("memory",)

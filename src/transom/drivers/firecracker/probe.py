@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from transom.drivers.elsewhere import limit_warnings, unlimited
 from transom.model.machine import Probe, Problem
 from transom_keeper.firecracker.version import CLOCK_REALTIME, Version, allowed, parse, wanted
-from transom_keeper.helper import Helper, HelperError
+from transom_keeper.helper import NO_TAG, Helper, HelperError
 
 KVM = Path("/dev/kvm")
 VERSION_SECONDS = 5.0
@@ -30,6 +31,8 @@ class Facts:
     """Why the root helper does not answer; None when it does."""
     jail: str
     """Why the helper can make no jail; empty when it can."""
+    unlimited: tuple[str, ...]
+    """Limits that the helper cannot give."""
     lacking: tuple[str, ...]
     """What is wrong with the image."""
 
@@ -63,6 +66,7 @@ def _problems(facts: Facts) -> Iterator[Problem]:
 
 
 def _warnings(facts: Facts) -> Iterator[Problem]:
+    yield from limit_warnings(facts.unlimited)
     version = parse(facts.said or "")
     if version is not None and allowed(version) and version < CLOCK_REALTIME:
         yield Problem(
@@ -73,12 +77,13 @@ def _warnings(facts: Facts) -> Iterator[Problem]:
 
 def gather(firecracker: Path, helper: str, lacking: tuple[str, ...], *, kvm: bool = True) -> Facts:
     """Look at this host; without `kvm` nobody asks for it. Blocking."""
-    trouble, jail = _ask(helper)
+    trouble, jail, missing = _ask(helper)
     return Facts(
         kvm=not kvm or _is_device(KVM),
         said=_says(firecracker),
         helper=trouble,
         jail=jail,
+        unlimited=missing,
         lacking=lacking,
     )
 
@@ -106,11 +111,12 @@ def _says(firecracker: Path) -> str | None:
     return done.stdout[:4096] if done.returncode == 0 else None
 
 
-def _ask(helper: str) -> tuple[HelperError | None, str]:
+def _ask(helper: str) -> tuple[HelperError | None, str, tuple[str, ...]]:
     try:
-        return None, Helper(helper, HELPER_SECONDS).survey("00000000").jail
+        found = Helper(helper, HELPER_SECONDS).survey(NO_TAG)
+        return None, found.jail, unlimited(found)
     except HelperError as error:
-        return error, ""
+        return error, "", ()
 
 
 def _is_device(path: Path) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from transom.drivers.keepers import Host
 from transom.drivers.namespace import probe as sandboxes
 from transom.drivers.qemu.accelerator import Accelerators
-from transom.drivers.qemu.probe import Facts, helper_problem, judge, version_line
+from transom.drivers.qemu.probe import Facts, ask_helper, judge, version_line
 from transom.drivers.virtual import KERNEL, ROOTFS, Images, VirtualDriver, VmOptions, host_cpu, runs_as_root
 from transom.model.errors import DriverError
 from transom.model.machine import MachineSpec, Probe
@@ -42,12 +42,14 @@ class QemuDriver(VirtualDriver):
         options = self._options
         sandbox = sandboxes.gather(self._host.uid(0), (self._host.guest_source,))
         missing, kvm_works = self._look_at_image()
+        helper, unlimited = ask_helper(options.helper)
         return Facts(
             # where the controller is not root, the root helper makes the groups
             sandbox=sandbox if runs_as_root() else replace(sandbox, uncontrolled=()),
             program=str(options.program),
             version=version_line(options.program),
-            helper=helper_problem(options.helper, self._tag),
+            helper=helper,
+            unlimited=() if runs_as_root() else unlimited,
             missing=missing,
             accelerator=options.accelerator,
             kvm_works=kvm_works,

@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from transom.drivers.elsewhere import limit_warnings, unlimited
 from transom.drivers.namespace import probe as sandboxes
 from transom.model.machine import Probe, Problem
-from transom_keeper.helper import Helper, HelperError
+from transom_keeper.helper import NO_TAG, Helper, HelperError
 
 OLDEST = (7, 2)
 """What the arguments were written for; Debian 12 has it."""
@@ -31,6 +32,8 @@ class Facts:
     """What it says of itself; None when it does not run."""
     helper: Problem | None
     """Why the root helper does not answer."""
+    unlimited: tuple[str, ...]
+    """Limits that it cannot give, where it is the one to give them."""
     missing: tuple[str, ...]
     """What is wrong with the current image."""
     accelerator: str
@@ -63,6 +66,7 @@ def _problems(facts: Facts) -> Iterator[Problem]:
 
 
 def _warnings(facts: Facts) -> Iterator[Problem]:
+    yield from limit_warnings(facts.unlimited)
     if facts.accelerator != "kvm" and facts.kvm_works is not True:
         yield Problem(
             "virtual machines are emulated: starts take half a minute, and Chromium a minute more",
@@ -92,10 +96,9 @@ def version_line(program: Path) -> str | None:
     return done.stdout.partition("\n")[0][:200] if done.returncode == 0 else None
 
 
-def helper_problem(socket: Path, tag: str) -> Problem | None:
-    """Why the root helper at `socket` does not answer. Blocking."""
+def ask_helper(socket: Path) -> tuple[Problem | None, tuple[str, ...]]:
+    """Why the root helper at `socket` does not answer, and the limits that it cannot give. Blocking."""
     try:
-        Helper(str(socket)).survey(tag)
+        return None, unlimited(Helper(str(socket)).survey(NO_TAG))
     except HelperError as error:
-        return Problem(error.reason, error.mend or "see the helper's log")
-    return None
+        return Problem(error.reason, error.mend or "see the helper's log"), ()

@@ -36,7 +36,8 @@ GOOD = Facts(
     clock_synchronized=True,
     door="",
     door_is_own=True,
-    helper=RootHelper(version=2),
+    helper=RootHelper(version=2, controllers=("memory", "cpu", "pids")),
+    uid=0,
 )
 SANDBOXES = Wanted("namespace", 2048 * MIB, 20, "192.0.2.1", 2)
 MACHINES = replace(SANDBOXES, driver="qemu")
@@ -74,6 +75,7 @@ CASES: list[tuple[dict[str, Any], str, tuple[Standing, Standing]]] = [
     ({"programs": {"bwrap": "0.8"}}, "nftables", (NOTE, PROBLEM)),
     ({"helper": RootHelper(version=1)}, "root helper", (NOTE, PROBLEM)),
     ({"helper": RootHelper(version=2, jail="no firecracker")}, "jail", (NOTE, NOTE)),
+    ({"uid": 1000}, "users", (NOTE, WARNING)),
 ]
 
 
@@ -95,6 +97,19 @@ def test_jails_leak_as_other_machines_do() -> None:
     said = {each.subject: each for each in judge(leaky, JAILS)}
     for subject in ("ksm", "smt", "swap"):
         assert said[subject].standing is WARNING and said[subject].mend
+
+
+@pytest.mark.parametrize("wanted", [MACHINES, JAILS])
+def test_where_the_helper_makes_the_groups_its_own_count(wanted: Wanted) -> None:
+    """Jails are always its; QEMU's are where the controller is not root."""
+    uid = 0 if wanted is JAILS else 1000
+    weak = replace(GOOD, uid=uid, helper=replace(GOOD.helper, controllers=("cpu",)))
+    said = {each.subject: each for each in judge(weak, wanted)}["control groups"]
+    assert (said.standing, "memory, pids" in said.what, "Delegate" in said.mend) == (WARNING, True, True)
+    strong = replace(GOOD, uid=uid, controllers=())
+    assert {each.subject: each for each in judge(strong, wanted)}["control groups"].standing is OK
+    older = replace(weak, helper=RootHelper(version=1))
+    assert "control groups" not in {each.subject for each in judge(older, wanted)}
 
 
 def test_no_helper_is_for_the_drivers_to_say() -> None:

@@ -228,3 +228,12 @@ async def test_an_old_firecracker_runs_no_machine(process: subprocess.Popen[byte
     async with made(process, Peer([answer(200, {"firecracker_version": "1.15.0"})])) as (machine, _):
         with pytest.raises(LaunchError, match="known holes"):
             await machine.begin(TOKEN)
+
+
+async def test_limits_that_its_jail_did_not_get_are_the_machine_s_to_say(
+    process: subprocess.Popen[bytes],
+) -> None:
+    async with made(process, Agreeing()) as (machine, _):
+        assert machine.warnings() == ()
+        machine.parts.jail = replace(machine.parts.jail, warnings=("no memory limit: none",))
+        assert machine.warnings() == ("no memory limit: none",)

@@ -64,7 +64,7 @@ class FakeHelper:
         self.process = subprocess.Popen(["/bin/sleep", "600"])
         ours, theirs = socket.socketpair()
         ours.close()
-        return Jail(os.pidfd_open(self.process.pid), theirs)
+        return Jail(os.pidfd_open(self.process.pid), theirs, ("no memory limit: none",))
 
 
 @pytest.fixture
@@ -119,6 +119,15 @@ def test_a_jail_gets_its_files_in_their_order(helper: FakeHelper, vm: VmConfig) 
     assert helper.request is not None
     assert (helper.request.restore, helper.request.save) == (False, False)
     assert helper.request.limits.memory_bytes > config().limits.memory_bytes
+
+
+def test_limits_that_the_jail_did_not_get_are_in_the_log(
+    helper: FakeHelper, vm: VmConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    gathered(vm).close()
+    assert [each.message for each in caplog.records if each.levelname == "WARNING"] == [
+        "no memory limit: none"
+    ]
 
 
 def test_its_own_disks_have_a_name_only_until_the_jail_has_them(helper: FakeHelper, vm: VmConfig) -> None:

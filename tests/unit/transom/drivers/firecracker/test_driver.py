@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from transom.drivers import virtual
+from transom.drivers import elsewhere
 from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.keepers import Host
 from transom.drivers.virtual import VmOptions
@@ -76,7 +76,7 @@ class Driver(FirecrackerDriver):
 @pytest.fixture
 def helper(monkeypatch: pytest.MonkeyPatch) -> FakeHelper:
     fake = FakeHelper()
-    monkeypatch.setattr(virtual, "Helper", fake)
+    monkeypatch.setattr(elsewhere, "Helper", fake)
     return fake
 
 
@@ -214,6 +214,7 @@ async def test_snapshots_of_other_images_and_other_guest_code_are_swept(driver: 
 async def test_what_the_helper_still_has_is_seen_and_removed(driver: Driver, helper: FakeHelper) -> None:
     left = new_id("mch")
     helper.machines.append(left)
+    driver._folder.mkdir()
     assert left in await driver.observe()
     await driver.destroy(left, keep_folder=False)
     assert helper.removed == [left]

@@ -17,6 +17,7 @@ GOOD = Facts(
     said="Firecracker v1.16.1\n",
     helper=None,
     jail="",
+    unlimited=(),
     lacking=(),
 )
 
@@ -48,6 +49,7 @@ def test_what_is_missing_is_said_with_its_mend(facts: Facts, what: str, mend: st
     ("facts", "what"),
     [
         (replace(GOOD, said="Firecracker v1.15.1"), "clock of their snapshot"),
+        (replace(GOOD, unlimited=("memory",)), "no memory limit: the root helper"),
     ],
 )
 def test_what_is_weaker_is_a_warning(facts: Facts, what: str) -> None:

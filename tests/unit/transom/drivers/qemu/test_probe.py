@@ -6,11 +6,13 @@ from pathlib import Path
 import pytest
 
 from transom.drivers.namespace import probe as sandboxes
-from transom.drivers.qemu.probe import Facts, helper_problem, judge, version_line, version_of
+from transom.drivers.qemu.probe import Facts, ask_helper, judge, version_line, version_of
 from transom.model.machine import Problem
 
 SANDBOX = sandboxes.Facts("/usr/bin/bwrap", "x86_64", {}, True, sandboxes.Trial(True, ""), (), (), ())
-GOOD = Facts(SANDBOX, "/usr/bin/qemu-system-x86_64", "QEMU emulator version 7.2.22", None, (), "auto", True)
+GOOD = Facts(
+    SANDBOX, "/usr/bin/qemu-system-x86_64", "QEMU emulator version 7.2.22", None, (), (), "auto", True
+)
 
 
 def test_a_host_with_everything() -> None:
@@ -45,6 +47,15 @@ def test_emulation_is_a_warning() -> None:
         assert found.usable and "emulated" in found.warnings[0].what and found.warnings[0].mend
 
 
+def test_limits_that_the_helper_cannot_give_are_warnings() -> None:
+    found = judge(replace(GOOD, unlimited=("memory", "pids")))
+    assert found.usable and all(each.mend for each in found.warnings)
+    assert [each.what[:30] for each in found.warnings] == [
+        "machines get no memory limit: ",
+        "machines get no pids limit: th",
+    ]
+
+
 def test_versions() -> None:
     assert version_of("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)") == (7, 2)
     assert version_of("QEMU emulator version 10.0.2") == (10, 0)
@@ -62,5 +73,5 @@ def test_a_program_is_asked_for_its_version(tmp_path: Path) -> None:
 
 
 def test_a_helper_that_is_not_there_is_a_problem_with_its_mend(tmp_path: Path) -> None:
-    found = helper_problem(tmp_path / "nobody", "0" * 8)
-    assert found is not None and "no root helper" in found.what and found.mend
+    found, missing = ask_helper(tmp_path / "nobody")
+    assert missing == () and found is not None and "no root helper" in found.what and found.mend
