@@ -35,7 +35,7 @@ export class Quality {
     this.#viewer = viewer;
     this.#tell = tell;
     this.#panel = new Panel(section, () => this.#show());
-    viewer.summary = () => this.#seconds.take();
+    viewer.heartbeats.summary = () => this.#seconds.take();
     setInterval(() => document.hidden || void this.#look(), SAMPLE_MS);
   }
 
@@ -45,7 +45,7 @@ export class Quality {
     this.#history = [...this.#history, { rung, stats }].slice(-ROOM);
     if (rung) {
       const before = this.#seconds.add(performance.now(), rung, stats);
-      if (before) this.#viewer.tellQuality(before);
+      if (before) this.#viewer.heartbeats.quality(before);
       this.#count();
     }
     this.#tell(stats);

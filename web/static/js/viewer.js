@@ -1,5 +1,6 @@
 import { request } from "./api.js";
 import { isOver } from "./format.js";
+import { Heartbeats } from "./heartbeats.js";
 import { Ladder } from "./ladder.js";
 import { Listeners } from "./listeners.js";
 import { offeredAhead } from "./line.js";
@@ -13,9 +14,8 @@ import { watchSurroundings } from "./surroundings.js";
 
 /** @import { Vnc } from "./vnc.js" */
 /** @import { WebRtc } from "./webrtc.js" */
-/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Places, Seat, SeatDeed, Session, SignalEvent, Stats, Summary } from "../../types/model" */
+/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Places, Seat, SeatDeed, Session, SignalEvent, Stats } from "../../types/model" */
 
-const HEARTBEAT_MS = 10_000;
 /** noVNC is fetched this long after the first picture, to be there when the network is worse. */
 const FETCH_VNC_MS = 1000;
 
@@ -38,8 +38,8 @@ export class Viewer {
   #reachable = true;
   #drawn = false;
   #over = false;
-  /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
-  summary = () => null;
+  /** What the server is told of the picture. */
+  heartbeats;
 
   /**
    * @param {string} id the session
@@ -59,6 +59,7 @@ export class Viewer {
       tell: (event) => this.#heard(event),
       ahead: offeredAhead(),
     });
+    this.heartbeats = new Heartbeats(this.#signal, this.#peerName, this);
     this.#rungs = new Rungs(places, this.#screen.layers, this.#signal, {
       happen: (happening) => this.#happen(happening),
       open: (rung) => this.#opened(rung),
@@ -105,6 +106,11 @@ export class Viewer {
     return this.#reachable;
   }
 
+  /** True once a picture was on the screen. */
+  get drawn() {
+    return this.#drawn;
+  }
+
   /** The rung on the screen. */
   get shown() {
     return this.#screen.rung;
@@ -126,7 +132,7 @@ export class Viewer {
     this.#signal.start();
     this.#rungs.prepare();
     this.#tick();
-    setInterval(() => void this.#heartbeat(), HEARTBEAT_MS);
+    this.heartbeats.start();
   }
 
   /**
@@ -180,11 +186,6 @@ export class Viewer {
   /** Latencies that the shown peer measured after its first `count`; null by noVNC. @param {number} count */
   latencies(count) {
     return this.webrtc?.latencies(count) ?? null;
-  }
-
-  /** Say what the picture was like at once, as when the rung changes. @param {Summary} quality */
-  tellQuality(quality) {
-    this.#signal.heartbeat({ peer: this.#peerName, quality });
   }
 
   /** @param {Seat[]} viewers */
@@ -299,27 +300,11 @@ export class Viewer {
     if (this.#drawn) return;
     this.#drawn = true;
     setTimeout(fetchVnc, FETCH_VNC_MS);
-    this.#beat();
-    void this.#heartbeat();
+    this.heartbeats.first();
   }
 
   /** @param {WebRtc | Vnc | undefined} rung closed a moment ago */
   #gone(rung) {
     if (this.#screen.gone(rung)) this.#listeners.tell("rung", null);
-  }
-
-  async #heartbeat() {
-    if (this.state === "over") return;
-    this.#beat(this.#screen.rung ? await this.stats() : undefined);
-  }
-
-  /** The first one tells that a picture was drawn: that waits for no figures. @param {Stats} [stats] */
-  #beat(stats) {
-    const rung = this.rung;
-    const seen = rung ? { rung, first_frame: this.#drawn, ...(stats ? { stats } : {}) } : {};
-    const summary = this.summary();
-    const quality = summary ? { quality: summary } : {};
-    const epoch = this.epoch ? { epoch: this.epoch } : {};
-    this.#signal.heartbeat({ peer: this.#peerName, ...epoch, ...seen, ...quality });
   }
 }

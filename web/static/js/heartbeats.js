@@ -1,0 +1,54 @@
+/** @import { Signal } from "./signal.js" */
+/** @import { Rung, Stats, Summary } from "../../types/model" */
+
+const EACH_MS = 10_000;
+
+/**
+ * What is looked at: `shown` is what is on the screen, of which there are figures.
+ * @typedef {{ readonly state: string, readonly rung: Rung | null, readonly epoch: number, readonly drawn: boolean,
+ *   readonly shown: object | null, stats: () => Promise<Stats> }} View
+ */
+
+/** What the server is told of a picture: that somebody is there, by which rung, and what it was like. */
+export class Heartbeats {
+  #signal;
+  #peer;
+  #view;
+  /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
+  summary = () => null;
+
+  /** @param {Signal} signal @param {string} peer this page's name @param {View} view */
+  constructor(signal, peer, view) {
+    this.#signal = signal;
+    this.#peer = peer;
+    this.#view = view;
+  }
+
+  start() {
+    setInterval(() => void this.#beat(), EACH_MS);
+  }
+
+  /** A picture was drawn: that is told at once, waiting for no figures, and again with them. */
+  first() {
+    this.#tell();
+    void this.#beat();
+  }
+
+  /** Say what the picture was like at once, as when the rung changes. @param {Summary} quality */
+  quality(quality) {
+    this.#signal.heartbeat({ peer: this.#peer, quality });
+  }
+
+  async #beat() {
+    if (this.#view.state === "over") return;
+    this.#tell(this.#view.shown ? await this.#view.stats() : undefined);
+  }
+
+  /** @param {Stats} [stats] */
+  #tell(stats) {
+    const { rung, epoch, drawn } = this.#view;
+    const seen = rung ? { rung, first_frame: drawn, ...(stats ? { stats } : {}) } : {};
+    const quality = this.summary();
+    this.#signal.heartbeat({ peer: this.#peer, ...(epoch ? { epoch } : {}), ...seen, ...(quality ? { quality } : {}) });
+  }
+}
