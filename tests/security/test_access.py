@@ -20,7 +20,6 @@ NOBODY, OTHER, OWNER, ADMIN = "nobody", "other", "owner", "admin"
 GUEST, STRANGER = "guest", "stranger"
 """Who came by a link into this session, and by a link into another."""
 DENIED = {401}
-ANY = {200, 201, 202, 204, 303, 404, 409, 422, 429, 503}
 
 
 @dataclass(frozen=True)
