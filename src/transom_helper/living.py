@@ -49,9 +49,12 @@ class Living:
 
     def count(self) -> Counter[int]:
         """Networks for each user."""
-        there = numbers()
         with self._lock:
-            self._owners = {number: uid for number, uid in self._owners.items() if number in there}
+            before = set(self._owners)
+        gone = before - numbers()  # one that is noted meanwhile is not among the numbers, and is there
+        with self._lock:
+            for number in gone:
+                self._owners.pop(number, None)
             return Counter(self._owners.values())
 
     def note(self, namespace: int, uid: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from transom.model.errors import TransomError
 from transom.model.finding import Finding, Standing
-from transom.model.machine import DRIVERS
+from transom.model.machine import DRIVERS, VM_DRIVERS
 
 if TYPE_CHECKING:
     from transom.model.machine import Probe
@@ -81,11 +81,16 @@ def host(settings: Settings) -> Iterator[Finding]:
     wanted = Wanted(
         driver=settings.driver,
         memory_bytes=settings.limits.memory_bytes,
-        machines=settings.sessions_max + settings.pool_max,
+        machines=machines_max(settings),
         door_address=settings.door_address,
         wire_version=WIRE_VERSION,
     )
     yield from judge(facts, wanted)
+
+
+def machines_max(settings: Settings) -> int:
+    """Machines at once, at most."""
+    return settings.sessions_max + settings.pool_max
 
 
 def machines(settings: Settings) -> Iterator[Finding]:
@@ -194,6 +199,12 @@ def state_folder(settings: Settings) -> Iterator[Finding]:
     if free < FREE_MIB:
         what = f"{free} MiB are free on the disk of {folder}"
         yield Finding("state", Standing.WARNING, what, "remove old images: transom image list")
+    elif settings.driver in VM_DRIVERS and free < settings.disk_mib * (count := machines_max(settings)):
+        what = (
+            f"{free} MiB are free on the disk of {folder}: {count} machines may fill {settings.disk_mib} each"
+        )
+        mend = "set TRANSOM_DISK_MIB, TRANSOM_SESSIONS_MAX and TRANSOM_POOL_MAX, or make room"
+        yield Finding("state", Standing.NOTE, what, mend)
     else:
         yield Finding("state", Standing.OK, f"{settings.state} can be used, {free // 1024} GiB are free")
 

@@ -235,6 +235,8 @@ def _leaks(facts: Facts, wanted: Wanted) -> Iterator[Finding]:
     if facts.ksm not in ("", "0", "2"):
         what = "machines can tell what is in each other's memory: pages are merged (KSM)"
         yield _host("ksm", Standing.WARNING, what, "echo 2 > /sys/kernel/mm/ksm/run")
+    elif facts.ksm:
+        yield _host("ksm", Standing.OK, "no pages of machines are merged")
     if facts.smt_active == "1":
         what = "two machines may share a core, and its caches (SMT)"
         yield _host("smt", shared, what, "echo off > /sys/devices/system/cpu/smt/control, or boot with nosmt")

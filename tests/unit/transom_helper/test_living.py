@@ -68,6 +68,25 @@ def test_a_network_is_used_by_whom_it_was_made_for() -> None:
     os.close(foreign)
 
 
+def test_a_network_that_is_made_while_others_are_counted_stays_its_caller_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    networks, mine = Living(), new_network()
+    numbers = living.numbers
+
+    def meanwhile() -> set[int]:
+        seen = numbers()
+        networks.note(mine, 1000)
+        return seen
+
+    monkeypatch.setattr(living, "numbers", meanwhile)
+    networks.count()
+    monkeypatch.undo()
+    networks.expect(mine, 1000)
+    assert networks.count() == {1000: 1}
+    os.close(mine)
+
+
 def test_a_namespace_that_has_a_number_of_another_s_is_none_of_ours() -> None:
     """The kernel gives numbers from 0 on to the namespaces of the host's virtual links."""
     networks, foreign = Living(), new_network()

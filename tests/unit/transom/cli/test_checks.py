@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -127,6 +129,25 @@ def test_a_key_that_others_read(settings: Settings) -> None:
     assert "chmod 600" in found.what
     settings.kek.chmod(0o600)
     assert only(checks.vault_key(settings)).standing is Standing.OK
+
+
+def test_disks_that_machines_may_fill_together_are_held_against_the_room_there_is(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are sparse: each costs what is written to it."""
+    monkeypatch.setattr(checks, "_closed_folder", lambda folder: None)
+    machines = checks.machines_max(settings)
+    for driver, mib, standing in (
+        ("qemu", settings.disk_mib * machines - 1, Standing.NOTE),
+        ("firecracker", settings.disk_mib * machines - 1, Standing.NOTE),
+        ("qemu", settings.disk_mib * machines, Standing.OK),
+        ("namespace", settings.disk_mib * machines - 1, Standing.OK),
+    ):
+        usage = SimpleNamespace(free=mib * 2**20)
+        monkeypatch.setattr(shutil, "disk_usage", lambda path, usage=usage: usage)
+        found = only(checks.state_folder(settings.model_copy(update={"driver": driver})))
+        assert found.standing is standing
+        assert ("TRANSOM_DISK_MIB" in found.mend) == (standing is Standing.NOTE)
 
 
 def test_a_state_folder(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -7,11 +7,12 @@ import os
 import socket
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.helper_lab import LIMITS, HelperLab, helper
+from tests.support.helper_lab import LIMITS, STRANGER, HelperLab, as_user, helper
 from transom.drivers import elsewhere
 from transom.drivers.elsewhere import Elsewhere, unlimited
 from transom.drivers.keepers import KeptDriver
@@ -82,6 +83,7 @@ def test_a_driver_that_needs_no_helper_works_without_one_in_every_way(
             for _ in range(3):
                 assert part.machines(needed=False) == frozenset()
                 part.remove("mch_a", needed=False)
+    assert as_user(STRANGER, partial(Elsewhere(Path(lab.socket), TAG).machines, needed=False)) == frozenset()
     said = [each.message for each in caplog.records if each.name == elsewhere.__name__]
     assert len(said) == 2 and "listens" in said[0] and "in time" in said[1]
 
