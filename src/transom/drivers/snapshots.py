@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -28,6 +29,21 @@ def key_of(facts: Mapping[str, object]) -> str:
     return hashlib.sha256(json.dumps(dict(facts), sort_keys=True).encode()).hexdigest()[:32]
 
 
+def _note(made: Path, made_of: str) -> None:
+    """Write down what it is made of, in the folder itself and nowhere else: it is still its machine's user's, who may
+    have put anything there. Raises OSError, SnapshotError."""
+    folder = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        for name in os.listdir(folder):
+            if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
+                raise SnapshotError(f"{name!r} in it is no file")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(MADE_OF, flags, 0o600, dir_fd=folder), "w") as note:
+            note.write(f"{made_of}\n")
+    finally:
+        os.close(folder)
+
+
 class Snapshots:
     """The snapshots in one folder. Blocking."""
 
@@ -43,8 +59,8 @@ class Snapshots:
 
     def adopt(self, made: Path, key: str, made_of: str) -> None:
         """Take the folder `made` in as `key`, ours alone; older ones go. Raises OSError, SnapshotError."""
+        _note(made, made_of)
         read_note(made)
-        (made / MADE_OF).write_text(f"{made_of}\n")
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if os.geteuid() == 0:
             for path in (made, *made.iterdir()):

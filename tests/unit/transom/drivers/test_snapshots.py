@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from transom.drivers.snapshots import KEPT, Snapshots, key_of
-from transom_keeper.vm.snapshot import STATE, NewSnapshot, SnapshotError
+from transom.drivers.snapshots import KEPT, MADE_OF, Snapshots, key_of
+from transom_keeper.vm.snapshot import NOTE, STATE, NewSnapshot, SnapshotError
 
 FACTS = {"image": "sha256-1", "memory": 1024, "machine": ["-M", "microvm"]}
 
@@ -48,6 +48,29 @@ def test_what_is_not_whole_is_neither_taken_in_nor_found(tmp_path: Path) -> None
         snapshots.adopt(tmp_path / "new", "one", "sha256-x")
     (tmp_path / "snapshots/two").mkdir(parents=True)
     assert snapshots.find("one") is None and snapshots.find("two") is None
+
+
+def test_nothing_is_written_through_what_the_machine_s_user_put_there(tmp_path: Path) -> None:
+    """The folder was that user's; who takes it in may be root."""
+    snapshots, other = Snapshots(tmp_path / "snapshots"), tmp_path / "other"
+    other.write_text("another's")
+    linked = made(tmp_path / "linked")
+    (linked / MADE_OF).symlink_to(other)
+    fresh = made(tmp_path / "fresh")
+    (fresh / MADE_OF).symlink_to(tmp_path / "not there")
+    hard = made(tmp_path / "hard")
+    (hard / MADE_OF).hardlink_to(other)
+    pipe = made(tmp_path / "pipe")
+    (pipe / NOTE).unlink()
+    os.mkfifo(pipe / NOTE)
+    elsewhere = made(tmp_path / "elsewhere")
+    (tmp_path / "link").symlink_to(elsewhere)
+    for folder in (linked, fresh, hard, pipe, tmp_path / "link"):
+        with pytest.raises((OSError, SnapshotError)):
+            snapshots.adopt(folder, "one", "sha256-x")
+    assert snapshots.find("one") is None
+    assert other.read_text() == "another's" and not (tmp_path / "not there").exists()
+    assert not (elsewhere / MADE_OF).exists()
 
 
 def test_only_the_newest_stay(tmp_path: Path) -> None:
