@@ -8,8 +8,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from transom.cli.main import app
 
 ROOT = Path(__file__).resolve().parents[2]
 MODULE_LINES = 330
@@ -82,6 +86,24 @@ def test_every_setting_is_in_the_reference() -> None:
     command = [sys.executable, "scripts/document_settings.py", "--print"]
     page = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     assert before == page.stdout, "run: python scripts/document_settings.py"
+
+
+def test_every_command_is_in_the_reference() -> None:
+    def commands(command: Any, words: str) -> list[str]:
+        below = getattr(command, "commands", {})
+        return [each for name in below for each in commands(below[name], f"{words} {name}")] or [words]
+
+    page = (ROOT / "docs/reference/cli.md").read_text()
+    every = commands(typer.main.get_group(app), "transom")
+    assert len(every) > 30
+    assert [each for each in every if f"`{each}" not in page] == []
+
+
+def test_each_decision_has_a_number_of_its_own() -> None:
+    paths = sorted((ROOT / "docs/decisions").glob("*.md"))
+    numbers = [int(path.name.partition("-")[0]) for path in paths]
+    assert numbers == list(range(1, len(paths) + 1))
+    assert [path.read_text().split(" ", 2)[1] for path in paths] == [f"{number}." for number in numbers]
 
 
 def test_each_promise_of_the_specification_has_a_number_of_its_own() -> None:

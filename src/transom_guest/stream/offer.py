@@ -42,7 +42,9 @@ def read_offer(sdp: str) -> H264:
     lines = sdp.splitlines()
     if not lines or lines[0].strip() != "v=0" or len(lines) > MAX_LINES:
         raise OfferError("not an SDP")
-    video = _video_section(lines)
+    video = section(lines, "video")
+    if not video:
+        raise OfferError("the offer has no video")
     if not any(line in ("a=recvonly", "a=sendrecv") for line in video):
         raise OfferError("the offer does not receive video")
     payload_type, profile = _choose(video)
@@ -52,7 +54,7 @@ def read_offer(sdp: str) -> H264:
 def narrowed(offer: str, video: int, audio: int | None) -> str:
     """Return `offer`, which `read_offer` took, without the payload types that are not answered: webrtcbin makes
     something of each of the fifty that a browser offers. One that repeats packets of `video` stays."""
-    wanted = {"video": {str(video), *_repeating(_video_section(offer.splitlines()), video)}}
+    wanted = {"video": {str(video), *_repeating(section(offer.splitlines(), "video"), video)}}
     if audio is not None:
         wanted["audio"] = {str(audio)}
     lines: list[str] = []
@@ -78,20 +80,19 @@ def with_profile(answer: str, codec: H264) -> str:
     return "".join(f"{line}\r\n" for line in lines)
 
 
-def _video_section(lines: list[str]) -> list[str]:
-    section: list[str] = []
+def section(lines: list[str], kind: str) -> list[str]:
+    """The first section of an SDP that is `kind`, video or audio; empty when there is none."""
+    found: list[str] = []
     inside = False
     for line in lines:
         line = line.rstrip()
         if line.startswith("m="):
             if inside:
                 break
-            inside = line.startswith("m=video ")
+            inside = line.startswith(f"m={kind} ")
         if inside:
-            section.append(line)
-    if not section:
-        raise OfferError("the offer has no video")
-    return section
+            found.append(line)
+    return found
 
 
 def _repeating(video: list[str], payload: int) -> set[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from transom_guest.stream.offer import section
 from transom_wire.peers import PeerOffer
 
 _OPUS = re.compile(r"a=rtpmap:(\d{1,3}) opus/48000/2", re.IGNORECASE)
@@ -25,16 +26,16 @@ def read_sound(sdp: str) -> Opus | None:
 
     `sdp` is one that `offer.read_offer` took: its length is bounded there.
     """
-    section = _section(sdp.splitlines())
-    if not section or not any(line in ("a=recvonly", "a=sendrecv") for line in section):
+    audio = section(sdp.splitlines(), "audio")
+    if not audio or not any(line in ("a=recvonly", "a=sendrecv") for line in audio):
         return None
-    if section[0].split()[1:2] == ["0"]:  # a section that is rejected (RFC 8843)
+    if audio[0].split()[1:2] == ["0"]:  # a section that is rejected (RFC 8843)
         return None
-    order = section[0].split()[3:]
-    for line in section:
+    order = audio[0].split()[3:]
+    for line in audio:
         match = _OPUS.fullmatch(line)
         if match and match[1] in order and int(match[1]) in DYNAMIC:
-            return Opus(int(match[1]), speaks="a=sendrecv" in section)
+            return Opus(int(match[1]), speaks="a=sendrecv" in audio)
     return None
 
 
@@ -42,17 +43,3 @@ def sound_of(offer: PeerOffer) -> Opus | None:
     """The sound that an offer asks for; its microphone is taken only where its terms say so."""
     opus = read_sound(offer.sdp)
     return replace(opus, speaks=opus.speaks and offer.terms.microphone) if opus is not None else None
-
-
-def _section(lines: list[str]) -> list[str]:
-    found: list[str] = []
-    inside = False
-    for line in lines:
-        line = line.rstrip()
-        if line.startswith("m="):
-            if inside:
-                break
-            inside = line.startswith("m=audio ")
-        if inside:
-            found.append(line)
-    return found
