@@ -70,6 +70,7 @@ def test_a_driver_that_needs_no_helper_works_without_one_in_every_way(
 ) -> None:
     """None is configured, none was ever there, one ended, one lets nobody in, one hangs."""
     monkeypatch.setattr(elsewhere, "UNNEEDED_SECONDS", 0.1)
+    monkeypatch.setattr(elsewhere, "UNNEEDED_EVERY_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     hung = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     hung.bind(str(tmp_path / "hung"))
@@ -86,6 +87,17 @@ def test_a_driver_that_needs_no_helper_works_without_one_in_every_way(
     assert as_user(STRANGER, partial(Elsewhere(Path(lab.socket), TAG).machines, needed=False)) == frozenset()
     said = [each.message for each in caplog.records if each.name == elsewhere.__name__]
     assert len(said) == 2 and "listens" in said[0] and "in time" in said[1]
+
+
+def test_a_helper_that_is_not_needed_is_not_asked_at_every_look(lab: HelperLab) -> None:
+    part = Elsewhere(Path(lab.socket), TAG)
+    asked = lab.log.read_text().count("survey")
+    for _ in range(20):
+        assert part.machines(needed=False) == frozenset()
+    assert lab.log.read_text().count("survey") == asked + 1
+    for _ in range(3):
+        part.machines(needed=True)
+    assert lab.log.read_text().count("survey") == asked + 4
 
 
 def test_a_driver_that_needs_the_helper_says_that_it_cannot_see(tmp_path: Path) -> None:
