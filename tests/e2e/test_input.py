@@ -176,8 +176,7 @@ def test_shortcuts_work_with_a_layout_that_has_no_latin_letters(page: Page, desk
 @pytest.mark.parametrize("end", ["release", "blur", "close"])
 def test_a_held_key_repeats_and_stops(fresh: Page, desktop: Desktop, end: str) -> None:
     hands = Hands(fresh)
-    hands.down("KeyX", "x")
-    fresh.wait_for_timeout(1000)
+    hands.hold("KeyX", "x", 1.0)
     if end == "release":
         hands.up("KeyX", "x")
     elif end == "blur":
@@ -190,17 +189,27 @@ def test_a_held_key_repeats_and_stops(fresh: Page, desktop: Desktop, end: str) -
     assert set(first) == {"x"}
     time.sleep(0.5)
     assert desktop.all_of_field() == first
+    assert desktop.keys_down() == []
 
 
 def test_a_held_key_stops_soon_after_the_network_is_lost(fresh: Page, desktop: Desktop) -> None:
-    Hands(fresh).down("KeyX", "x")
-    fresh.wait_for_timeout(500)
+    Hands(fresh).hold("KeyX", "x", 1.0)
     fresh.evaluate("RTCDataChannel.prototype.send = () => {}")
     time.sleep(4.5)
     first = desktop.all_of_field()
     time.sleep(0.5)
     assert 5 < len(first) < 300
     assert desktop.all_of_field() == first
+    assert desktop.keys_down() == []
+
+
+def test_a_key_that_is_let_go_late_is_typed_once(page: Page, desktop: Desktop) -> None:
+    hands = Hands(page)
+    hands.down("KeyX", "x")
+    page.wait_for_timeout(1200)
+    hands.up("KeyX", "x")
+    page.wait_for_timeout(300)
+    assert desktop.all_of_field() == "x"
 
 
 PICTURE = """async () => {
@@ -390,14 +399,14 @@ def test_without_udp_keys_and_clipboard_go_by_novnc_and_come_back_with_it(
         page.wait_for_timeout(500)
         assert desktop.all_of_field() == 2 * "aus der Ferne"
         desktop.clear_field()
-        Hands(page).down("KeyX", "x")
-        page.wait_for_timeout(1000)
+        Hands(page).hold("KeyX", "x", 1.0)
     wait_rung(page, "webrtc", seconds=40)
     page.wait_for_timeout(500)
     held = desktop.all_of_field()
     assert len(held) > 5 and set(held) == {"x"}, "it repeated"
     page.wait_for_timeout(500)
-    assert desktop.all_of_field() == held, "no key stays down when the rung changes"
+    assert desktop.all_of_field() == held
+    assert desktop.keys_down() == [], "no key stays down when the rung changes"
     desktop.clear_field()
     copy_elsewhere(page, "wieder da")
     page.keyboard.press("Control+v")

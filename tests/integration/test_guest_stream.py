@@ -156,6 +156,24 @@ async def test_a_shifted_key_held_by_the_viewer_is_not_shifted_twice(lab: Stream
     assert typed(lab.felt) == "A1"
 
 
+async def test_a_key_whose_release_comes_late_is_typed_once_and_repeats_as_often_as_its_viewer_says(
+    lab: StreamLab, viewer: Viewer
+) -> None:
+    viewer.say("k", A, 1)
+    await viewer.sees("red")
+    # longer than any server waits before it repeats a key by itself
+    await asyncio.sleep(1.2)
+    assert lab.felt.count("press 61") == 1
+    for _ in range(3):
+        viewer.say("k", A, 1)
+    viewer.say("k", A, 0)
+    # a client of the old kind is told of a release and a press for each
+    await lab.until(lambda: lab.felt.count("press 61") >= 4 and lab.felt[-1] == "release 61")
+    viewer.tap(ord("b"))
+    await lab.feels("press 62", "release 62")
+    assert lab.felt.count("press 61") == 4
+
+
 async def test_a_resize_is_followed_by_picture_and_message(lab: StreamLab, viewer: Viewer) -> None:
     viewer.say("s", 1001, 601)
     await viewer.until(lambda: (viewer.frame.width, viewer.frame.height) == (1000, 600))

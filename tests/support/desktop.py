@@ -106,6 +106,14 @@ class Desktop:
         self._press((CONTROL, True), (A, True), (A, False), (CONTROL, False), (DELETE, True), (DELETE, False))
         time.sleep(0.2)
 
+    def keys_down(self) -> list[int]:
+        """The keycodes that are down."""
+        display = Display(self._xclip[2])
+        try:
+            return FakeInput(display).keys_down()
+        finally:
+            display.close()
+
     @contextmanager
     def watching(self) -> Iterator[Felt]:
         """Hear what the X server feels while the block runs."""

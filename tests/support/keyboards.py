@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from itertools import accumulate, groupby
 from typing import Any
@@ -81,6 +82,15 @@ class Hands:
 
     def up(self, code: str, key: str, modifiers: int = 0) -> None:
         self._key("keyUp", code, key, modifiers)
+
+    def hold(self, code: str, key: str, seconds: float) -> None:
+        """Press a key and keep it down: after half a second it repeats, as long as somebody calls it held."""
+        began = time.monotonic()
+        self.down(code, key)
+        time.sleep(min(0.5, seconds))
+        while time.monotonic() - began < seconds:
+            self.down(code, key, autoRepeat=True)
+            time.sleep(0.03)
 
     def tap(self, code: str, key: str, modifiers: int = 0) -> None:
         self.down(code, key, modifiers)

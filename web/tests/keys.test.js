@@ -66,6 +66,7 @@ describe("held keys", () => {
     const held = new Held();
     assert.equal(held.down("KeyA", 0x61), 0x61);
     assert.deepEqual(held.keysyms(), [0x61]);
+    assert.deepEqual([held.keysym("KeyA"), held.keysym("KeyB")], [0x61, null]);
     assert.equal(held.up("KeyA"), 0x61);
     assert.deepEqual(held.keysyms(), []);
   });

@@ -82,6 +82,20 @@ test("a doubt that lasts lets go of all keys: one that went up in it would stay 
   assert.deepEqual(dropped, [1], "the page says so where a key press was among it");
 });
 
+test("a held key repeats at once or not at all: not when nobody knows whether it arrives, and nothing says it again", () => {
+  say(["k", C, 1]);
+  peer.again(C);
+  assert.deepEqual(sent, [["k", C, 1], ["k", C, 1]]);
+  control.bufferedAmount = 10_000;
+  peer.again(C);
+  control.bufferedAmount = 0;
+  peer.hold(true);
+  peer.again(C);
+  assert.equal(sent.length, 2);
+  const { sent: log, kept } = peer.left();
+  assert.deepEqual([log.map(({ typed }) => typed), kept], [[["k", C, 1]], []]);
+});
+
 test("another rung is told what went to this one and was not acknowledged, and with which modifiers", () => {
   say(["k", CONTROL, 1]);
   mock.timers.tick(LIMITS.gap.acknowledgeMs);

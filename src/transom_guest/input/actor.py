@@ -17,6 +17,7 @@ from transom_guest.input.held import (
     PressKey,
     ReleaseButton,
     ReleaseKey,
+    RepeatKey,
     Scroll,
     TypeText,
 )
@@ -156,6 +157,8 @@ class Actor:
         match act:
             case PressKey(keysym):
                 self._keyboard.press(keysym)
+            case RepeatKey(keysym):
+                self._keyboard.repeat(keysym)
             case ReleaseKey(keysym):
                 self._keyboard.release(keysym)
             case MoveTo(x, y):

@@ -31,6 +31,13 @@ class PressKey:
 
 
 @dataclass(frozen=True, slots=True)
+class RepeatKey:
+    """It is down, and repeats once."""
+
+    keysym: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReleaseKey:
     keysym: int
 
@@ -68,7 +75,7 @@ class TypeText:
     text: str
 
 
-Act = PressKey | ReleaseKey | MoveTo | MoveBy | PressButton | ReleaseButton | Scroll | TypeText
+Act = PressKey | RepeatKey | ReleaseKey | MoveTo | MoveBy | PressButton | ReleaseButton | Scroll | TypeText
 
 
 @dataclass(slots=True)
@@ -133,8 +140,10 @@ class Hands:
         return any(hand.keys or hand.buttons for hand in self._hands.values())
 
     def _press_key(self, hand: _Hand, keysym: int) -> list[Act]:
-        """A key that is down stays down: the X server repeats it by itself."""
-        if keysym in hand.keys or len(hand.keys) >= MAX_HELD:
+        """A key that is down is pressed again by its viewer's keyboard: it repeats."""
+        if keysym in hand.keys:
+            return [RepeatKey(keysym)]
+        if len(hand.keys) >= MAX_HELD:
             return []
         held = self._holds_key(keysym)
         hand.keys[keysym] = None

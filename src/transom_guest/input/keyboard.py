@@ -47,7 +47,7 @@ class Keyboard:
         self._down: dict[int, int] = {}
         """Keysym -> keycode, for all that is pressed now."""
         self._stale = False
-        self._keymap.unlock(LOCK_MASK)
+        self._unlock()
 
     def prepare(self, keysym: int) -> bool:
         """Bind a spare key where the layout lacks `keysym`; True: the map changed, wait MAP_SETTLES."""
@@ -67,12 +67,21 @@ class Keyboard:
         stroke = self._stroke(keysym)
         if stroke is None:
             return
+        self._unlock()
         if stroke.keycode in self._down.values():
             self._fake.key(stroke.keycode, False)
             self._down = {held: code for held, code in self._down.items() if code != stroke.keycode}
         with self._level(stroke.level):
             self._fake.key(stroke.keycode, True)
         self._down[keysym] = stroke.keycode
+
+    def repeat(self, keysym: int) -> None:
+        """Have the key that `press` pressed for `keysym` repeat once, with Shift and AltGr as it needs."""
+        keycode = self._down.get(keysym)
+        stroke = None if keycode is None or is_modifier(keysym) else self._stroke(keysym)
+        if stroke is not None and stroke.keycode == keycode:
+            with self._level(stroke.level):
+                self._fake.key(stroke.keycode, True)
 
     def release(self, keysym: int) -> None:
         """Release the key that `press` pressed for `keysym`."""
@@ -87,6 +96,7 @@ class Keyboard:
         """
         pending = iter(keysyms_of(text))
         size = max(1, min(TEXT_CHUNK, self._layout.spares // 2))
+        self._unlock()
         while goes_on() and (chunk := list(islice(pending, size))):
             if self._bind_missing(chunk):
                 await asyncio.sleep(MAP_SETTLES)
@@ -119,6 +129,10 @@ class Keyboard:
         if stroke is None and not is_modifier(keysym) and self._bind_missing([keysym]):
             stroke = self._layout.find(keysym, 0)
         return stroke
+
+    def _unlock(self) -> None:
+        """A keysym is meant as it is: Caps Lock, which programs and VNC clients can turn on, would turn its case round."""
+        self._keymap.unlock(LOCK_MASK)
 
     def _follow(self) -> None:
         if self._stale:

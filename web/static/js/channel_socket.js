@@ -4,6 +4,8 @@ import { Retry } from "./retry.js";
 /** @import { ClipOrder } from "./clip_order.js" */
 
 const WAIT = Object.freeze({ firstMs: 1000, mostMs: 20_000 });
+/** Unsent bytes from which on a held key does not repeat. */
+const CROWDED = 512;
 /** What the guest took of an earlier peer. */
 const HAD = /^\["had", ?(\d{1,10}), ?(-?\d{1,16})\]$/;
 /** The server's words for a socket that is not to come back: signed out, no such session, over, the link is over. */
@@ -65,6 +67,11 @@ export class ChannelSocket {
     socket.addEventListener("message", ({ data }) => this.#received(data));
     socket.addEventListener("close", ({ code }) => this.#gone(code));
     this.#socket = socket;
+  }
+
+  /** What is said now may wait: the network stands still. */
+  get crowded() {
+    return (this.#socket?.bufferedAmount ?? 0) > CROWDED;
   }
 
   /** Say something of the keys'. @param {string} tag @param {...unknown} rest @returns {boolean} false: it is not open */

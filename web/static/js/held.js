@@ -28,9 +28,9 @@ export class Held {
     return this.keysyms().includes(keysym) ? null : keysym;
   }
 
-  /** @param {string} code */
-  has(code) {
-    return this.#keys.has(code);
+  /** The keysym that the key of this code went down with; null: it is not down. @param {string} code */
+  keysym(code) {
+    return this.#keys.get(code) ?? null;
   }
 
   /** @param {number} button @param {boolean} down */

@@ -3,6 +3,7 @@ import { itemOf } from "./clip_item.js";
 import { Held } from "./held.js";
 import { Holding } from "./holding.js";
 import { isComposing, isKeysym, isPaste, latin, pieces, textOfKey } from "./keysyms.js";
+import { isModifier } from "./sent.js";
 
 /** @import { Clip } from "./clip.js" */
 
@@ -18,6 +19,7 @@ const SENTINEL = "\u200b\u200b";
 /**
  * @typedef {object} Line where keys go
  * @property {(tag: string, ...rest: unknown[]) => unknown} control
+ * @property {(keysym: number) => void} again a key that is down repeats, on the desktop as here
  * @property {Clip | null} clip
  */
 
@@ -26,6 +28,7 @@ export class Keys {
   #layer;
   #text = document.createElement("textarea");
   #held = new Held();
+  #line;
   #out;
   #clip;
   #keyboard;
@@ -40,6 +43,7 @@ export class Keys {
   /** @param {HTMLElement} layer @param {Line} line */
   constructor(layer, line) {
     this.#layer = layer;
+    this.#line = line;
     this.#clip = line.clip;
     this.#out = new Holding((tag, ...rest) => line.control(tag, ...rest));
     this.#makeText();
@@ -217,12 +221,19 @@ export class Keys {
   /** @param {number | null} keysym @param {string} code @param {boolean} down */
   #key(keysym, code, down) {
     if (down) {
-      if (!isKeysym(keysym) || this.#held.has(code)) return;
+      const held = this.#held.keysym(code);
+      if (held !== null) return this.#again(held);
+      if (!isKeysym(keysym)) return;
       this.#out.say("k", this.#held.down(code, this.#shortcut ? latin(keysym, code) : keysym), 1);
       return;
     }
     const released = this.#held.up(code);
     if (released !== null) this.#out.say("k", released, 0);
+  }
+
+  /** What repeats behind a paste would be too much by then. @param {number} keysym */
+  #again(keysym) {
+    if (!isModifier(keysym) && !this.#out.holds) this.#line.again(keysym);
   }
 
   #heartbeat() {

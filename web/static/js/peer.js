@@ -13,6 +13,8 @@ import { readReport } from "./statistics.js";
 const MESSAGE_LIMIT = 64 * 1024;
 /** A mouse move is dropped while this much waits: the next one says more. Bytes. */
 const MOTION_QUEUE = 2048;
+/** A repeat of a held key is dropped while this much waits: a burst of them would come when nobody holds it any more. Bytes. */
+const REPEAT_QUEUE = 512;
 /** What must not overtake keys that wait. */
 const BEHIND = ["r", "b", "w"];
 /** What waits until it is known how much the connection before this one brought. */
@@ -112,6 +114,13 @@ export class Peer {
     else if (this.#waits(tag)) this.#gap.keep(this.#typedAt ?? performance.now(), [tag, ...rest]);
     else return this.#say(tag, ...rest);
     return true;
+  }
+
+  /** A key that is down repeats: now or not at all. @param {number} keysym */
+  again(keysym) {
+    if (this.#heir.waits || !this.#gap.empty || this.#holds || this.#control.readyState !== "open") return;
+    if (this.#control.bufferedAmount > REPEAT_QUEUE) return;
+    this.#control.send(JSON.stringify(["k", this.#nextSeq(), keysym, 1]));
   }
 
   /** Keep what is typed, or send what was kept. @param {boolean} on */

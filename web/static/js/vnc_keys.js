@@ -38,7 +38,11 @@ export class VncKeys {
       lost: dropped,
     });
     channel.hear({ open: () => this.#heir.ask(), had: (epoch, had) => this.#heir.told(epoch, had) });
-    this.#keys = new Keys(layer, { control: (tag, ...rest) => this.#say(tag, rest), clip: channel.clip });
+    this.#keys = new Keys(layer, {
+      control: (tag, ...rest) => this.#say(tag, rest),
+      again: (keysym) => this.#again(keysym),
+      clip: channel.clip,
+    });
     layer.addEventListener("pointerdown", () => this.#keys.focus());
     layer.addEventListener("focusin", ({ target }) => target !== this.#keys.field && this.#keys.focus());
   }
@@ -83,6 +87,13 @@ export class VncKeys {
     const { keys, lost } = this.#channel.ready ? { keys: typed, lost: 0 } : keysAlone(typed);
     for (const [tag, ...rest] of whole(keys, held)) this.#say(tag, rest);
     if (lost > 0) this.#dropped(lost);
+  }
+
+  /** A key that is down repeats: now or not at all. @param {number} keysym */
+  #again(keysym) {
+    if (this.#heir.waits) return;
+    if (this.#down.has(keysym)) this.#press(keysym, true);
+    else if (!this.#channel.crowded) this.#channel.say("k", keysym, 1);
   }
 
   /** @param {string} tag @param {unknown[]} rest */

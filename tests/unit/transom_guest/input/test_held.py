@@ -10,6 +10,7 @@ from transom_guest.input.held import (
     PressKey,
     ReleaseButton,
     ReleaseKey,
+    RepeatKey,
     Scroll,
     TypeText,
 )
@@ -46,11 +47,21 @@ def test_a_key_goes_down_and_up():
     assert not hands.holding()
 
 
-def test_a_key_pressed_while_down_changes_nothing():
+def test_a_key_pressed_while_down_repeats_and_goes_up_once():
     hands = Hands()
     hands.take("v", press(A), 0)
-    assert hands.take("v", press(A), 0) == []
+    assert hands.take("v", press(A), 0) == [RepeatKey(A)]
     assert hands.take("v", release(A), 0) == [ReleaseKey(A)]
+    assert hands.take("v", release(A), 0) == []
+
+
+@given(st.lists(st.tuples(st.sampled_from("vw"), st.sampled_from([A, B]), st.booleans()), max_size=30))
+def test_only_a_viewer_that_holds_a_key_repeats_it(typed):
+    hands, own = Hands(), set()
+    for viewer, key, down in typed:
+        acts = hands.take(viewer, Key(1, key, down), 0)
+        assert (acts == [RepeatKey(key)]) is (down and (viewer, key) in own)
+        (own.add if down else own.discard)((viewer, key))
 
 
 def test_a_release_of_what_is_not_held_does_nothing():

@@ -41,6 +41,15 @@ def test_caps_lock_is_off_at_first_and_never_pressed(desk, keyboard):
     assert desk.done == []
 
 
+async def test_caps_lock_that_something_else_turned_on_is_off_before_a_key_and_before_a_text(desk, keyboard):
+    desk.unlocked = 0
+    keyboard.press(0x41)
+    assert desk.unlocked == LOCK_MASK
+    desk.unlocked = 0
+    await keyboard.type("A")
+    assert desk.unlocked == LOCK_MASK
+
+
 def test_a_shifted_character_without_shift_has_it_faked_around_the_press(desk, keyboard):
     keyboard.press(0x41)
     keyboard.release(0x41)
@@ -79,6 +88,27 @@ def test_a_key_that_is_down_is_not_pressed_again(desk, keyboard):
     keyboard.press(0x61)
     keyboard.press(0x61)
     assert desk.done == [("key", A_CODE, True)]
+
+
+def test_a_key_repeats_as_often_as_it_is_told_and_with_the_same_shift(desk, keyboard):
+    # the 1 of a French keyboard: its Shift is held, and the desktop's 1 needs none
+    keyboard.press(SHIFT_L)
+    keyboard.press(0x32)
+    keyboard.repeat(0x32)
+    keyboard.repeat(0x32)
+    keyboard.release(SHIFT_L)
+    keyboard.repeat(0x32)
+    assert desk.typed() == "2222"
+    keyboard.release(0x32)
+    assert desk.down() == set()
+
+
+def test_what_is_not_down_and_what_is_a_modifier_does_not_repeat(desk, keyboard):
+    keyboard.press(SHIFT_L)
+    done = list(desk.done)
+    keyboard.repeat(SHIFT_L)
+    keyboard.repeat(0x61)
+    assert desk.done == done
 
 
 def test_two_characters_of_one_key_do_not_leave_it_down(desk, keyboard):
