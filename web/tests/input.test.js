@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
-import { describe, test } from "node:test";
+import { describe, mock, test } from "node:test";
 import { Gestures, HOLD_MS } from "../static/js/gestures.js";
 import { Holding } from "../static/js/holding.js";
 import { isPaste, latin } from "../static/js/keysyms.js";
+import { Repeats } from "../static/js/repeats.js";
 import { Steps, Wheel } from "../static/js/wheel.js";
 
 describe("wheel", () => {
@@ -156,5 +157,39 @@ describe("shortcuts", () => {
     assert.ok(!isPaste(key("KeyV", "k", { ctrlKey: true })), "Dvorak");
     assert.ok(!isPaste(key("KeyV", "v", { ctrlKey: true, altKey: true })));
     assert.ok(!isPaste(key("KeyV", "v", {})));
+  });
+});
+
+describe("a held key repeats", () => {
+  test("as often as its keyboard says, and a modifier never", () => {
+    const found = [];
+    const repeats = new Repeats((keysym) => found.push(keysym), false);
+    repeats.down(0x61);
+    for (const keysym of [0x61, 0xffe1, 0x61]) repeats.said(keysym);
+    assert.deepEqual(found, [0x61, 0x61]);
+  });
+
+  test("by a clock on a Mac, until it or all is let go", (t) => {
+    mock.timers.enable({ apis: ["setTimeout"] });
+    t.after(() => mock.timers.reset());
+    const found = [];
+    const repeats = new Repeats((keysym) => found.push(keysym), true);
+    const wait = (/** @type {number} */ times) => Array.from({ length: times }, () => mock.timers.tick(33));
+    repeats.down(0x61);
+    repeats.said(0x61);
+    mock.timers.tick(499);
+    assert.deepEqual(found, []);
+    mock.timers.tick(1);
+    wait(2);
+    repeats.down(0xffe1);
+    repeats.up(0x62);
+    wait(1);
+    assert.deepEqual(found, [0x61, 0x61, 0x61, 0x61]);
+    repeats.up(0x61);
+    wait(20);
+    repeats.down(0x62);
+    repeats.stop();
+    wait(20);
+    assert.equal(found.length, 4);
   });
 });

@@ -131,7 +131,7 @@ class Keyboard:
         return stroke
 
     def _unlock(self) -> None:
-        """A keysym is meant as it is: Caps Lock, which programs and VNC clients can turn on, would turn its case round."""
+        """A keysym is meant as it is: Caps Lock, which programs and VNC clients turn on, would turn its case."""
         self._keymap.unlock(LOCK_MASK)
 
     def _follow(self) -> None:

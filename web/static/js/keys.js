@@ -3,7 +3,7 @@ import { itemOf } from "./clip_item.js";
 import { Held } from "./held.js";
 import { Holding } from "./holding.js";
 import { isComposing, isKeysym, isPaste, latin, pieces, textOfKey } from "./keysyms.js";
-import { isModifier } from "./sent.js";
+import { Repeats } from "./repeats.js";
 
 /** @import { Clip } from "./clip.js" */
 
@@ -28,7 +28,7 @@ export class Keys {
   #layer;
   #text = document.createElement("textarea");
   #held = new Held();
-  #line;
+  #repeats;
   #out;
   #clip;
   #keyboard;
@@ -43,8 +43,9 @@ export class Keys {
   /** @param {HTMLElement} layer @param {Line} line */
   constructor(layer, line) {
     this.#layer = layer;
-    this.#line = line;
     this.#clip = line.clip;
+    // what repeats behind a paste would be too much by then
+    this.#repeats = new Repeats((keysym) => this.#out.holds || line.again(keysym));
     this.#out = new Holding((tag, ...rest) => line.control(tag, ...rest));
     this.#makeText();
     this.#listenText();
@@ -95,6 +96,7 @@ export class Keys {
   /** Let go of everything that is held. */
   release() {
     this.#held.clear();
+    this.#repeats.stop();
     this.#pasting.clear();
     this.#out.go();
     this.#out.say("r");
@@ -112,6 +114,7 @@ export class Keys {
 
   stop() {
     this.#stop.abort();
+    this.#repeats.stop();
     clearInterval(this.#beat);
     this.#keyboard.ungrab();
     this.#text.remove();
@@ -222,18 +225,17 @@ export class Keys {
   #key(keysym, code, down) {
     if (down) {
       const held = this.#held.keysym(code);
-      if (held !== null) return this.#again(held);
+      if (held !== null) return this.#repeats.said(held);
       if (!isKeysym(keysym)) return;
-      this.#out.say("k", this.#held.down(code, this.#shortcut ? latin(keysym, code) : keysym), 1);
+      const pressed = this.#held.down(code, this.#shortcut ? latin(keysym, code) : keysym);
+      this.#out.say("k", pressed, 1);
+      this.#repeats.down(pressed);
       return;
     }
     const released = this.#held.up(code);
-    if (released !== null) this.#out.say("k", released, 0);
-  }
-
-  /** What repeats behind a paste would be too much by then. @param {number} keysym */
-  #again(keysym) {
-    if (!isModifier(keysym) && !this.#out.holds) this.#line.again(keysym);
+    if (released === null) return;
+    this.#repeats.up(released);
+    this.#out.say("k", released, 0);
   }
 
   #heartbeat() {
