@@ -48,3 +48,5 @@ class VmConfig:
     """Folder to restore from instead of booting; never written to."""
     save_snapshot: HostPath | None = None
     """Folder to make: boot, wait until parked, save the snapshot there, and end."""
+    booted_for: Annotated[str, Text(500)] = ""
+    """Why it is booted where it should have been restored; empty when it should not."""

@@ -567,11 +567,13 @@ def snapshot_files(lab: Lab) -> dict[str, tuple[int, int, str]]:
 
 @pytest.mark.needs("snapshot")
 async def test_a_restore_that_fails_becomes_a_boot(lab: Lab) -> None:
-    """Of the same machine; and the broken snapshot stays as it is."""
+    """Of the same machine, which says so; and the broken snapshot stays as it is."""
     with broken_snapshot(lab):
         before = snapshot_files(lab)
         async with lab.machine(lab.spec(warm=True)) as machine:
             await machine.parked()
+            warnings = machine.channel.snapshot.warnings
+            assert any(each.startswith("booted, for its restore failed: ") for each in warnings), warnings
             claim = a_claim(new_id("ses"))
             assert (await machine.claim(claim)).accepted
             assert "fine" in await machine.inside("print('fine')")

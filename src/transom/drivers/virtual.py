@@ -79,8 +79,8 @@ class VirtualDriver(KeptDriver):
         self._snapshots = Snapshots(options.state / "snapshots" / self.name)
         self._saving: dict[str, Path] = {}
         self._one_save = asyncio.Lock()
-        self._cold: set[str] = set()
-        """Machines that are booted though there is a snapshot."""
+        self._cold: dict[str, str] = {}
+        """Machines that are booted though there is a snapshot, and why."""
 
     def _accelerator(self, kernel: Path) -> str:
         """kvm or tcg. May block."""
@@ -164,6 +164,7 @@ class VirtualDriver(KeptDriver):
             rootfs=str(rootfs),
             cpus=options.cpus,
             save_snapshot=None if made is None else str(made),
+            booted_for=self._cold.get(spec.machine, ""),
         )
         config = replace(config, image_root=str(kernel.parent), helper=str(options.helper), vm=vm)
         if spec.session is not None or made is not None or spec.machine in self._cold:

@@ -122,8 +122,12 @@ class FirecrackerMachine:
         return self.parts.jail.pidfd
 
     def warnings(self) -> tuple[str, ...]:
-        """The limits that the root helper could not give its jail."""
-        return self.parts.jail.warnings
+        """Limits that the root helper could not give its jail, and whether it was booted and should not have been."""
+        reason = self.vm.booted_for
+        return (
+            *self.parts.jail.warnings,
+            *((f"booted, for its restore failed: {reason}",) if reason else ()),
+        )
 
     async def _restore(self, api: Api) -> None:
         assert self.parts.files.saved_overlay is not None

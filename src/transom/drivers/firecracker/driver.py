@@ -13,9 +13,12 @@ from transom.drivers.virtual import INITRAMFS, KERNEL, ROOTFS, Images, VirtualDr
 from transom.model.errors import DriverError
 from transom.model.machine import MachineSpec, Probe
 from transom_keeper.firecracker import bodies
+from transom_keeper.log import clean
 from transom_wire.keeper_config import KeeperConfig
 
 log = logging.getLogger(__name__)
+REASON_CHARACTERS = 300
+"""Of why a restore failed, as its session is told."""
 
 
 class FirecrackerDriver(VirtualDriver):
@@ -69,11 +72,11 @@ class FirecrackerDriver(VirtualDriver):
             if spec.machine not in self._restored:
                 raise
             log.warning("machine %s is booted, for its restore failed: %s", spec.machine, error)
-            self._cold.add(spec.machine)
+            self._cold[spec.machine] = clean(str(error).encode())[:REASON_CHARACTERS]
             await super().create(spec)
         finally:
             self._restored.discard(spec.machine)
-            self._cold.discard(spec.machine)
+            self._cold.pop(spec.machine, None)
 
     def _describe(self, spec: MachineSpec, config: KeeperConfig) -> KeeperConfig:
         described = super()._describe(spec, config)

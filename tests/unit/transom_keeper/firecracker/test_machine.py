@@ -115,6 +115,16 @@ async def test_a_boot_writes_the_config_drive_and_starts(process: subprocess.Pop
         assert TOKEN.encode() not in b"".join(body for _, body in peer.heard)
 
 
+@pytest.mark.parametrize(
+    ("reason", "said"), [("", ()), ("no room", ("booted, for its restore failed: no room",))]
+)
+async def test_one_that_should_have_been_restored_says_so(
+    process: subprocess.Popen[bytes], reason: str, said: tuple[str, ...]
+) -> None:
+    async with made(process, Agreeing(), replace(VM, booted_for=reason)) as (machine, _):
+        assert machine.warnings() == said
+
+
 async def test_a_refusal_comes_with_the_consoles_last_words(process: subprocess.Popen[bytes]) -> None:
     async with made(process, Agreeing(refused="PUT /boot-source")) as (machine, printed):
         os.write(printed, b"Firecracker panicked\n")
