@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import shutil
 import socket
 import threading
@@ -170,7 +171,9 @@ def left_of(lab: HelperLab) -> list[str]:
         if str(lab.base) in place:
             found.append(place)
         if kind.startswith("cgroup"):
-            found += [str(path) for path in Path(place).rglob(f"mch_*-{TAG}")]
+            # os.walk bears it that groups of others go meanwhile
+            names = (f"{folder}/{name}" for folder, below, _ in os.walk(place) for name in below)
+            found += [name for name in names if re.search(rf"/mch_[^/]*-{TAG}$", name)]
     return found
 
 
