@@ -39,31 +39,28 @@ async def dashboard(request: Request, parts: P) -> Response:
 @router.get("/session/{session}")
 async def session_page(session: str, request: Request, parts: P) -> Response:
     """The desktop. The page itself asks what it may show."""
-    if await principal_of(request) is None:
-        return RedirectResponse("/", 303)
-    if not is_id(session, "ses"):
-        raise NotFound("no such page")
-    return html(request.app.state.assets.page("session.html"))
+    return await _of_session(session, request, "session.html")
 
 
 @router.get("/session/{session}/recording")
 async def recording_page(session: str, request: Request, parts: P) -> Response:
     """A recording, also of a session that is over. The page itself asks what it may show."""
-    if await principal_of(request) is None:
-        return RedirectResponse("/", 303)
-    if not is_id(session, "ses"):
-        raise NotFound("no such page")
-    return html(request.app.state.assets.page("recording.html"))
+    return await _of_session(session, request, "recording.html")
 
 
 @router.get("/session/{session}/connect")
 async def connect_page(session: str, request: Request, parts: P) -> Response:
     """Why did it not connect? The page looks from the viewer's own browser."""
+    return await _of_session(session, request, "connect.html")
+
+
+async def _of_session(session: str, request: Request, page: str) -> Response:
+    """A page for who is signed in; whose session it is, the API says. Raises NotFound."""
     if await principal_of(request) is None:
         return RedirectResponse("/", 303)
     if not is_id(session, "ses"):
         raise NotFound("no such page")
-    return html(request.app.state.assets.page("connect.html"))
+    return html(request.app.state.assets.page(page))
 
 
 @router.get("/watch")
