@@ -119,7 +119,7 @@ class Lab:
         machines, code = folder or self.folder, guest or self.guest
         if self.making is not None:
             return self.making.driver(machines, code)
-        host = Host(machines, code, "127.0.0.1", self.ports, self.uid_base, self.python)
+        host = Host(machines, code, "127.0.0.1", self.ports, uid_base=self.uid_base, python=self.python)
         return NamespaceDriver(host, self.image)
 
     def spec(

@@ -79,8 +79,8 @@ class VmGround:
             guest or self.guest,
             "127.0.0.1",
             self.ports,
-            self.uid_base,
-            self.python,
+            uid_base=self.uid_base,
+            python=self.python,
             deadlines=DEADLINES,
         )
         if self.kind == "qemu":
