@@ -582,12 +582,14 @@ async def test_a_restore_that_fails_becomes_a_boot(lab: Lab) -> None:
 
 @contextlib.contextmanager
 def broken_snapshot(lab: Lab) -> Iterator[None]:
-    """The saved state is cut short for a while: as by a disk that was full."""
+    """Of the saved state the second half is zeros for a while: as on a disk that lost what was written."""
     (state,) = lab.snapshots.rglob("state")
     aside = state.with_name("aside")
     state.rename(aside)
     try:
-        state.write_bytes(aside.read_bytes()[: aside.stat().st_size // 2])
+        size = aside.stat().st_size
+        state.write_bytes(aside.read_bytes()[: size // 2])
+        os.truncate(state, size)
         yield
     finally:
         aside.replace(state)

@@ -5,17 +5,15 @@ A snapshot is never written to again. One that lies here is whole: it came by on
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
 import stat
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from transom.drivers.sweep import sweep_snapshots
-from transom_keeper.vm.snapshot import SnapshotError, read_note
+from transom.drivers.sweep import remove_aside, remove_unfinished, sweep_snapshots
+from transom_keeper.vm.snapshot import SnapshotError, flush, read_note
 
 MADE_OF = "made-of"
 """The file that says of which image and guest code a snapshot is."""
@@ -66,19 +64,22 @@ class Snapshots:
             for path in (made, *made.iterdir()):
                 os.chown(path, 0, 0, follow_symlinks=False)
         target = self._folder / key
-        shutil.rmtree(target, ignore_errors=True)
+        remove_aside(target)
+        flush(made / MADE_OF)
         os.rename(made, target)
         os.utime(target)
+        flush(self._folder)
         self._prune()
 
     def sweep(self, wanted: Collection[str]) -> None:
         """Remove those that are made of something else than is `wanted`. A clone of one has its files open, and
         keeps them."""
+        remove_unfinished(self._folder)
         sweep_snapshots(self._folder, wanted, MADE_OF)
 
     def _prune(self) -> None:
         """A clone that was made of one that goes has its files open, and keeps them."""
+        remove_unfinished(self._folder)
         found = sorted(self._folder.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
         for old in found[KEPT:]:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(old)
+            remove_aside(old)

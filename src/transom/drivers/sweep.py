@@ -40,11 +40,29 @@ def sweep_snapshots(folder: Path, wanted: Collection[str], note: str) -> list[st
             made_of = (path / note).read_bytes()[:NOTE_BYTES].decode(errors="replace").strip()
         except OSError:
             continue
-        if made_of not in wanted:
-            with contextlib.suppress(OSError):
-                shutil.rmtree(path)
-                gone.append(path.name)
+        if made_of not in wanted and remove_aside(path):
+            gone.append(path.name)
     return gone
+
+
+def remove_aside(folder: Path) -> bool:
+    """Remove a folder that others may look at: out of their sight first, whole, and then for good. Whoever is killed
+    in between leaves what `remove_unfinished` finds. False when it does not go."""
+    aside = folder.with_name(f"{UNFINISHED}gone-{folder.name}")
+    try:
+        shutil.rmtree(aside, ignore_errors=True)
+        folder.rename(aside)
+        shutil.rmtree(aside)
+    except OSError:
+        return False
+    return True
+
+
+def remove_unfinished(folder: Path) -> None:
+    """Remove what `remove_aside` was killed over."""
+    for path in _entries(folder):
+        if path.name.startswith(UNFINISHED):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -111,7 +111,7 @@ class FirecrackerMachine:
             new.take(snapshot.MEMORY, Path(SAVED_MEMORY))
             with os.fdopen(new.create(snapshot.OVERLAY), "wb") as overlay:
                 await asyncio.to_thread(copy_sparse, self.parts.files.overlay, overlay.fileno())
-            new.finish(token)
+            await asyncio.to_thread(new.finish, token)
         except (ApiError, SchemaError, OSError) as error:
             raise LaunchError(self._because(error)) from error
         finally:

@@ -7,7 +7,7 @@ import logging
 import os
 import secrets
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -125,7 +125,7 @@ class QemuMachine:
                 await self._vmm.monitor.save(state.fileno())
             with os.fdopen(new.create(snapshot.OVERLAY), "wb") as overlay:
                 await asyncio.to_thread(copy_sparse, self.files.overlay, overlay.fileno())
-            new.finish(token)
+            await asyncio.to_thread(new.finish, token)
         except (QmpError, OSError) as error:
             raise LaunchError(str(error)) from error
         finally:
@@ -204,18 +204,32 @@ def prepare(config: KeeperConfig, tag: str, groups: Groups, output: GuestOutput)
     helper = Helper(config.helper)
     admit = partial(_admit, helper, config, tag, groups) if os.geteuid() != 0 else None
     home = Home(bwrap, argv0(config.machine, tag), config.vm.vmm, groups, output, admit)
-    files = open_files(config.vm, make_overlay(Path(), config.limits.disk_bytes))
+    files, warnings = _open(config, config.vm)
     try:
         network = _network(helper, config)
     except LaunchError:
         files.close()
         raise
-    machine = QemuMachine(config, config.vm, home, network, files)
+    machine = QemuMachine(config, config.vm, home, network, files, _warnings=warnings)
 
     async def launch() -> QemuMachine:
         return machine
 
     return launch
+
+
+def _open(config: KeeperConfig, vm: VmConfig) -> tuple[Files, list[str]]:
+    """The machine's files, and what is weaker with them: a snapshot that has gone since it was found is none.
+    Raises OSError."""
+    disk = config.limits.disk_bytes
+    if vm.snapshot is None:
+        return open_files(vm, make_overlay(Path(), disk)), []
+    try:
+        return open_files(vm, make_overlay(Path(), disk)), []
+    except OSError as error:
+        reason = f"booted, for its snapshot cannot be opened: {error.strerror}"
+        logger.warning("the machine is %s", reason)
+        return open_files(replace(vm, snapshot=None), make_overlay(Path(), disk)), [reason]
 
 
 def _network(helper: Helper, config: KeeperConfig) -> MachineNetwork:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from transom.drivers import sweep
 from transom.drivers.snapshots import KEPT, MADE_OF, Snapshots, key_of
 from transom_keeper.vm.snapshot import NOTE, STATE, NewSnapshot, SnapshotError
 
@@ -71,6 +72,35 @@ def test_nothing_is_written_through_what_the_machine_s_user_put_there(tmp_path: 
     assert snapshots.find("one") is None
     assert other.read_text() == "another's" and not (tmp_path / "not there").exists()
     assert not (elsewhere / MADE_OF).exists()
+
+
+def test_one_that_lost_a_file_is_not_found_and_is_replaced(tmp_path: Path) -> None:
+    snapshots = Snapshots(tmp_path / "snapshots")
+    snapshots.adopt(made(tmp_path / "new"), "one", "sha256-x")
+    (tmp_path / "snapshots/one" / STATE).unlink()
+    assert snapshots.find("one") is None
+    snapshots.adopt(made(tmp_path / "new", "u" * 32), "one", "sha256-x")
+    assert snapshots.find("one") == (tmp_path / "snapshots/one", "u" * 32)
+
+
+def test_a_removal_that_is_killed_shows_nothing_and_is_ended_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots, seen = Snapshots(tmp_path / "snapshots"), []
+
+    def killed(path: Path, **_: object) -> None:
+        if path.exists():
+            seen.append(snapshots.find("one"))
+            raise OSError("killed")
+
+    snapshots.adopt(made(tmp_path / "new"), "one", "sha256-x")
+    with monkeypatch.context() as patched:
+        patched.setattr(sweep.shutil, "rmtree", killed)
+        snapshots.sweep({"sha256-y"})
+    assert seen == [None] and snapshots.find("one") is None
+    assert len(list((tmp_path / "snapshots").iterdir())) == 1
+    snapshots.sweep(set())
+    assert list((tmp_path / "snapshots").iterdir()) == []
 
 
 def test_only_the_newest_stay(tmp_path: Path) -> None:

@@ -137,6 +137,23 @@ async def test_a_state_that_cannot_be_read_becomes_a_boot_on_an_empty_disk(scene
     assert "bad section" in scene.machine.warnings()[0]
 
 
+@pytest.mark.parametrize("name", [snapshot.STATE, snapshot.OVERLAY])
+def test_a_snapshot_that_is_gone_by_now_is_no_hindrance_to_a_boot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for each in ("kernel", "initramfs", "rootfs", "saved"):
+        (tmp_path / each).mkdir() if each == "saved" else (tmp_path / each).touch()
+    (tmp_path / "saved" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    parts = [str(tmp_path / each) for each in ("kernel", "initramfs", "rootfs")]
+    vm = VmConfig("/usr/bin/q", "tcg", *parts, cpus=2, snapshot=str(tmp_path / "saved"))
+    before = os.listdir("/proc/self/fd")
+    files, warnings = qemu._open(config(vm=vm, session=None), vm)
+    assert files.state is None and len(warnings) == 1 and warnings[0].startswith("booted")
+    files.close()
+    assert len(os.listdir("/proc/self/fd")) == len(before)
+
+
 async def test_a_restored_guest_that_says_nothing_is_booted(scene: Scene) -> None:
     await scene.machine.begin("t" * 32)
     waiting = asyncio.ensure_future(scene.machine.wait())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,22 @@ def test_a_snapshot_appears_whole_or_not_at_all(tmp_path: Path) -> None:
     new.discard()
     assert read_note(tmp_path / "one").boot_token == TOKEN
     assert [each.name for each in tmp_path.iterdir()] == ["one"]
+
+
+@pytest.mark.parametrize(
+    "harm", [Path.unlink, lambda path: os.truncate(path, 3), lambda path: path.write_bytes(b"x" * 99)]
+)
+def test_one_with_a_file_gone_or_of_another_length_is_none(
+    tmp_path: Path, harm: Callable[[Path], object]
+) -> None:
+    new = NewSnapshot(tmp_path / "one")
+    descriptor = new.create(snapshot.STATE)
+    os.write(descriptor, b"memory")
+    os.close(descriptor)
+    new.finish(TOKEN)
+    harm(tmp_path / "one" / snapshot.STATE)
+    with pytest.raises(SnapshotError, match="not whole: state"):
+        read_note(tmp_path / "one")
 
 
 def test_one_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
@@ -66,7 +83,7 @@ def test_a_note_that_is_none_is_an_error_in_words(data: bytes) -> None:
 
 def test_a_note_of_another_version_is_refused(tmp_path: Path) -> None:
     (tmp_path / snapshot.NOTE).write_text(
-        '{"type": "snapshot_note", "version": 99, "boot_token": "%s"}' % TOKEN  # noqa: UP031
+        '{"type": "snapshot_note", "version": 99, "boot_token": "%s", "sizes": {}}' % TOKEN  # noqa: UP031
     )
     with pytest.raises(SnapshotError, match="another version"):
         read_note(tmp_path)
