@@ -11,7 +11,7 @@ import fnmatch
 import mmap
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from transom.images import tree
@@ -48,7 +48,10 @@ def audit(root: Path) -> list[str]:
     return [
         sentence
         for path, status in tree.entries(root)
-        for sentence in (*_modes(path, status.st_mode), *_content(root, path, status.st_mode, shipped))
+        for sentence in (
+            *_modes(path, status.st_mode, tree.rights(root, path, status)),
+            *_content(root, path, status.st_mode, shipped),
+        )
     ]
 
 
@@ -63,9 +66,11 @@ def shipped_files(root: Path) -> frozenset[str]:
     return frozenset(found)
 
 
-def _modes(path: str, mode: int) -> Iterator[str]:
-    if stat.S_ISREG(mode) and mode & (stat.S_ISUID | stat.S_ISGID):
+def _modes(path: str, mode: int, rights: Collection[str]) -> Iterator[str]:
+    if "setuid" in rights or "setgid" in rights:
         yield f"{path} changes who runs it"
+    if "capabilities" in rights:
+        yield f"{path} may do more than who runs it"
     if not stat.S_ISLNK(mode) and mode & stat.S_IWOTH and WRITABLE.get(path) != stat.S_IMODE(mode):
         yield f"{path} can be written by anybody"
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode)):

@@ -13,6 +13,8 @@ from typing import Any
 
 EPOCH = 1_767_225_600
 """2026-01-01: no file of an image is younger, so that two builds of the same bytes look the same."""
+CAPABILITY = "security.capability"
+"""xattr(7): what a program may do whoever starts it; capabilities(7), "File capabilities"."""
 
 
 def entries(root: Path) -> Iterator[tuple[str, os.stat_result]]:
@@ -28,7 +30,8 @@ def entries(root: Path) -> Iterator[tuple[str, os.stat_result]]:
 
 
 def digest(root: Path) -> tuple[str, int, int]:
-    """(`sha256-...`, bytes of content, number of files). Owners and times are left out, modes are not."""
+    """(`sha256-...`, bytes of content, number of files). Owners and times are left out, modes and file capabilities
+    are not."""
     found = sorted(entries(root))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         lines = pool.map(lambda entry: _line(root, *entry), found, chunksize=64)
@@ -54,7 +57,23 @@ def _line(root: Path, path: str, status: os.stat_result) -> bytes:
         what = f"link {os.readlink(root / path)}"
     else:
         what = f"other {stat.S_IFMT(mode):o}"
-    return f"{path}\0{mode & 0o777:o} {what}\n".encode(errors="surrogateescape")
+    raised = "".join(f" {each}" for each in rights(root, path, status))
+    return f"{path}\0{mode & 0o777:o} {what}{raised}\n".encode(errors="surrogateescape")
+
+
+def rights(root: Path, path: str, status: os.stat_result) -> list[str]:
+    """What no image may have, though a mode of nine bits does not show it: `setuid`, `setgid` and `capabilities` of
+    a file, `unsticky` of a folder that all may write, `device A:B`. Raises OSError."""
+    mode, found = status.st_mode, []
+    if stat.S_ISREG(mode):
+        found += ["setuid"] if mode & stat.S_ISUID else []
+        found += ["setgid"] if mode & stat.S_ISGID else []
+        found += ["capabilities"] if CAPABILITY in os.listxattr(root / path, follow_symlinks=False) else []
+    elif stat.S_ISDIR(mode) and mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        found.append("unsticky")
+    elif stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+        found.append(f"device {os.major(status.st_rdev)}:{os.minor(status.st_rdev)}")
+    return found
 
 
 def clamp(root: Path) -> None:

@@ -63,7 +63,10 @@ def _absent(root: Path) -> list[str]:
 
 def _passwords(root: Path) -> list[str]:
     """A password in either file counts, an empty one above all; and so does a second root."""
-    wrong = []
+    lists = [(path, root / path) for path in ("etc/shadow", "etc/passwd")]
+    wrong = [f"{path} is no file" for path, file in lists if file.is_symlink() or not file.is_file()]
+    if wrong:
+        return wrong
     for name, rest in _accounts(root / "etc/shadow"):
         if rest[0] not in ("*", "!", "!*", "!!"):
             wrong.append(f"{name} has a password, or needs none")

@@ -45,6 +45,35 @@ def test_the_digest_names_content_modes_and_links_but_no_times(root: Path) -> No
         found.add(digest)
 
 
+def test_the_digest_names_rights_that_no_image_may_have(root: Path) -> None:
+    (root / "tmp").mkdir()
+    (root / "tmp").chmod(0o1777)
+    os.mkfifo(root / "pipe")
+    found = {tree.digest(root)[0]}
+    for change in (
+        lambda: (root / "usr/bin/x").chmod(0o4755),
+        lambda: (root / "usr/bin/x").chmod(0o2755),
+        lambda: (root / "usr/bin/x").chmod(0o6755),
+        lambda: (root / "tmp").chmod(0o777),
+    ):
+        change()
+        digest = tree.digest(root)[0]
+        assert digest not in found
+        found.add(digest)
+
+
+def test_rights_of_a_file_are_named_with_its_capabilities(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "listxattr", lambda path, **_: [tree.CAPABILITY] if path.name == "x" else [])
+    named = {path: tree.rights(root, path, status) for path, status in tree.entries(root)}
+    assert {path for path, rights in named.items() if rights} == {"usr/bin/x"}
+    assert named["usr/bin/x"] == ["capabilities"]
+    with_it = tree.digest(root)[0]
+    monkeypatch.undo()
+    assert tree.digest(root)[0] != with_it
+
+
 def test_clamp_moves_only_what_is_young(root: Path) -> None:
     os.utime(root / "usr/empty", (5, 5))
     tree.clamp(root)

@@ -64,6 +64,14 @@ def test_ways_in_by_the_list_of_users_are_found(root: Path, line: str, wrong: st
     assert verify(root) == [wrong]
 
 
+@pytest.mark.parametrize("path", ["etc/passwd", "etc/shadow"])
+def test_a_root_without_a_list_of_users_or_with_another_s_is_none(root: Path, path: str) -> None:
+    (root / path).unlink()
+    assert verify(root) == [f"{path} is no file"]
+    (root / path).symlink_to(f"/{path}")
+    assert verify(root) == [f"{path} is no file"]
+
+
 def test_a_closed_folder_is_found(root: Path) -> None:
     (root / "opt").chmod(0o700)
     assert verify(root) == ["opt is closed to the machine's user"]
