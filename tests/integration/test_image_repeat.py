@@ -10,6 +10,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -24,15 +25,21 @@ RECIPE = Path(__file__).parents[2] / "image"
 WITHOUT = ("desktop", "cli")
 
 
+def built(store: ImageStore) -> str:
+    """The digest of the image, built from nothing."""
+    return build(RECIPE, store, without=WITHOUT, mirror=os.environ.get("TRANSOM_MIRROR"), ext4=True)
+
+
 @pytest.fixture(scope="module")
 def stores() -> Iterator[tuple[ImageStore, ImageStore]]:
-    """Two stores that share nothing, each with the image of its own build in use."""
+    """Two stores that share nothing, each with the image of its own build in use; built at one time, in which neither
+    may see the other."""
     folder = Path(tempfile.mkdtemp(prefix="transom-repeat-", dir=os.environ.get("TRANSOM_TEST_SPACE")))
     try:
         folder.chmod(0o711)
         made = ImageStore(folder / "one"), ImageStore(folder / "two")
-        for store in made:
-            build(RECIPE, store, without=WITHOUT, mirror=os.environ.get("TRANSOM_MIRROR"), ext4=True)
+        with ThreadPoolExecutor(len(made)) as builders:
+            list(builders.map(built, made))
         yield made
     finally:
         shutil.rmtree(folder, ignore_errors=True)
