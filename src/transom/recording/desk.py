@@ -17,6 +17,7 @@ from transom.model.ports import Driver
 from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session
 from transom.model.stores import RecordingStore, Trail
+from transom.recording.beats import Beats
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
 from transom.recording.wish import OFF, ON
@@ -26,10 +27,6 @@ PART_S = 5.0
 """Seconds for a machine that is ending to hand over what it has not finished."""
 DAY_MS = 86_400_000
 MIB = 2**20
-FIGURES = ("kbps", "fps", "rtt_ms", "jitter_ms", "loss")
-"""What of a viewer's heartbeat is in the timeline."""
-VIEWERS_LIMIT = 64
-"""Viewers of one session whose rung is known: those that were heard last."""
 
 
 class Rules(Protocol):
@@ -61,7 +58,7 @@ class RecordingDesk:
         self._folder, self._clock = folder, clock
         self._lives: dict[str, Live] = {}
         self._chosen: set[str] = set()
-        self._rungs: dict[str, dict[str, str]] = {}
+        self._beats: dict[str, Beats] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -89,7 +86,7 @@ class RecordingDesk:
         live.changed(session)
         if session.state.over:
             del self._lives[session.id]
-            self._rungs.pop(session.id, None)
+            self._beats.pop(session.id, None)
             self._spawn(self._over(live))
 
     def _live(self, session: Session) -> Live:
@@ -147,20 +144,9 @@ class RecordingDesk:
         live = self._lives.get(session)
         if live is None or live.state == OFF:
             return
-        if rung is not None and self._another(session, viewer, rung):
-            self._spawn(live.note("rung", viewer=viewer, rung=rung))
-        figures = {name: stats[name] for name in FIGURES if isinstance(stats.get(name), int | float)}
-        if figures:
-            self._spawn(live.note("quality", viewer=viewer, **figures))
-
-    def _another(self, session: str, viewer: str, rung: str) -> bool:
-        """Whether this viewer is on another rung than it last was."""
-        known = self._rungs.setdefault(session, {})
-        before = known.pop(viewer, None)
-        known[viewer] = rung
-        if len(known) > VIEWERS_LIMIT:
-            del known[next(iter(known))]
-        return before != rung
+        for line in self._beats.setdefault(session, Beats()).lines(viewer, rung, stats, self._clock()):
+            kind = str(line.pop("kind"))
+            self._spawn(live.note(kind, **line))
 
     def felt(self, session: str, *, keys: int, buttons: int, wheel: int) -> None:
         """What was done by noVNC in the second that is over: a line of the timeline while pictures may be taken."""

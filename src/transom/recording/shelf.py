@@ -23,7 +23,7 @@ NAME = re.compile(r"(\d{6})-(\d{1,16})-(\d{1,9})-(\d{1,5})x(\d{1,5})\.mp4")
 COMING = "coming"
 TIMELINE = "timeline.jsonl"
 TIMELINE_BYTES = 8 * 2**20
-"""A timeline ends here; some days of a line a second."""
+"""A timeline ends here; some days of a line a second. Its last line says so."""
 SAME_MS = 2000
 """A segment of the same length and size that began so near another is that one, sent again."""
 FILE_COST = 64 * 2**10
@@ -103,13 +103,16 @@ class Shelf:
 
     def note(self, *lines: Mapping[str, object]) -> None:
         """Lines of the timeline; what the disk does not take is lost."""
-        text = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
+        text = _text(lines)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             with os.fdopen(os.open(self.folder / TIMELINE, flags, 0o600), "a") as file:
                 if file.tell() < TIMELINE_BYTES:
-                    file.write(text)
+                    last = file.tell() + len(text) >= TIMELINE_BYTES
+                    file.write(
+                        text + (_text([{"at_ms": lines[-1].get("at_ms"), "kind": "full"}]) if last else "")
+                    )
 
     @property
     def timeline(self) -> Path:
@@ -120,6 +123,10 @@ class Shelf:
         """All of it. Raises OSError."""
         with contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.folder)
+
+
+def _text(lines: Sequence[Mapping[str, object]]) -> str:
+    return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
 
 
 def surplus(kept: Sequence[SegmentFile], most_bytes: int) -> Sequence[SegmentFile]:

@@ -94,13 +94,13 @@ class Recorder:
     def felt(self, message: Message, at: float) -> None:
         """A viewer did something: its kind is counted, and nothing else of it kept."""
         segment = self._open
-        kind = _kind(message)
-        if segment is None or kind is None:
+        kind, count = _done(message)
+        if segment is None or not count:
             return
         second = int(at - segment.began)
         if second in segment.felt or len(segment.felt) < MOST_INPUTS:
             counted = segment.felt.setdefault(second, Counter())
-            counted[kind] = min(counted[kind] + 1, 100_000)
+            counted[kind] = min(counted[kind] + count, 100_000)
 
     def look(self, now: float) -> None:
         """Now and then: end a segment whose viewers have gone."""
@@ -178,12 +178,15 @@ class Recorder:
             self.finish(now)
 
 
-def _kind(message: Message) -> str | None:
+def _done(message: Message) -> tuple[str, int]:
+    """What was pressed or turned, and how often: as `transom_wire.rfb_tally` counts on noVNC."""
     match message:
-        case Key() | Text():
-            return "keys"
-        case Button():
-            return "buttons"
-        case Wheel():
-            return "wheel"
-    return None
+        case Key(down=True):
+            return "keys", 1
+        case Text(text=text):
+            return "keys", len(text)
+        case Button(down=True):
+            return "buttons", 1
+        case Wheel(dx=dx, dy=dy):
+            return "wheel", abs(dx) + abs(dy)
+    return "", 0

@@ -70,16 +70,17 @@ def test_one_that_is_sent_again_is_kept_once(tmp_path: Path) -> None:
     assert len(shelf.segments()) == 1 and not (tmp_path / "coming").exists()
 
 
-def test_a_timeline_ends(tmp_path: Path, monkeypatch: object) -> None:
+def test_a_timeline_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     shelf = Shelf(tmp_path / "new")
     shelf.note({"a": 1}, {"b": "\n"})
     assert shelf.timeline.read_text() == '{"a":1}\n{"b":"\\n"}\n'
-    before, module.TIMELINE_BYTES = module.TIMELINE_BYTES, 5
-    try:
-        shelf.note({"c": 1})
-    finally:
-        module.TIMELINE_BYTES = before
-    assert shelf.timeline.read_text().count("\n") == 2
+    monkeypatch.setattr(module, "TIMELINE_BYTES", 30)
+    shelf.note({"at_ms": 5, "kind": "pause"})
+    shelf.note({"at_ms": 6, "kind": "quality"})
+    assert shelf.timeline.read_text().splitlines()[2:] == [
+        '{"at_ms":5,"kind":"pause"}',
+        '{"at_ms":5,"kind":"full"}',
+    ]
     shelf.remove()
     shelf.remove()
     assert not shelf.folder.exists()

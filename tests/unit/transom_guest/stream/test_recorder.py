@@ -132,14 +132,16 @@ def test_input_is_counted_by_kind_and_second() -> None:
     began = desk.now
     for message, at in (
         (Key(2, 0x61, True), 0.1),
+        (Key(2, 0x61, False), 0.1),
         (Text(3, "secret"), 0.2),
         (Button(4, 1, 1, 1, True), 1.5),
+        (Button(4, 1, 1, 1, False), 1.5),
         (Wheel(5, 1, 1, 0, 3), 1.6),
         (Move(6, 1, 1), 1.7),
     ):
         desk.recorder.felt(message, began + at)
     desk.wish("off")
-    assert desk.recorder.waiting[0].inputs == (Inputs(0, 2, 0, 0), Inputs(1, 0, 1, 1))
+    assert desk.recorder.waiting[0].inputs == (Inputs(0, 7, 0, 0), Inputs(1, 0, 1, 3))
     assert b"secret" not in b"".join(desk.recorder.waiting[0].parts)
 
 
