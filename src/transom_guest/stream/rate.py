@@ -217,7 +217,9 @@ class RateControl:
         queue, rtt = self.link.queue_s, self.link.rtt_s
         if drain.first and now - drain.since < ARRIVED_S:
             # what arrives was sent before the cut and filled the link; what arrived when it was made may be older
-            drain = self._drain = replace(drain, kbps=min(drain.kbps, self._carried(now) * DRAIN))
+            # a train may be of before, too: of a long queue what arrives is the measure
+            carried = self.link.arrived_kbps if queue > DRAIN_FROM_S else self._carried(now)
+            drain = self._drain = replace(drain, kbps=min(drain.kbps, carried * DRAIN))
         if queue > DRAIN_FROM_S:
             drain = self._drain = replace(drain, carries=min(drain.carries, self.link.arrived_kbps))
         if queue < self._low_s():

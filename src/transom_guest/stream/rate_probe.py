@@ -15,7 +15,7 @@ TIMES, LASTS_S = 2.0, 0.02
 """A probe is of this many times the target, for so many seconds..."""
 LEAST, MOST = 7, 32
 """...in no fewer packets, and no more."""
-EVERY_S = 0.3
+EVERY_S = 0.1
 """Seconds, beyond the round trip, between two while each of them finds room..."""
 LOST_S = 1.0
 """...or after one of which nothing was heard..."""
