@@ -25,7 +25,9 @@ CLICKED = """(() => {
 """In every page: when it was clicked last, for the page that it leads to."""
 READ = """() => {
   const origin = performance.timeOrigin, [page] = performance.getEntriesByType("navigation");
-  const at = { navigated: 0, head: page.responseEnd, parsed: page.domInteractive, ...window.marks };
+  // Of a page that was opened in the dashboard's place there was no load.
+  const load = page.name === location.href ? { navigated: 0, head: page.responseEnd, parsed: page.domInteractive } : {};
+  const at = { ...load, ...window.marks };
   for (const name in at) at[name] += origin;
   return { clicked: Number(sessionStorage.getItem("clicked")), ...at };
 }"""

@@ -99,6 +99,28 @@ test("the head offers a connection when it is seen, and none when it opens in th
   }
 });
 
+test("the dashboard begins nothing until a session is opened in its place", async () => {
+  const script = await readFile(new URL("../static/js/ahead.js", import.meta.url), "utf8");
+  const opened = [];
+  const window = {};
+  runInNewContext(script, {
+    window, document: { hidden: false }, location: { origin: "https://host", pathname: "/dashboard/remote-cli" },
+    crypto: globalThis.crypto, fetch: async () => ({ ok: false }),
+    WebSocket: class {
+      readyState = 0;
+      constructor(url) {
+        opened.push(url);
+      }
+      addEventListener() {}
+    },
+  });
+  assert.deepEqual([opened, window.ahead], [[], undefined]);
+  const line = { offer: Promise.resolve({ sdp: "OFFER" }) };
+  window.goAhead("ses_b", line);
+  assert.deepEqual(opened, ["wss://host/api/sessions/ses_b/events"]);
+  assert.equal(window.ahead.line, line);
+});
+
 test("ICE servers asked for ahead are taken once, and asked for again when they did not come", async () => {
   let asked = 0;
   globalThis.fetch = async () => {

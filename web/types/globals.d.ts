@@ -13,6 +13,8 @@ interface Window {
     line?: import("./model").Line | undefined;
     offered?: import("./model").Offered;
   };
+  /** Begin a session's page, with its first connection, which was not offered yet. */
+  goAhead?: (session: string, line: import("./model").Line | undefined) => void;
   connections?: import("./model").Connections;
   transom?: import("./model").Surface;
 }

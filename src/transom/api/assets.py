@@ -29,6 +29,9 @@ LOADED = re.compile(r'<(?:link rel="stylesheet" href|script(?: type="module")? s
 INLINE = re.compile(r'<script src="/static/v/\w+/([^"]+)"></script>')
 """A plain script of a page: it is sent within the page, and runs before anything is fetched."""
 MODULE = re.compile(r'(?<=<script type="module" src="/static/v/)(\w+)/js/(\w+)\.js(?=")')
+WHOLE = re.compile(r'<title>([^<"]*)</title>.*<body class="(\w+)">(.*)</body>', re.DOTALL)
+STYLE = re.compile(r'<link rel="stylesheet" href="([^"]+)"')
+PACKED = re.compile(r'<script type="module" src="(/static/v/\w+/pack-\w+/\w+\.js)"')
 SCRIPT_NAME = re.compile(r"\w+\.js")
 FOREVER = "public, max-age=31536000, immutable"
 NOVNC = "public, max-age=300, stale-while-revalidate=604800"
@@ -135,12 +138,35 @@ class Assets:
         return Page(INLINE.sub(inline, text), tuple(digests))
 
     def page_before(self, name: str, following: str) -> Page | None:
-        """The page `name`, from which people go on to `following`: what that one loads is fetched ahead."""
+        """The page `name`, from which people go on to `following`: it has that one within it, and loads what that one
+        loads. Where modules are not in one file, those of two pages would mix, so it is fetched ahead and no more."""
         page, then = self.page(name), self.page(following)
         if page is None or then is None:
             return page
-        links = "".join(f'    <link rel="prefetch" href="{path}">\n' for path in LOADED.findall(then.text))
-        return replace(page, text=page.text.replace("  </head>", f"{links}  </head>", 1))
+        within = _within(page.text, then.text) or "".join(
+            f'    <link rel="prefetch" href="{path}">\n' for path in LOADED.findall(then.text)
+        )
+        return replace(page, text=page.text.replace("  </head>", f"{within}  </head>", 1))
+
+
+def _within(page: str, then: str) -> str:
+    """The page `then` for the head of `page`, whose module `onward.js` puts it in that one's place; empty where it
+    has no pack, or a module of its own is not all of it."""
+    whole, script = WHOLE.search(then), PACKED.search(then)
+    if whole is None or script is None:
+        return ""
+    styles = STYLE.findall(then)
+    links = "".join(
+        f'    <link rel="stylesheet" href="{style}" media="not all">\n'
+        for style in styles
+        if style not in page
+    )
+    title, name, body = whole.groups()
+    return (
+        f'{links}    <link rel="modulepreload" href="{script[1]}">\n'
+        f'    <template data-title="{title}" data-class="{name}" data-script="{script[1]}"'
+        f' data-styles="{" ".join(styles)}">{body}</template>\n'
+    )
 
 
 def _digest(folder: Path, package: Path) -> str:

@@ -1,9 +1,10 @@
-// In the page's head, before anything is fetched: the events' socket opens, the ICE servers are asked for, and the first
-// connection is made and offered. A browser's first takes far longer than its second, and the server keeps the offer
-// until the machine is there. The modules find it all in opening.js and line.js.
-(() => {
+// What a session's page begins before its modules are there: the events' socket opens, the ICE servers are asked for, and
+// the first connection is offered. A browser's first takes far longer than its second, and the server keeps the offer
+// until the machine is there. The modules find it all in opening.js and line.js. The page of a session has this text in
+// its head, and it runs there before anything is fetched; the dashboard imports it, and goes ahead when it opens one.
+window.goAhead ??= (session, line) => {
   const OPEN = 1;
-  const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/sessions/${location.pathname.split("/").at(-1)}/events`);
+  const socket = new WebSocket(`${location.origin.replace(/^http/, "ws")}/api/sessions/${session}/events`);
   /** @type {MessageEvent[]} */
   const heard = [];
   socket.onmessage = (event) => heard.push(event);
@@ -12,7 +13,6 @@
     .catch(() => null);
   const peer = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const offered = { peer, epoch: 1, sdp: "" };
-  const line = typeof RTCPeerConnection === "function" ? window.connections?.make() : undefined;
   const ahead = (window.ahead = { socket, heard, ice, line, offered });
 
   /** @param {string | undefined} sdp */
@@ -26,4 +26,8 @@
     if (socket.readyState === OPEN) offer(sdp);
     else socket.addEventListener("open", () => offer(sdp), { once: true });
   }, () => {});
-})();
+};
+if (location.pathname.startsWith("/session/")) {
+  const line = typeof RTCPeerConnection === "function" ? window.connections?.make() : undefined;
+  window.goAhead(location.pathname.split("/").at(-1) ?? "", line);
+}

@@ -17,6 +17,13 @@ export class ApiError extends Error {
   }
 }
 
+let silent = false;
+
+/** Another page takes the place of the one these modules are of: no answer is heard any more, and nothing more is asked. */
+export function fallSilent() {
+  silent = true;
+}
+
 /**
  * Ask the server.
  * @param {string} method
@@ -26,7 +33,14 @@ export class ApiError extends Error {
  * @returns {Promise<{ status: number, body: any }>} `body` is null when there is none
  * @throws {ApiError}
  */
-export async function request(method, path, options = {}) {
+export function request(method, path, options = {}) {
+  return new Promise((resolve, reject) => {
+    if (!silent) ask(method, path, options).then((answer) => silent || resolve(answer), (error) => silent || reject(error));
+  });
+}
+
+/** @type {typeof request} */
+async function ask(method, path, options = {}) {
   const { body, headers = {}, deadlineMs = DEADLINE_MS, signal, keepalive = false } = options;
   const limits = [AbortSignal.timeout(deadlineMs), ...(signal ? [signal] : [])];
   try {

@@ -1,3 +1,4 @@
+import { keepToAddress } from "./address.js";
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
 import { byId, make, setText } from "./elements.js";
 import { about, isOver, moment, shortId } from "./format.js";
@@ -5,12 +6,15 @@ import { ExitLine } from "./exit.js";
 import { startExits } from "./exits.js";
 import { startMachines } from "./machines.js";
 import { randomName } from "./names.js";
+import { goOn, prepare } from "./onward.js";
 import { roomOfSession } from "./room.js";
 import { startSettings } from "./settings.js";
 
 /** @import { Credential, Me, Provider, Session } from "../../types/model" */
 
 const REFRESH_MS = 3000;
+/** The page has its own work first. */
+const PREPARE_MS = 300;
 const exitLine = new ExitLine(complain);
 
 /** @type {Provider[]} */
@@ -28,7 +32,8 @@ function complain(error) {
 }
 
 /**
- * Ask for a session and go to its page at once. The key makes a repeated click, or a repeated request, the same one.
+ * Ask for a session and open its page at once; its connection is made meanwhile. The key makes a repeated click, or a
+ * repeated request, the same one.
  * @param {HTMLButtonElement} button
  * @param {object} what
  */
@@ -39,8 +44,9 @@ async function open(button, what) {
   byId("notice").hidden = true;
   try {
     const body = { ...what, ...roomOfSession(window) };
-    const session = await post("/api/sessions", body, { "Idempotency-Key": button.dataset["key"] });
-    location.assign(`/session/${session.id}`);
+    const asked = post("/api/sessions", body, { "Idempotency-Key": button.dataset["key"] });
+    prepare();
+    await goOn((await asked).id);
   } catch (error) {
     // After an answer the next click is a new request; without one it repeats this.
     if (/** @type {ApiError} */ (error).status) delete button.dataset["key"];
@@ -91,7 +97,7 @@ function sessionRow(session) {
   const actions = over
     ? [make("a", { class: "button quiet", href: `/session/${session.id}` }, "How it was")]
     : [
-        make("a", { class: "button", href: `/session/${session.id}` }, "Open"),
+        make("a", { class: "button", href: `/session/${session.id}`, onclick: (event) => openHere(event, session.id) }, "Open"),
         make("button", { class: "danger", type: "button", onclick: () => void stop(session.id) }, "Stop"),
       ];
   return make(
@@ -102,6 +108,14 @@ function sessionRow(session) {
     make("span", { class: "muted" }, `${shortId(session.id)} · ${when}`),
     make("span", { class: "actions" }, ...actions),
   );
+}
+
+/** A plain click opens it in this place; any other is the browser's. @param {Event} event @param {string} id */
+function openHere(event, id) {
+  const { ctrlKey, metaKey, shiftKey, altKey } = /** @type {MouseEvent} */ (event);
+  if (ctrlKey || metaKey || shiftKey || altKey) return;
+  event.preventDefault();
+  void goOn(id);
 }
 
 /** @param {Session} session */
@@ -152,6 +166,11 @@ function update(list, rows, none) {
   if (!same) list.replaceChildren(...wanted);
 }
 
+/** False once a session's page has taken this one's place. */
+function isHere() {
+  return document.body.classList.contains("dashboard");
+}
+
 async function refresh() {
   try {
     const before = JSON.stringify(credentials);
@@ -168,8 +187,9 @@ async function begin() {
     providers = known;
     setText(byId("me"), /** @type {Me} */ (me).name);
     showCards();
+    setTimeout(prepare, PREPARE_MS);
     await refresh();
-    await startSettings(me, complain);
+    startSettings(me, complain);
     startMachines(me, complain);
     startExits(me, complain);
   } catch (error) {
@@ -182,6 +202,7 @@ byId("sign-out").addEventListener("click", async () => {
   location.assign("/");
 });
 // A page taken from the browser's history must not keep a button pressed.
-window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
-setInterval(() => document.hidden || void refresh(), REFRESH_MS);
+window.addEventListener("pageshow", ({ persisted }) => persisted && isHere() && location.reload());
+setInterval(() => document.hidden || !isHere() || void refresh(), REFRESH_MS);
+keepToAddress();
 await begin();

@@ -19,7 +19,7 @@ export function startMachines(me, complain) {
   const panel = /** @type {HTMLDetailsElement} */ (byId("machines-panel"));
   panel.hidden = false;
   const refresh = () => {
-    if (panel.open && !document.hidden) show(complain).catch(complain);
+    if (panel.open && panel.isConnected && !document.hidden) show(complain).catch(complain);
   };
   panel.addEventListener("toggle", refresh);
   setInterval(refresh, REFRESH_MS);

@@ -1,3 +1,4 @@
+import { keepToAddress } from "./address.js";
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
 import { byId, copyFrom, make, setText } from "./elements.js";
 import { ExitLine } from "./exit.js";
@@ -18,6 +19,7 @@ const REST_LOOK_MS = 100;
 const SLOW_MS = 6000;
 const UNHEARD_MS = 6000;
 
+const beganAt = performance.now();
 const id = location.pathname.split("/").at(-1) ?? "";
 const stage = byId("stage");
 const openButton = /** @type {HTMLButtonElement} */ (byId("open-webrtc"));
@@ -279,10 +281,11 @@ viewer.on("changed", () => {
     show();
   }, SLOW_MS);
 });
+keepToAddress();
 show();
 viewer.start();
 const asking = setInterval(() => {
-  if (!viewer.rung && performance.now() < REST_MS) return;
+  if (!viewer.rung && performance.now() - beganAt < REST_MS) return;
   clearInterval(asking);
   void askTheRest();
 }, REST_LOOK_MS);

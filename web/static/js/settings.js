@@ -6,17 +6,17 @@ import { moment } from "./format.js";
 /** @typedef {(error: unknown) => void} Complain */
 
 /**
- * Tokens for everybody, users for the administrator.
+ * Tokens for everybody, users for the administrator: each asked for when its panel is opened.
  * @param {Me} me
  * @param {Complain} complain
  */
-export async function startSettings(me, complain) {
+export function startSettings(me, complain) {
   onSubmit("new-token", "token-label", complain, async (label) => {
     const { token } = await post("/api/tokens", { label });
     showSecret(byId("token"), token, "Shown this once. Keep it like a password.");
     await showTokens(complain);
   });
-  await showTokens(complain);
+  onOpen("tokens-panel", () => showTokens(complain).catch(complain));
   if (me.role !== "administrator") return;
   byId("users-panel").hidden = false;
   onSubmit("new-user", "user-name", complain, async (name) => {
@@ -24,7 +24,13 @@ export async function startSettings(me, complain) {
     await showLink(id, name);
     await showUsers(me, complain);
   });
-  await showUsers(me, complain);
+  onOpen("users-panel", () => showUsers(me, complain).catch(complain));
+}
+
+/** @param {string} id @param {() => unknown} show */
+function onOpen(id, show) {
+  const panel = /** @type {HTMLDetailsElement} */ (byId(id));
+  panel.addEventListener("toggle", () => panel.open && show());
 }
 
 /**

@@ -101,6 +101,31 @@ def test_the_page_before_fetches_what_the_next_one_loads(web: Path) -> None:
     assert made.page_before("none.html", "session.html") is None
 
 
+def test_the_page_before_has_the_next_one_within_it(web: Path) -> None:
+    (web / "static/css/b.css").write_text("b {}")
+    text = PAGE.replace(
+        "<head>", '<head>\n<title>Next</title><link rel="stylesheet" href="/static/css/b.css">'
+    )
+    (web / "session.html").write_text(text.replace("<body>", '<body class="next"><p id="it">'))
+    (web / "dashboard.html").write_text(PAGE.replace("is a word", "is the first"))
+    made = Assets(web)
+    page = made.page_before("dashboard.html", "session.html")
+    assert page is not None
+    at = f"/static/v/{made.version()}"
+    assert page.text.count(f'{at}/css/a.css" media') == 0
+    assert f'<link rel="stylesheet" href="{at}/css/b.css" media="not all">' in page.text
+    assert f'<link rel="modulepreload" href="{at}/pack-a/a.js">' in page.text
+    assert (
+        f'<template data-title="Next" data-class="next" data-script="{at}/pack-a/a.js"'
+        f' data-styles="{at}/css/b.css {at}/css/a.css"><p id="it">"/static is a word"</template>\n  </head>'
+    ) in page.text
+    (web / "static/js/a.js").write_text('import "./none.js";')
+    page = made.page_before("dashboard.html", "session.html")
+    assert page is not None
+    assert "<template" not in page.text
+    assert f'<link rel="prefetch" href="/static/v/{made.version()}/js/a.js">' in page.text
+
+
 def test_a_page_whose_modules_cannot_be_one_file_has_them_as_they_are(web: Path) -> None:
     (web / "static/js/a.js").write_text('import "./none.js";')
     made = Assets(web)
