@@ -156,7 +156,7 @@ def test_a_session_opens_in_the_dashboard_s_place_and_the_browser_s_history_know
     link.click()
     wait_rung(page, "webrtc")
     assert loaded(page).endswith("/dashboard/remote-cli")
-    page.get_by_role("link", name="transom").click()
+    page.get_by_role("link", name="transom", exact=True).click()
     whole_dashboard(page)
     page.wait_for_timeout(3500)  # the dashboard that was left asks each 3 s
     assert not errors
