@@ -5,14 +5,17 @@ A snapshot is never written to again. One that lies here is whole: it came by on
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
+import shutil
 import stat
+import threading
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
-from transom.drivers.sweep import remove_aside, remove_unfinished, sweep_snapshots
+from transom.drivers.sweep import UNFINISHED, remove_aside, remove_unfinished, sweep_snapshots
 from transom_keeper.vm.snapshot import SnapshotError, flush, read_note
 
 MADE_OF = "made-of"
@@ -28,13 +31,14 @@ def key_of(facts: Mapping[str, object]) -> str:
 
 
 def _note(made: Path, made_of: str) -> None:
-    """Write down what it is made of, in the folder itself and nowhere else: it is still its machine's user's, who may
-    have put anything there. Raises OSError, SnapshotError."""
+    """Write down what it is made of, in the folder itself and nowhere else: it was its machine's user's, who may have
+    put anything there. Raises OSError, SnapshotError."""
     folder = os.open(made, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         for name in os.listdir(folder):
-            if not stat.S_ISREG(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode):
-                raise SnapshotError(f"{name!r} in it is no file")
+            seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
+            if not stat.S_ISREG(seen.st_mode) or seen.st_nlink > 1:
+                raise SnapshotError(f"{name!r} in it is no file of its own")
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         with os.fdopen(os.open(MADE_OF, flags, 0o600, dir_fd=folder), "w") as note:
             note.write(f"{made_of}\n")
@@ -42,11 +46,19 @@ def _note(made: Path, made_of: str) -> None:
         os.close(folder)
 
 
+def _clear(folder: Path) -> None:
+    """Remove it, or what lies there in its place."""
+    with contextlib.suppress(OSError):
+        folder.unlink() if folder.is_symlink() else shutil.rmtree(folder)
+
+
 class Snapshots:
     """The snapshots in one folder. Blocking."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._one = threading.Lock()
+        """What is being taken in is nobody's to sweep."""
 
     def find(self, key: str) -> tuple[Path, str] | None:
         """The snapshot `key` and the boot token of its guest; None when there is none that is whole."""
@@ -57,16 +69,26 @@ class Snapshots:
 
     def adopt(self, made: Path, key: str, made_of: str) -> None:
         """Take the folder `made` in as `key`, ours alone; older ones go. Raises OSError, SnapshotError."""
-        _note(made, made_of)
-        read_note(made)
+        with self._one:
+            self._adopt(made, key, made_of)
+
+    def _adopt(self, made: Path, key: str, made_of: str) -> None:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            for path in (made, *made.iterdir()):
-                os.chown(path, 0, 0, follow_symlinks=False)
-        target = self._folder / key
-        remove_aside(target)
-        flush(made / MADE_OF)
-        os.rename(made, target)
+        ours = self._folder / f"{UNFINISHED}{key}"
+        _clear(ours)
+        os.rename(made, ours)  # where nobody else can put another in its place
+        try:
+            _note(ours, made_of)
+            read_note(ours)
+            if os.geteuid() == 0:
+                for path in (ours, *ours.iterdir()):
+                    os.chown(path, 0, 0, follow_symlinks=False)
+            flush(ours / MADE_OF)
+            target = self._folder / key
+            remove_aside(target)
+            os.rename(ours, target)
+        finally:
+            _clear(ours)
         os.utime(target)
         flush(self._folder)
         self._prune()
@@ -74,8 +96,9 @@ class Snapshots:
     def sweep(self, wanted: Collection[str]) -> None:
         """Remove those that are made of something else than is `wanted`. A clone of one has its files open, and
         keeps them."""
-        remove_unfinished(self._folder)
-        sweep_snapshots(self._folder, wanted, MADE_OF)
+        with self._one:
+            remove_unfinished(self._folder)
+            sweep_snapshots(self._folder, wanted, MADE_OF)
 
     def _prune(self) -> None:
         """A clone that was made of one that goes has its files open, and keeps them."""

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from transom.drivers import snapshots as module
 from transom.drivers import sweep
 from transom.drivers.snapshots import KEPT, MADE_OF, Snapshots, key_of
-from transom_keeper.vm.snapshot import NOTE, STATE, NewSnapshot, SnapshotError
+from transom_keeper.vm.snapshot import NOTE, STATE, NewSnapshot, SnapshotError, SnapshotNote
 
 FACTS = {"image": "sha256-1", "memory": 1024, "machine": ["-M", "microvm"]}
 
@@ -69,7 +70,7 @@ def test_nothing_is_written_through_what_the_machine_s_user_put_there(tmp_path: 
     for folder in (linked, fresh, hard, pipe, tmp_path / "link"):
         with pytest.raises((OSError, SnapshotError)):
             snapshots.adopt(folder, "one", "sha256-x")
-    assert snapshots.find("one") is None
+    assert snapshots.find("one") is None and list((tmp_path / "snapshots").iterdir()) == []
     assert other.read_text() == "another's" and not (tmp_path / "not there").exists()
     assert not (elsewhere / MADE_OF).exists()
 
@@ -101,6 +102,24 @@ def test_a_removal_that_is_killed_shows_nothing_and_is_ended_later(
     assert len(list((tmp_path / "snapshots").iterdir())) == 1
     snapshots.sweep(set())
     assert list((tmp_path / "snapshots").iterdir()) == []
+
+
+def test_what_is_put_in_its_place_meanwhile_is_not_taken_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    snapshots, look = Snapshots(tmp_path / "snapshots"), module.read_note
+    another, folder = made(tmp_path / "another", "u" * 32), made(tmp_path / "new")
+
+    def swapped(looked_at: Path) -> SnapshotNote:
+        assert not folder.exists()
+        folder.symlink_to(another)
+        return look(looked_at)
+
+    monkeypatch.setattr(module, "read_note", swapped)
+    snapshots.adopt(folder, "one", "sha256-x")
+    monkeypatch.undo()
+    assert snapshots.find("one") == (tmp_path / "snapshots/one", "t" * 32)
+    assert not (tmp_path / "snapshots/one").is_symlink() and another.is_dir()
 
 
 def test_only_the_newest_stay(tmp_path: Path) -> None:
