@@ -244,6 +244,7 @@ class RateControl:
                 else:
                     self._move(now, min(self._target, drain.carries), "delay")
                 self.link.lengthen()
+                self._probe.mistaken(now)
                 self._drain, self._moved, self._cut = None, now, False
 
     def _low_s(self) -> float:

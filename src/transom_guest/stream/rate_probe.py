@@ -63,6 +63,10 @@ class Probe:
         self._found.clear()
         self._next = max(self._next, now + FULL_S)
 
+    def mistaken(self, now: float) -> None:
+        """There was no queue: what the link carries is asked for soon."""
+        self._next = min(self._next, now)
+
     @property
     def most_kbps(self) -> float:
         """What the link carries at most, as far as several of these found it; else infinite."""

@@ -50,6 +50,9 @@ def test_what_only_one_probe_found_is_not_known_and_a_queue_ends_it() -> None:
     assert (asked.agreed_kbps, asked.most_kbps) == (2000, 3000)
     asked.over_used(3.0)
     assert asked.agreed_kbps == 0
+    assert asked.packets(3.1, 1000, limited=False) == 0
+    asked.mistaken(3.1)
+    assert asked.packets(3.1, 1000, limited=False) > 0
 
 
 def test_a_probe_measures_the_link_and_not_how_it_was_sent() -> None:
