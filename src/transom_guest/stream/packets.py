@@ -15,8 +15,6 @@ MTU = 1200
 """Bytes of an RTP packet, header and all."""
 CLOCK_RATE = 90000
 """RTP's ticks a second for video."""
-PADDING = 255
-"""Bytes of padding that a packet has at most: its last byte counts them (RFC 3550, 5.1)."""
 _STAP_A, _FU_A = 24, 28
 _SEI = 6
 _SEQUENCE = 1 << 16
@@ -81,16 +79,13 @@ class Packetizer:
         """The packets of one access unit, the last one marked."""
         room = MTU - 12 - len(self._extension)
         parts = payloads(data, room)
-        last = len(parts) - 1
-        return [self._header(timestamp, marked=index == last) + part for index, part in enumerate(parts)]
-
-    def padding(self, count: int, timestamp: int) -> list[bytes]:
-        """So many packets that carry nothing, behind the access unit of this timestamp."""
-        nothing = bytes(PADDING - 1) + bytes([PADDING])
-        return [self._header(timestamp, padded=True) + nothing for _ in range(count)]
-
-    def _header(self, timestamp: int, *, marked: bool = False, padded: bool = False) -> bytes:
-        first = 0x80 | padded << 5 | bool(self._extension) << 4
-        number, self._sequence = self._sequence, (self._sequence + 1) % _SEQUENCE
-        kind = marked << 7 | self._payload_type
-        return struct.pack("!BBHII", first, kind, number, timestamp % _TICKS, self._ssrc) + self._extension
+        first = 0x90 if self._extension else 0x80
+        made: list[bytes] = []
+        for index, part in enumerate(parts):
+            marked = (index == len(parts) - 1) << 7
+            header = struct.pack(
+                "!BBHII", first, marked | self._payload_type, self._sequence, timestamp % _TICKS, self._ssrc
+            )
+            made.append(header + self._extension + part)
+            self._sequence = (self._sequence + 1) % _SEQUENCE
+        return made

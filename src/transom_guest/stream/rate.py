@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from transom_guest.stream.rate_burst import Burst
-from transom_guest.stream.rate_ceiling import BEYOND, Ceiling
+from transom_guest.stream.rate_ceiling import Ceiling
 from transom_guest.stream.rate_decision import Decision, vbv_ms
 from transom_guest.stream.rate_drain import DRAIN, DRAIN_FPS, DRAIN_FROM_S, Drain
-from transom_guest.stream.rate_estimate import ARRIVED_S, WINDOW_S, LinkEstimate, Packet
+from transom_guest.stream.rate_estimate import ARRIVED_S, LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
-from transom_guest.stream.rate_probe import Probe
 from transom_guest.stream.rate_reports import Report, ReportEstimate
 
 FLOOR_KBPS = 150
@@ -56,8 +55,6 @@ TRAIN_FOR_S = 1.0
 """...and this many seconds that says what the link carries."""
 DEAF_S, UNREPORTED_S = 3.0, 6.0
 """Seconds in which a viewer that never gave any feedback should have, or a report: it will not, and the cap holds."""
-ACTIVE = 0.25
-"""Of the target: when less was sent there is nothing that wants more, and it is not asked for."""
 BURST_STEP = 0.8
 """Smaller changes of what the link has proved to carry for a moment are not told."""
 
@@ -95,7 +92,6 @@ class RateControl:
         self._waiting: float | None = None
         self._drain: Drain | None = None
         self._burst, self._burst_kbps = Burst(), 0.0
-        self._probe = Probe()
         self._decision = self._decide(now)
 
     @property
@@ -130,23 +126,10 @@ class RateControl:
 
     def sent(self, now: float, size: int) -> None:
         """A frame of `size` bytes left: feedback on it is due."""
-        self._probe.left(now, self.link.rtt_s)
         if isinstance(self.link, ReportEstimate):
             self.link.sent(now, size)
         if self._waiting is None and (self._heard is None or now > self._heard):
             self._waiting = now
-
-    def padding(self, now: float) -> int:
-        """Packets of padding that should go out behind the next frame, to ask the link for more."""
-        link = self.link
-        calm = self._drain is None and not self._cut and link.queue_s < self._low_s()
-        judged = now - self._moved >= link.rtt_s and link.sure_loss < QUIET_LOSS
-        wanted = self._target < self._cap and link.sent_kbps >= ACTIVE * self._target
-        if isinstance(link, ReportEstimate) or not (self.heard and calm and judged and wanted):
-            return self._probe.rest()
-        # just after a raise less than what it allows was sent in any case
-        limited = self.limited and now - self._moved > WINDOW_S + link.rtt_s
-        return self._probe.packets(now, self._target, limited=limited)
 
     def feedback(self, now: float, packets: Sequence[Packet]) -> Decision:
         """The viewer told which packets arrived, and when."""
@@ -157,8 +140,6 @@ class RateControl:
                 self._burst.train(now, self.link.train_kbps, self.link.train_sent_kbps)
                 self._probe_kbps = min(self.link.train_kbps, self.link.train_sent_kbps)
                 self._probe_at = now
-                if self.link.probed:
-                    self._probe.heard(now, self._probe_kbps, self._target, self.link.rtt_s)
             if 0 < self.link.train_kbps < TRAIN_SPREAD * self.link.train_sent_kbps:
                 self._train_kbps, self._train_at = self.link.train_kbps, now
             self._judge(now)
@@ -217,11 +198,7 @@ class RateControl:
         queue, rtt = self.link.queue_s, self.link.rtt_s
         if drain.first and now - drain.since < ARRIVED_S:
             # what arrives was sent before the cut and filled the link; what arrived when it was made may be older
-            # a train may be of before, too: of a long queue what arrives is the measure
-            carried = self.link.arrived_kbps if queue > DRAIN_FROM_S else self._carried(now)
-            drain = self._drain = replace(drain, kbps=min(drain.kbps, carried * DRAIN))
-        if queue > DRAIN_FROM_S:
-            drain = self._drain = replace(drain, carries=min(drain.carries, self.link.arrived_kbps))
+            drain = self._drain = replace(drain, kbps=min(drain.kbps, self._carried(now) * DRAIN))
         if queue < self._low_s():
             # until now the link was full, so this is what it carries
             self._drain, carried = None, self._carried(now)
@@ -233,18 +210,13 @@ class RateControl:
         elif now - drain.since > drain.patience_s + JUDGE_S + rtt:
             full = self.link.sure_loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
             if full or queue < drain.queue_s / 2:
-                # one that shortened nothing was no less than the link carries: that is what arrives
-                less = max(self.link.arrived_kbps * DRAIN, FLOOR_KBPS / 2) if full else drain.kbps
-                self._drain = Drain(min(drain.kbps, less), now, queue, first=False, carries=drain.carries)
+                self._drain = Drain(drain.kbps, now, queue, first=False)
             else:
                 self._ceiling = Ceiling()
                 if queue > self._before.queue_s * UNMOVED:
                     self._move(now, max(self._before.kbps * CUT, self._target), "probe")
                     self._ceiling = self._before.ceiling
-                else:
-                    self._move(now, min(self._target, drain.carries), "delay")
                 self.link.lengthen()
-                self._probe.mistaken(now)
                 self._drain, self._moved, self._cut = None, now, False
 
     def _low_s(self) -> float:
@@ -265,7 +237,6 @@ class RateControl:
 
     def _over_used(self, now: float) -> None:
         self._burst.over_used()
-        self._probe.over_used(now)
         if not self._cut:
             self._before = _Before(self._target, self._ceiling, 0.0)
         self._before = replace(self._before, queue_s=max(self._before.queue_s, self.link.queue_s))
@@ -287,10 +258,7 @@ class RateControl:
         if self._target >= self._cap:
             return
         self._ceiling = self._ceiling.after(now)
-        if self._probe.agreed_kbps * TRAIN_SHARE > BEYOND * self._ceiling.kbps:
-            self._ceiling = Ceiling()
-        probed = Ceiling(self._probe.most_kbps)
-        wanted = self._target * min(self._ceiling.step(self._target), probed.step(self._target))
+        wanted = self._target * self._ceiling.step(self._target)
         train = self._probe_kbps * TRAIN_SHARE if now - self._probe_at < TRAIN_FOR_S else 0.0
         if train > wanted and not self._ceiling.near(self._target):
             self._move(now, min(train, 2 * self._target), "probe")

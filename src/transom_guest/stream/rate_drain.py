@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 DRAIN = 0.35
@@ -24,8 +23,6 @@ class Drain:
     queue_s: float
     first: bool = True
     """Nothing was drained before it since the cut."""
-    carries: float = math.inf
-    """The least that came out of the link while the queue was a long one: that much it carries."""
 
     @property
     def patience_s(self) -> float:

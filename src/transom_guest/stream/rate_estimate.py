@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 BASE_S = 10.0
@@ -34,12 +34,6 @@ TRAIN_PACKETS = 6
 """Packets sent close together that measure a link."""
 TRAIN_GAP_S = 0.02
 """Seconds between two packets of one train at most."""
-PADDING_BYTES = 315
-"""A packet of padding alone: 255 bytes, which is the most that one has (RFC 3550, 5.1), and headers."""
-PROBE_PACKETS = 5
-"""Of these that measure a link..."""
-PROBE_GAP_S = 0.05
-"""...and seconds between two of them at most."""
 MOST_PACKETS = 4096
 """Packets of one feedback, and of the window; the rest is ignored."""
 MOST_BYTES = 65_535
@@ -54,8 +48,6 @@ class Packet:
     sent: float
     arrived: float | None
     size: int
-    padding: bool = False
-    """It carried nothing: it is part of a probe."""
 
 
 class LinkEstimate:
@@ -76,8 +68,6 @@ class LinkEstimate:
         """What the newest train arrived at, 0 when this feedback had none."""
         self.train_sent_kbps = 0.0
         """What that train was sent at."""
-        self.probed = False
-        """It was a probe's."""
         self.garbage = 0
         """Packets that cannot be."""
         self.silence_s = SILENCE_S
@@ -88,7 +78,7 @@ class LinkEstimate:
         """Take in one feedback; False when there was nothing of use in it."""
         good = [each for each in packets[:MOST_PACKETS] if _possible(each, now)]
         self.garbage += len(packets) - len(good)
-        self.train_kbps, self.train_sent_kbps, self.probed = 0.0, 0.0, False
+        self.train_kbps = self.train_sent_kbps = 0.0
         if not good:
             return False
         self._window.extend(good)
@@ -120,16 +110,7 @@ class LinkEstimate:
     @property
     def too_lossy(self) -> bool:
         """More is lost than a radio loses."""
-        return self.sure_loss > LOSS_HIGH and self._lost_in_both_halves
-
-    @property
-    def _lost_in_both_halves(self) -> bool:
-        """A radio that loses all for a moment is no full link."""
-        middle = self._window[-1].sent - WINDOW_S / 2 if self._window else 0.0
-        halves: tuple[list[bool], list[bool]] = ([], [])
-        for each in self._window:
-            halves[each.sent > middle].append(each.arrived is None)
-        return all(sum(half) > LOSS_HIGH / 2 * len(half) for half in halves)
+        return self.sure_loss > LOSS_HIGH
 
     @property
     def sent_kbps(self) -> float:
@@ -183,30 +164,19 @@ class LinkEstimate:
         self._base = min(self._base, self._base_next)
 
     def _train(self, arrived: Sequence[Packet]) -> None:
-        """A probe's packets, or else the longest run of packets sent close together."""
-        train: Sequence[Packet] = []
-        if any(each.padding for each in arrived):
-            padding = (each for each in self._window if each.padding and each.arrived is not None)
-            train = _runs(padding, PROBE_GAP_S)[-1]
-        self.probed = len(train) >= PROBE_PACKETS
-        if not self.probed:
-            train = max(_runs(arrived, TRAIN_GAP_S), key=len)
-            if len(train) < TRAIN_PACKETS:
-                return
+        """The longest run of packets sent close together."""
+        runs: list[list[Packet]] = [[]]
+        for each in sorted(arrived, key=lambda packet: packet.sent):
+            if runs[-1] and each.sent - runs[-1][-1].sent > TRAIN_GAP_S:
+                runs.append([])
+            runs[-1].append(each)
+        train = max(runs, key=len)
+        if len(train) < TRAIN_PACKETS:
+            return
         arrivals = [each.arrived for each in train if each.arrived is not None]
         bits = sum(each.size for each in train[1:]) * 8 / 1000
         self.train_sent_kbps = bits / max(train[-1].sent - train[0].sent, 0.001)
         self.train_kbps = bits / max(max(arrivals) - min(arrivals), 0.001)
-
-
-def _runs(packets: Iterable[Packet], gap_s: float) -> list[list[Packet]]:
-    """Packets in the order in which they were sent, in one list as long as there is no longer gap; one at least."""
-    runs: list[list[Packet]] = [[]]
-    for each in sorted(packets, key=lambda packet: packet.sent):
-        if runs[-1] and each.sent - runs[-1][-1].sent > gap_s:
-            runs.append([])
-        runs[-1].append(each)
-    return runs
 
 
 def _possible(packet: Packet, now: float) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from transom_guest.stream.gst import Gst
-from transom_guest.stream.rate_estimate import MOST_PACKETS, PADDING_BYTES, Packet
+from transom_guest.stream.rate_estimate import MOST_PACKETS, Packet
 from transom_guest.stream.rate_reports import LEAST_GAP_S, MOST_BYTES, Report, report_of
 
 Told = list[Packet] | Report
@@ -77,8 +77,4 @@ def packets_of(event: Any) -> list[Packet] | None:
 def _packet(each: Any) -> Packet:
     lost = bool(each.get_value("lost"))
     arrived = None if lost else each.get_value("remote-ts") / 1e9
-    size = int(each.get_value("size"))
-    # of padding alone GStreamer counts nothing
-    return Packet(
-        each.get_value("local-ts") / 1e9, arrived, size + OVERHEAD if size else PADDING_BYTES, not size
-    )
+    return Packet(each.get_value("local-ts") / 1e9, arrived, int(each.get_value("size")) + OVERHEAD)

@@ -38,7 +38,6 @@ class Carried(Protocol):
 
     def carry(self, decision: Decision, rtt_s: float) -> None: ...
     def behind_s(self) -> float: ...
-    def pad(self, count: int) -> None: ...
 
 
 class Viewed(Protocol):
@@ -118,7 +117,6 @@ class Links:
             else:
                 link.control.feedback(now, told)
             link.hold()
-            self._probe(now, link)
             self._settle(now)
 
     def tick(self, now: float) -> None:
@@ -127,17 +125,12 @@ class Links:
             link.control.allow(link.peer.terms.kbps)
             link.control.tick(now)
             link.hold()
-            self._probe(now, link)
             self._tell_controller(now, link)
         self._settle(now)
         driver = self._driver()
         owed = self._begin_owed and self._begin(now)
         if owed or (driver is not None and driver.key_owed and self.may_have_key(now, driver.peer)):
             self._key()
-
-    def _probe(self, now: float, link: _Link) -> None:
-        if link is self._driver():  # of a watcher's link nothing is wanted
-            link.peer.video.pad(link.control.padding(now))
 
     def may_begin(self, now: float, peer: Viewed) -> bool:
         """Whether a key frame may be made now for a viewer that has had none. A refused one is owed: it comes soon."""

@@ -91,9 +91,7 @@ class ReportEstimate:
         self.queue_s = self.rtt_s = 0.0
         """Seconds in queues, and there and back."""
         self.train_kbps = self.train_sent_kbps = 0.0
-        """Nothing is known of trains..."""
-        self.probed = False
-        """...or probes."""
+        """Nothing is known of trains."""
         self.garbage = 0
         self.loss = 0.0
         self.sure_loss = 0.0

@@ -41,7 +41,6 @@ class Video:
         )
         self._pacer, self._repairs = PacketPacer(self._send, START_KBPS), Repairs()
         self._sending = self._open = False
-        self._padding = 0
         self._early: EarlyFrames[AccessUnit] = EarlyFrames()
         self._opening = threading.Lock()
 
@@ -79,10 +78,7 @@ class Video:
         if unit.key:
             self._repairs.renewed()
         if self._sending:
-            at, padding = self.rtp_time(unit.grabbed), self._padding
-            self._padding = 0
-            packets = self._packetizer.packets(unit.data, at)
-            self._pacer.put(packets + self._packetizer.padding(padding, at))
+            self._pacer.put(self._packetizer.packets(unit.data, self.rtp_time(unit.grabbed)))
         return self._sending
 
     def again(self, number: int) -> bool:
@@ -100,10 +96,6 @@ class Video:
         """What the viewer's link carries from now on."""
         self._pacer.carry(decision.kbps, decision.burst_kbps)
         self._repairs.kbps, self._repairs.rtt_s = decision.kbps, rtt_s
-
-    def pad(self, count: int) -> None:
-        """So many packets of padding go out behind the next frame: they ask the link for more."""
-        self._padding = count
 
     def behind_s(self) -> float:
         """Seconds until all that was pushed has left."""

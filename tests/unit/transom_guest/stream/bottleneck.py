@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from transom_guest.stream.bucket import Bucket
 from transom_guest.stream.rate import START_KBPS, RateControl
-from transom_guest.stream.rate_estimate import PADDING_BYTES, Packet
+from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_reports import Report
 
 MTU = 1200
@@ -19,19 +19,16 @@ REPORTS_S = 0.5, 1.5
 """Seconds between two receiver reports: aiortc's, which are as old browsers'."""
 CAP = 4000
 FIRST_FRAME = 30_000
-PADDING = bytes(PADDING_BYTES)
 
 
 @dataclass
 class Run:
-    """What came of it, without padding: (time, ms in the queue) of packets, what arrived each second, targets."""
+    """What came of it: (time, ms in the queue) of packets, what arrived each second, targets over time."""
 
     queues: list[tuple[float, float]] = field(default_factory=list)
     arrived: dict[int, int] = field(default_factory=dict)
     targets: list[tuple[float, int]] = field(default_factory=list)
     frames: list[float] = field(default_factory=list)
-    padding: int = 0
-    """Bytes of it that arrived."""
 
     def kbps(self, since: float, until: float) -> float:
         return (
@@ -88,26 +85,25 @@ class Reporter:
 def run(
     rate: Callable[[float], float],
     *,
-    rtt: float | Callable[[float], float] = 0.08,
+    rtt: float = 0.08,
     loss: Callable[[float], float] = lambda _: 0.0,
     wanted_kbps: Callable[[float], float] = lambda _: 99_999.0,
     fills: float = 1.0,
     longer: Callable[[float], float] = lambda _: 0.0,
-    jitter_s: float | Callable[[float], float] = 0.0,
+    jitter_s: float = 0.0,
     stalls: Callable[[float], float] = lambda at: at,
     seconds: float = 30.0,
     queue_s: float = 0.4,
     seed: int = 1,
     reports: bool = False,
 ) -> Run:
-    """Time steps of a millisecond; `rate` is the link's kbit/s at a time, and `rtt` and `jitter_s` may be of one too.
+    """Time steps of a millisecond; `rate` is the link's kbit/s at a time.
 
     `fills` is the share of what it may send that the encoder sends; `longer` are seconds that the way to the viewer
     is longer at a time; each packet is up to `jitter_s` later, and what would arrive at a time does at `stalls` of it.
     With `reports` the viewer tells of no single packet, and sends receiver reports.
     """
     dice, control, seen = random.Random(seed), RateControl(0.0, CAP, told=not reports), Run()
-    trip, jitter = _always(rtt), _always(jitter_s)
     reporter = Reporter(random.Random(seed))
     free_at = next_frame = last_at = 0.0
     bucket, first = Bucket(0.0, START_KBPS), FIRST_FRAME
@@ -115,7 +111,7 @@ def run(
     feedbacks: list[tuple[float, list[Packet]]] = []
     now, next_told = 0.0, FEEDBACK_S
     while now < seconds:
-        decision, half = control.decision, trip(now) / 2
+        decision = control.decision
         if control.heard:
             bucket.carry(now, decision.kbps, decision.burst_kbps)
         leaving: list[bytes] = []
@@ -123,45 +119,36 @@ def run(
             kbps = min(decision.kbps * fills, wanted_kbps(now))
             size = first or int(max(kbps * 125 / decision.fps * dice.uniform(0.7, 1.3), 100))
             first = 0
-            frame = [bytes(MTU)] * (size // MTU) + [bytes(max(size % MTU, 60))]
-            leaving = bucket.put(now, frame + [PADDING] * control.padding(now))
+            leaving = bucket.put(now, [bytes(MTU)] * (size // MTU) + [bytes(max(size % MTU, 60))])
             next_frame = max(next_frame + 1 / decision.fps, now)
             control.sent(now, size)
-        for packet in leaving or bucket.take(now):
-            size, padding = len(packet), packet is PADDING
+        for size in map(len, leaving or bucket.take(now)):
             stands = max(free_at - now, 0.0)
             if stands > queue_s or dice.random() < loss(now):
-                told.append((now + stands + half + longer(now), Packet(now, None, size, padding)))
+                told.append((now + stands + rtt / 2 + longer(now), Packet(now, None, size)))
                 continue
             free_at = max(free_at, now) + size * 8 / 1000 / rate(now)
-            last_at = max(last_at, stalls(free_at + half + longer(now) + dice.random() * jitter(now)))
+            last_at = max(last_at, stalls(free_at + rtt / 2 + longer(now) + dice.random() * jitter_s))
             at = last_at
-            told.append((at, Packet(now, at + 1000.0, size, padding)))
-            if padding:
-                seen.padding += size
-                continue
+            told.append((at, Packet(now, at + 1000.0, size)))
             seen.queues.append((now, stands * 1000))
             seen.arrived[int(at)] = seen.arrived.get(int(at), 0) + size
             if not bucket.queued:
                 seen.frames.append(at)
         if reports:
-            reporter.step(now, max(free_at - now, 0.0) + half + longer(now))
+            reporter.step(now, max(free_at - now, 0.0) + rtt / 2 + longer(now))
             told = reporter.count(now, told)
-            for report in reporter.come(now, half):
+            for report in reporter.come(now, rtt / 2):
                 control.reported(now, report)
         elif now >= next_told:
             next_told = now + FEEDBACK_S
             due = [packet for at, packet in told if at <= now]
             told = [each for each in told if each[0] > now]
             if due:
-                feedbacks.append((now + half, due))
+                feedbacks.append((now + rtt / 2, due))
         while feedbacks and feedbacks[0][0] <= now:
             control.feedback(now, feedbacks.pop(0)[1])
         control.tick(now)
         seen.targets.append((now, control.decision.kbps))
         now += 0.001
     return seen
-
-
-def _always(found: float | Callable[[float], float]) -> Callable[[float], float]:
-    return found if callable(found) else lambda _: found

@@ -6,8 +6,7 @@ from aiortc.rtp import HeaderExtensionsMap, RtpPacket
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.stream.packets import MTU, PADDING, Packetizer, extension, payloads
-from transom_guest.stream.rate_estimate import PADDING_BYTES
+from transom_guest.stream.packets import MTU, Packetizer, extension, payloads
 
 START = b"\0\0\0\1"
 SSRC = 0x12345678
@@ -54,22 +53,6 @@ def test_packets_are_numbered_timed_and_the_last_is_marked(units: list[bytes], f
     assert {packet.timestamp for packet in parsed[: ends[0] + 1]} == {when % 2**32}
     assert {(packet.ssrc, packet.payload_type) for packet in parsed} == {(SSRC, 96)}
     assert all(packet[0] & 0x10 and packet[12:14] == b"\xbe\xde" for packet in made)
-
-
-@given(UNITS, st.integers(1, 40), st.integers(0, 65535))
-def test_padding_is_behind_its_frame_carries_nothing_and_is_numbered(
-    units: list[bytes], count: int, first: int
-) -> None:
-    packetizer = Packetizer(96, SSRC, {4: b"\0\0"}, first)
-    made = packetizer.packets(annex_b(units), 7)
-    made += packetizer.padding(count, 7)
-    parsed = [RtpPacket.parse(packet, HeaderExtensionsMap()) for packet in made]
-    assert [packet.sequence_number for packet in parsed] == [(first + n) % 65536 for n in range(len(made))]
-    nothing = parsed[-count:]
-    assert all(packet.payload == b"" and packet.padding_size == PADDING for packet in nothing)
-    assert not any(packet.marker for packet in nothing)
-    assert {(packet.timestamp, packet.ssrc, packet.payload_type) for packet in parsed} == {(7, SSRC, 96)}
-    assert all(PADDING < len(packet) < PADDING_BYTES for packet in made[-count:])
 
 
 def test_parameter_sets_travel_together_and_delimiters_not_at_all() -> None:

@@ -21,10 +21,6 @@ CAP = 2000
 class FakeVideo:
     carried: list[Decision] = field(default_factory=list)
     behind: float = 0.0
-    padded: list[int] = field(default_factory=list)
-
-    def pad(self, count: int) -> None:
-        self.padded.append(count)
 
     def carry(self, decision: Decision, rtt_s: float) -> None:
         self.carried.append(decision)
@@ -69,21 +65,6 @@ async def test_the_drivers_link_decides_and_a_watchers_never() -> None:
     for step in range(20):
         bench.links.feedback(2 + step, bench.watcher, through(2 + step, queue=step / 2))
     assert bench.applied[-1].kbps == CAP
-
-
-async def test_a_watchers_link_is_asked_for_nothing() -> None:
-    bench = Bench()
-    bench.links.join(0.0, bench.watcher, told=True)
-    bench.links.join(0.0, bench.driver, told=True)
-    for step in range(30):
-        now = step / 10
-        for peer in (bench.watcher, bench.driver):
-            bench.links.sent(now, 9000)
-            bench.links.feedback(
-                now, peer, [Packet(now - 0.09 + n / 100, now + n / 100, 1200) for n in range(9)]
-            )
-    assert max(bench.driver.video.padded) > 0
-    assert not bench.watcher.video.padded
 
 
 async def test_the_terms_of_who_drives_are_the_cap() -> None:
