@@ -234,6 +234,7 @@ class Composition:
                 await self.recordings.prune()
                 await self.store.prune_machines(before=now_ms() - settings.machine_log_days * DAY_MS)
                 await self.store.quality.prune(before=now_ms() - settings.quality_days * DAY_MS)
+                await asyncio.to_thread(self.images.sweep)
                 await self.driver.sweep({each.digest for each in await asyncio.to_thread(self.images.list)})
             except TransomError as error:
                 log.warning("old lines stay", reason=error.message)

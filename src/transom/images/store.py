@@ -144,8 +144,7 @@ class ImageStore:
         else:
             if target.exists():
                 with self._alone_with(found.digest):
-                    aside = self._aside(target)
-                tree.remove(aside)
+                    tree.remove(self._aside(target))
             os.sync()  # the name must not reach the disk before the content
             built.rename(target)
         files.write(self.folder / "recipes" / found.recipe, f"{found.digest}\n".encode())
@@ -163,11 +162,21 @@ class ImageStore:
         """Remove an image that is neither current nor held by a machine. Raises ImageError."""
         if not DIGEST.fullmatch(digest) or not (self.folder / digest).is_dir():
             raise ImageError("there is no such image", mend="transom image list")
-        with self._choice.unchanged(), self._alone_with(digest):
-            if digest == self.current():
-                raise ImageError("that image is current", mend="transom image use ANOTHER")
-            aside = self._aside(self.folder / digest)
-        tree.remove(aside)
+        with contextlib.ExitStack() as held:
+            with self._choice.unchanged():
+                held.enter_context(self._alone_with(digest))
+                if digest == self.current():
+                    raise ImageError("that image is current", mend="transom image use ANOTHER")
+                aside = self._aside(self.folder / digest)
+            tree.remove(aside)
+        self.sweep()
+
+    def sweep(self) -> None:
+        """Remove what somebody was killed over removing; who is at it now holds it. What does not go stays for the
+        next time. Blocking; never raises."""
+        for leftover in self.folder.glob("removed-*"):
+            with contextlib.suppress(ImageError, OSError), self._alone_with(leftover.name):
+                tree.remove(leftover)
 
     @contextmanager
     def building(self, waiting: Callable[[], None]) -> Iterator[Path]:
@@ -184,8 +193,8 @@ class ImageStore:
             except OSError as error:
                 raise ImageError(f"{self.folder} cannot be written", mend="set TRANSOM_IMAGES") from error
             stack.callback(tree.remove, work)
-            for leftover in (work, *self.folder.glob("removed-*")):
-                tree.remove(leftover)
+            tree.remove(work)
+            self.sweep()
             work.mkdir(mode=0o755)
             yield work
 

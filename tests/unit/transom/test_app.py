@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -77,6 +78,8 @@ def test_it_says_where_it_is_and_ends_when_told(state: Path) -> None:
         assert set(ready) == {"url", "token", "key", "key_url"}
         bearer = {"Authorization": f"Bearer {ready['token']}"}
         assert httpx.get(f"{ready['url']}/healthz").json() == {"status": "ok"}
+    left = state / "images/removed-sha256-0-1"
+    left.mkdir(parents=True)
         assert httpx.get(f"{ready['url']}/api/me", headers=bearer).json()["role"] == "administrator"
         refusal = httpx.post(f"{ready['url']}/api/sessions", headers=bearer, json={})
         assert (refusal.status_code, refusal.json()["error"]["code"]) == (503, "no_image")
@@ -87,6 +90,10 @@ def test_it_says_where_it_is_and_ends_when_told(state: Path) -> None:
         assert process.wait(20) == 0
 
 
+        until = time.monotonic() + 20
+        while left.exists() and time.monotonic() < until:
+            time.sleep(0.05)
+        assert not left.exists(), "what a killed removal of an image left goes at the start"
 def test_a_second_start_keeps_the_token_and_gives_a_new_key(state: Path) -> None:
     with served(state) as (process, first):
         os.kill(process.pid, signal.SIGKILL)

@@ -154,6 +154,46 @@ def test_removing(store: ImageStore) -> None:
     assert sorted(path.name for path in store.folder.glob("*sha256-*")) == [TWO.digest]
 
 
+def test_what_a_killed_removal_left_goes_with_the_next_and_nobody_else_s(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    for found in (ONE, TWO, THREE):
+        add(store, found)
+    for found in (ONE, TWO):
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(tree, "remove", killed)
+            store.remove(found.digest)
+    first, second = sorted(store.folder.glob("removed-*"))
+    at_it = os.open(first, os.O_RDONLY)
+    fcntl.flock(at_it, fcntl.LOCK_EX)
+    try:
+        store.sweep()
+        assert first.exists() and not second.exists()
+    finally:
+        os.close(at_it)
+    store.remove(THREE.digest)
+    assert list(store.folder.glob("removed-*")) == []
+
+
+def test_who_removes_an_image_holds_it_until_it_is_gone(
+    store: ImageStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or a sweep would be at the same files."""
+    add(store, ONE)
+    remove, seen = tree.remove, list[bool]()
+
+    def slow(folder: Path) -> None:
+        seen.append(store.in_use(folder.name))
+        remove(folder)
+
+    monkeypatch.setattr(tree, "remove", slow)
+    store.remove(ONE.digest)
+    assert seen == [True]
+
+
 def test_what_a_machine_holds_is_not_removed(store: ImageStore) -> None:
     folder = add(store, ONE)
     keeper = os.open(folder, os.O_RDONLY)
