@@ -81,6 +81,8 @@ class Pool:
         self._failures, self._failed_at, self._last_failure = 0, 0, ""
         self._prepared: dict[str, int] = {}
         self._maker: asyncio.Task[None] | None = None
+        self._unremoved: dict[str, tuple[str, str]] = {}
+        """Machines that failed and have not gone yet: the stage, and why."""
         self._wake = asyncio.Event()
         self._rows: tuple[Machine, ...] = ()
 
@@ -248,7 +250,11 @@ class Pool:
         self._last_failure = error.message
         stage = error.stage if isinstance(error, DriverError) else "boot"
         log.warning("a warm machine was not made", machine=machine, stage=stage, reason=error.message)
-        await self._remove(machine, Outcome.FAILED, stage, error.message)
+        self._unremoved[machine] = (stage, error.message)
+        try:
+            await self._remove(machine, Outcome.FAILED, stage, error.message)
+        except (TransomError, TimeoutError, OSError) as stays:
+            log.warning("a machine that failed does not go", machine=machine, reason=str(stays) or "too slow")
 
     async def _drop(self, machine: str, why: str) -> None:
         row = next(each for each in self._rows if each.id == machine)
@@ -258,7 +264,9 @@ class Pool:
         warm = self._tended.get(machine)
         exited = warm[0].exited if warm else ""
         self._forget(machine)
-        if exited:
+        if machine in self._unremoved:
+            await self._remove(machine, Outcome.FAILED, *self._unremoved[machine])
+        elif exited:
             await self._remove(machine, Outcome.LOST, "running", exited)
         else:
             await self._remove(machine, Outcome.UNUSED)
@@ -270,6 +278,7 @@ class Pool:
         self._world.forget(machine)
         await self._accounts.over(machine, outcome, stage, cause)
         if stage:
+        self._unremoved.pop(machine, None)
             await self._driver.purge(machine)
 
     async def _prepare(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
+from structlog.testing import capture_logs
 
 from tests.support.controller import NO_POOL, WARM, Controller, a_user
 from tests.support.fakes import START, FakeKeeper, a_session
@@ -209,6 +210,25 @@ async def test_an_image_is_prepared_once_where_the_driver_saves_snapshots(contro
     controller.driver.flags = replace(controller.driver.flags, snapshot=True)
     await fill(controller)
     assert len(controller.driver.prepared) == 1
+
+
+async def test_a_machine_that_failed_and_does_not_go_is_told_of_and_stays_a_failure(
+    controller: Controller,
+) -> None:
+    controller.driver.on_warm = lambda keeper: keeper.say("boot", Fatal("no display"))
+    controller.driver.fail_destroy = True
+    with capture_logs() as lines:
+        await controller.parts.pool.step()
+        await controller.parts.pool.made()
+    (row,) = controller.machines.rows.values()
+    assert row.phase is P.MAKING
+    (told,) = [each for each in lines if each["event"] == "a machine that failed does not go"]
+    assert (told["machine"], told["reason"], told["log_level"]) == (row.id, "it does not die", "warning")
+    controller.driver.fail_destroy = False
+    await fill(controller)
+    row = controller.machines.rows[row.id]
+    assert (row.outcome, row.failed_stage, row.cause) == (Outcome.FAILED, "guest", "no display")
+    assert not controller.parts.pool._unremoved
 
 
 async def test_a_driver_that_cannot_has_no_pool(controller: Controller) -> None:
