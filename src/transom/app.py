@@ -170,7 +170,7 @@ class Composition:
             self.guest_source = stage(settings.state / "guest")
         except OSError as error:
             raise DriverError(f"the guest's code cannot be staged: {error.strerror}") from error
-        return local_driver(settings, self.images, self.guest_source)
+        return local_driver(settings, self.images, self.guest_source, self.machine_metrics.restored)
 
     def _files(self) -> FilesDesk:
         desk = FilesDesk(self.driver, self.settings, self.store, now_ms, self.settings.state / "spool")

@@ -11,8 +11,9 @@ A machine's life, in the order a session walks through it:
 
 2. `prepare(image)` may be called at any time after `probe`, any number of times, at once too: one does it. It may
    take minutes, and `create` works meanwhile. Where there is nothing to save it returns at once. What it saved is
-   never written to again, by nobody: a clone that fails, whatever it does, leaves it as it was. What it makes on
-   the way is no machine: `observe` does not tell of it while it is under way. After a crash it does, until
+   never written to again, by nobody: a clone that fails, whatever it does, leaves it as it was. One whose clones fail
+   twice in a row is set aside as it is, and the next call saves another; after three such it raises DriverError. What
+   it makes on the way is no machine: `observe` does not tell of it while it is under way. After a crash it does, until
    somebody destroys it; what was saved is there whole or not at all. DriverError when it cannot: everything works
    without, and slower.
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -10,7 +12,7 @@ from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.keepers import Host, KeeperDeadlines
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
-from transom.drivers.virtual import VmOptions
+from transom.drivers.virtual import VirtualDriver, VmOptions
 from transom.model.errors import DriverError
 from transom.model.ports import Driver
 from transom.settings import Settings
@@ -56,17 +58,25 @@ VM_DEADLINES = KeeperDeadlines(create=60.0)
 """A clone that does not wake up is given up after 25 s, and then booted."""
 
 
-def local_driver(settings: Settings, images: Images, guest_source: Path) -> Driver:
-    """The driver called `settings.driver`. Raises DriverError."""
+def local_driver(
+    settings: Settings,
+    images: Images,
+    guest_source: Path,
+    restored: Callable[[str, str], None] = lambda driver, outcome: None,
+) -> Driver:
+    """The driver called `settings.driver`; `restored` hears what came of each clone. Raises DriverError."""
     host = host_of(settings, guest_source)
     if settings.driver == "namespace":
         return NamespaceDriver(host, images, current_image=images.current)
     host = replace(host, deadlines=VM_DEADLINES)
+    made: VirtualDriver
     match settings.driver:
         case "qemu":
-            return QemuDriver(host, images, vm_options(settings, settings.qemu), images.current)
+            made = QemuDriver(host, images, vm_options(settings, settings.qemu), images.current)
         case "firecracker":
             options = vm_options(settings, settings.firecracker)
-            return FirecrackerDriver(host, images, options, images.current)
+            made = FirecrackerDriver(host, images, options, images.current)
         case other:
             raise DriverError(f"there is no driver {other}")
+    made.restores.told = partial(restored, made.name)
+    return made

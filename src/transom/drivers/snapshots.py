@@ -20,6 +20,8 @@ from transom_keeper.vm.snapshot import SnapshotError, flush, read_note
 
 MADE_OF = "made-of"
 """The file that says of which image and guest code a snapshot is."""
+BAD = "bad-"
+"""Begins the name of one that woke nothing up: for who wants to know why."""
 KEPT = 2
 """Of the newest, so that going back to the image before costs no second save. Each is as large as the memory
 that its machine had in use."""
@@ -93,6 +95,21 @@ class Snapshots:
         flush(self._folder)
         self._prune()
 
+    def set_aside(self, key: str, boot_token: str) -> bool:
+        """Take the snapshot `key` out of use as it is, and remove the one that was before. False when `key` is another
+        by now, or does not go."""
+        with self._one:
+            found = self.find(key)
+            if found is None or found[1] != boot_token:
+                return False
+            for older in self._folder.glob(f"{BAD}*"):
+                remove_aside(older)
+            try:
+                os.rename(found[0], self._folder / f"{BAD}{key}")
+            except OSError:
+                return False
+            return True
+
     def sweep(self, wanted: Collection[str]) -> None:
         """Remove those that are made of something else than is `wanted`. A clone of one has its files open, and
         keeps them."""
@@ -103,6 +120,7 @@ class Snapshots:
     def _prune(self) -> None:
         """A clone that was made of one that goes has its files open, and keeps them."""
         remove_unfinished(self._folder)
-        found = sorted(self._folder.iterdir(), key=lambda each: each.stat().st_mtime, reverse=True)
+        good = (each for each in self._folder.iterdir() if not each.name.startswith(BAD))
+        found = sorted(good, key=lambda each: each.stat().st_mtime, reverse=True)
         for old in found[KEPT:]:
             remove_aside(old)

@@ -6,6 +6,7 @@ A driver of this kind says which VMM, what runs its instructions, and what a sna
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
@@ -13,11 +14,13 @@ from pathlib import Path
 from typing import Protocol
 
 from transom.drivers.keepers import SLOTS, Host, KeptDriver
+from transom.drivers.restores import MOST_MADE_ANEW, Restores, Saved
 from transom.drivers.snapshots import Snapshots, key_of
 from transom.model.clock import now_ms
 from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import DriverFlags, MachineSpec, MachineState
+from transom.model.ports import KeeperChannel
 from transom_keeper.keeper import SAVED
 from transom_keeper.vm.snapshot import SnapshotError
 from transom_wire.control import MachineExited
@@ -25,6 +28,7 @@ from transom_wire.exit import NO_ROUTE
 from transom_wire.keeper_config import KeeperConfig, Limits
 from transom_wire.vm import VmConfig
 
+log = logging.getLogger(__name__)
 KERNEL, INITRAMFS, ROOTFS = "vmlinux", "initramfs.cpio", "rootfs.squashfs"
 SAVE_SECONDS = 600.0
 """To boot a machine for a snapshot and save it: half a minute quiet and emulated."""
@@ -77,6 +81,7 @@ class VirtualDriver(KeptDriver):
         super().__init__(replace(host, helper=options.helper))
         self._images, self._options, self._current_image = images, options, current_image
         self._snapshots = Snapshots(options.state / "snapshots" / self.name)
+        self.restores = Restores()
         self._saving: dict[str, Path] = {}
         self._one_save = asyncio.Lock()
         self._cold: dict[str, str] = {}
@@ -97,6 +102,8 @@ class VirtualDriver(KeptDriver):
             key = await asyncio.to_thread(self._key, spec)
             if await asyncio.to_thread(self._snapshots.find, key) is not None:
                 return
+            if self.restores.hopeless(key):
+                raise DriverError(f"{MOST_MADE_ANEW} snapshots woke nothing up here: machines are booted")
             made = self._folder / spec.machine / SNAPSHOT
             self._saving[spec.machine] = made
             try:
@@ -108,6 +115,32 @@ class VirtualDriver(KeptDriver):
             finally:
                 await self.destroy(spec.machine, keep_folder=False)
                 del self._saving[spec.machine]
+
+    async def create(self, spec: MachineSpec) -> None:
+        """Make the machine; return once its keeper answers. Raises DriverError."""
+        await super().create(spec)
+        self.restores.started(spec.machine)
+
+    async def attach(self, machine: str) -> KeeperChannel:
+        """Become the machine's controller, and hear what came of a clone. Raises Unavailable."""
+        found = await super().attach(machine)
+        try:
+            await self._set_aside(self.restores.seen(machine, found.snapshot))
+        except BaseException:
+            await found.close()
+            raise
+        return found
+
+    async def destroy(self, machine: str, *, keep_folder: bool) -> None:
+        """End the machine, remove what it left. Raises DriverError when something will not go."""
+        await self._set_aside(self.restores.over(machine, failed=keep_folder))
+        await super().destroy(machine, keep_folder=keep_folder)
+
+    async def _set_aside(self, bad: Saved | None) -> None:
+        """A snapshot that woke nothing up is offered no longer, and `prepare` makes another."""
+        if bad is not None and await asyncio.to_thread(self._snapshots.set_aside, bad.key, bad.token):
+            self.restores.gave_up(bad)
+            log.warning("the snapshot %s woke nothing up and is set aside: another is made", bad.key)
 
     async def sweep(self, images: Collection[str]) -> None:
         """And snapshots of images that are gone."""
@@ -169,9 +202,10 @@ class VirtualDriver(KeptDriver):
         config = replace(config, image_root=str(kernel.parent), helper=str(options.helper), vm=vm)
         if spec.session is not None or made is not None or spec.machine in self._cold:
             return config
-        found = self._snapshots.find(self._key(spec))
+        found = self._snapshots.find(key := self._key(spec))
         if found is None:
             return config
+        self.restores.began(spec.machine, Saved(key, found[1]))
         return replace(config, vm=replace(vm, snapshot=str(found[0])), boot_token=found[1])
 
     def _made_of(self, image: str) -> str:

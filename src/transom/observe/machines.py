@@ -56,6 +56,12 @@ class MachineMetrics:
             ["driver", "stage"],
             registry=registry,
         )
+        self._restores = Counter(
+            "transom_machine_restores",
+            "Warm machines that were to be clones of a snapshot: restored, booted instead, or failed.",
+            ["driver", "outcome"],
+            registry=registry,
+        )
         self._stages = Histogram(
             "transom_machine_stage_seconds",
             "Time from the beginning of a machine's making until a stage was reached.",
@@ -89,6 +95,10 @@ class MachineMetrics:
         self._stands(machine)
         if machine.phase is not MachinePhase.MAKING:
             self._counted.add(machine.id)
+
+    def restored(self, driver: str, outcome: str) -> None:
+        """What came of a clone: one of the driver's few words."""
+        self._restores.labels(driver, outcome).inc()
 
     def machine(self, machine: Machine) -> None:
         """A row changed."""

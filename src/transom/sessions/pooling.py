@@ -30,6 +30,7 @@ DESTROY_S = 60.0
 PREPARE_S = 900.0
 """Longest time a driver has to save a snapshot."""
 PREPARE_AGAIN_S = 600.0
+"""Shortest time between two looks whether an image is still prepared: a snapshot that turned out bad is made anew."""
 FIRST_MAKE_MS = 5_000
 """What making a machine is taken to cost before the first was made."""
 GUESS_PART = 4
@@ -80,9 +81,9 @@ class Pool:
         self._make_ms = FIRST_MAKE_MS
         self._failures, self._failed_at, self._last_failure = 0, 0, ""
         self._prepared: dict[str, int] = {}
-        self._maker: asyncio.Task[None] | None = None
         self._unremoved: dict[str, tuple[str, str]] = {}
         """Machines that failed and have not gone yet: the stage, and why."""
+        self._maker: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._rows: tuple[Machine, ...] = ()
 
@@ -277,12 +278,12 @@ class Pool:
             await self._driver.destroy(machine, keep_folder=bool(stage))
         self._world.forget(machine)
         await self._accounts.over(machine, outcome, stage, cause)
-        if stage:
         self._unremoved.pop(machine, None)
+        if stage:
             await self._driver.purge(machine)
 
     async def _prepare(self) -> None:
-        """Once for each image: what makes its machines start faster. The pool goes on without."""
+        """Now and then for each image: what makes its machines start faster. The pool goes on without."""
         image, now = self._image(), self._clock()
         if image is None or not self._driver.flags.snapshot or now < self._prepared.get(image, 0):
             return
@@ -290,7 +291,5 @@ class Pool:
         try:
             async with asyncio.timeout(PREPARE_S):
                 await self._driver.prepare(image)
-            log.info("an image is prepared", image=image)
-            self._prepared[image] = 2**62
         except (TransomError, TimeoutError, OSError) as error:
             log.warning("an image was not prepared", image=image, reason=str(error) or "too slow")

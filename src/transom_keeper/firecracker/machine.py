@@ -126,7 +126,7 @@ class FirecrackerMachine:
         reason = self.vm.booted_for
         return (
             *self.parts.jail.warnings,
-            *((f"booted, for its restore failed: {reason}",) if reason else ()),
+            *((f"{snapshot.BOOTED}restore failed: {reason}",) if reason else ()),
         )
 
     async def _restore(self, api: Api) -> None:

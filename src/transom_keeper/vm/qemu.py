@@ -186,7 +186,7 @@ class QemuMachine:
     async def _fall_back(self, reason: str) -> None:
         """Be as if nothing had been restored."""
         logger.warning("the machine is booted, not restored: %s", reason)
-        self._warnings.append(f"booted, for its restore failed: {reason}")
+        self._warnings.append(f"{snapshot.BOOTED}restore failed: {reason}")
         self._restored = False
         if self._vmm is not None:
             await self._vmm.kill()
@@ -227,7 +227,7 @@ def _open(config: KeeperConfig, vm: VmConfig) -> tuple[Files, list[str]]:
     try:
         return open_files(vm, make_overlay(Path(), disk)), []
     except OSError as error:
-        reason = f"booted, for its snapshot cannot be opened: {error.strerror}"
+        reason = f"{snapshot.BOOTED}snapshot cannot be opened: {error.strerror}"
         logger.warning("the machine is %s", reason)
         return open_files(replace(vm, snapshot=None), make_overlay(Path(), disk)), [reason]
 

@@ -15,6 +15,8 @@ from transom_wire.fields import Token
 
 STATE, MEMORY, OVERLAY, NOTE = "state", "memory", "overlay", "snapshot.json"
 """MEMORY where a VMM keeps it beside its state; QEMU's state holds both."""
+BOOTED = "booted, for its "
+"""How a keeper's warning begins of a machine that should have been restored, and was booted."""
 VERSION = 2
 NOTE_BYTES = 4096
 

@@ -18,6 +18,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from transom.app import Composition
+from transom.drivers.virtual import VirtualDriver
+from transom.settings import Settings
+
 SERVE = """
 import sys
 from pathlib import Path
@@ -74,26 +78,35 @@ def refused(command: list[str]) -> str:
 
 
 def test_it_says_where_it_is_and_ends_when_told(state: Path) -> None:
+    left = state / "images/removed-sha256-0-1"
+    left.mkdir(parents=True)
     with served(state) as (process, ready):
         assert set(ready) == {"url", "token", "key", "key_url"}
         bearer = {"Authorization": f"Bearer {ready['token']}"}
         assert httpx.get(f"{ready['url']}/healthz").json() == {"status": "ok"}
-    left = state / "images/removed-sha256-0-1"
-    left.mkdir(parents=True)
         assert httpx.get(f"{ready['url']}/api/me", headers=bearer).json()["role"] == "administrator"
         refusal = httpx.post(f"{ready['url']}/api/sessions", headers=bearer, json={})
         assert (refusal.status_code, refusal.json()["error"]["code"]) == (503, "no_image")
         client = state / "client.json"
         assert stat.S_IMODE(client.stat().st_mode) == 0o600
         assert json.loads(client.read_text())["token"] == ready["token"]
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
-
-
         until = time.monotonic() + 20
         while left.exists() and time.monotonic() < until:
             time.sleep(0.05)
         assert not left.exists(), "what a killed removal of an image left goes at the start"
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_what_came_of_clones_is_in_the_metrics(state: Path) -> None:
+    composition = Composition(Settings(state=state, images_dir=state / "images", driver="qemu"))
+    driver = composition._driver()
+    assert isinstance(driver, VirtualDriver)
+    driver.restores.told("restored")
+    shown = composition.metrics.render(dict).decode()
+    assert 'transom_machine_restores_total{driver="qemu",outcome="restored"} 1.0' in shown
+
+
 def test_a_second_start_keeps_the_token_and_gives_a_new_key(state: Path) -> None:
     with served(state) as (process, first):
         os.kill(process.pid, signal.SIGKILL)

@@ -10,6 +10,7 @@ from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.local import host_of, local_driver, vm_options
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
+from transom.drivers.virtual import VirtualDriver
 from transom.images.store import ImageStore
 from transom.model.machine import DRIVERS as names
 from transom.model.machine import VM_DRIVERS
@@ -45,6 +46,21 @@ def test_what_the_settings_say_of_machines_arrives(tmp_path: Path) -> None:
     assert options.size == (800, 720) and options.state == chosen.state
     host = host_of(chosen, tmp_path)
     assert host.folder == chosen.machines and host.door_ports == (41000, 41999)
+
+
+@pytest.mark.parametrize("name", VM_DRIVERS)
+def test_what_came_of_clones_is_told_with_the_driver_s_name(tmp_path: Path, name: str) -> None:
+    heard: list[tuple[str, str]] = []
+    chosen = settings(tmp_path, driver=name)
+    made = local_driver(
+        chosen,
+        ImageStore(chosen.images_dir),
+        tmp_path,
+        lambda driver, outcome: heard.append((driver, outcome)),
+    )
+    assert isinstance(made, VirtualDriver)
+    made.restores.told("booted")
+    assert heard == [(name, "booted")]
 
 
 async def test_a_driver_whose_machines_were_never_made_finds_none(tmp_path: Path) -> None:

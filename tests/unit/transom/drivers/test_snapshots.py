@@ -7,7 +7,7 @@ import pytest
 
 from transom.drivers import snapshots as module
 from transom.drivers import sweep
-from transom.drivers.snapshots import KEPT, MADE_OF, Snapshots, key_of
+from transom.drivers.snapshots import BAD, KEPT, MADE_OF, Snapshots, key_of
 from transom_keeper.vm.snapshot import NOTE, STATE, NewSnapshot, SnapshotError, SnapshotNote
 
 FACTS = {"image": "sha256-1", "memory": 1024, "machine": ["-M", "microvm"]}
@@ -120,6 +120,27 @@ def test_what_is_put_in_its_place_meanwhile_is_not_taken_in(
     monkeypatch.undo()
     assert snapshots.find("one") == (tmp_path / "snapshots/one", "t" * 32)
     assert not (tmp_path / "snapshots/one").is_symlink() and another.is_dir()
+
+
+def test_a_bad_one_is_set_aside_as_it_is_and_counts_for_nothing(tmp_path: Path) -> None:
+    snapshots, folder = Snapshots(tmp_path / "snapshots"), tmp_path / "snapshots"
+    for number, token in enumerate(("t" * 32, "u" * 32)):
+        snapshots.adopt(made(tmp_path / "new", token), "one", "sha256-x")
+        before = {each.name: each.stat().st_mtime_ns for each in (folder / "one").iterdir()}
+        assert not snapshots.set_aside("one", "x" * 32)
+        assert snapshots.find("one") == (folder / "one", token)
+        assert snapshots.set_aside("one", token)
+        assert not snapshots.set_aside("one", token)
+        assert snapshots.find("one") is None
+        assert {each.name: each.stat().st_mtime_ns for each in (folder / f"{BAD}one").iterdir()} == before
+        assert [each.name for each in folder.iterdir()] == [f"{BAD}one"], number
+    os.utime(folder / f"{BAD}one", (2**33, 2**33))
+    for number in range(KEPT):
+        snapshots.adopt(made(tmp_path / "new"), f"k{number}", "sha256-x")
+    assert all(snapshots.find(f"k{number}") for number in range(KEPT))
+    assert (folder / f"{BAD}one").is_dir()
+    snapshots.sweep({"sha256-y"})
+    assert list(folder.iterdir()) == []
 
 
 def test_only_the_newest_stay(tmp_path: Path) -> None:

@@ -94,3 +94,12 @@ def test_the_pool_as_it_stands() -> None:
     assert 'transom_pool_machines{state="parked"} 1.0' in text
     assert 'transom_pool_looks{found="yes"} 3.0' in text
     assert "transom_pool_memory_bytes 1.048576e+06" in text
+
+
+def test_clones_are_counted_by_what_came_of_them() -> None:
+    bench = Bench()
+    for outcome in ("restored", "booted", "restored"):
+        bench.metrics.restored("qemu", outcome)
+    text = bench.text()
+    assert 'transom_machine_restores_total{driver="qemu",outcome="restored"} 2.0' in text
+    assert 'transom_machine_restores_total{driver="qemu",outcome="booted"} 1.0' in text

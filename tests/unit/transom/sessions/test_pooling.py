@@ -15,6 +15,7 @@ from tests.support.waiting import until
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, Session, SessionState
 from transom.sessions.pool import PoolPolicy
+from transom.sessions.pooling import PREPARE_AGAIN_S
 from transom.sessions.steps import Seen
 from transom.sessions.wish import Wish
 from transom_wire.control import Claim, ClaimAnswer, Usage
@@ -210,6 +211,17 @@ async def test_an_image_is_prepared_once_where_the_driver_saves_snapshots(contro
     controller.driver.flags = replace(controller.driver.flags, snapshot=True)
     await fill(controller)
     assert len(controller.driver.prepared) == 1
+
+
+async def test_an_image_is_looked_at_again_as_machines_are_made_but_seldom(controller: Controller) -> None:
+    """Its snapshot may have turned out bad."""
+    controller.driver.flags = replace(controller.driver.flags, snapshot=True)
+    for seconds, times in ((0, 1), (PREPARE_AGAIN_S - 60, 1), (120, 2)):
+        controller.clock.forward(seconds)
+        parked = await fill(controller)
+        assert len(controller.driver.prepared) == times
+        controller.driver.machines[parked[0].id].exit("out of memory")
+        await until(lambda row=parked[0].id: controller.parts.pool._tended[row][1].done())  # type: ignore[misc]
 
 
 async def test_a_machine_that_failed_and_does_not_go_is_told_of_and_stays_a_failure(

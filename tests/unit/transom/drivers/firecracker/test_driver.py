@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
-from transom.drivers import elsewhere
+from tests.support.keeper_snapshot import snapshot
+from transom.drivers import channel, elsewhere
 from transom.drivers.firecracker.driver import FirecrackerDriver
 from transom.drivers.keepers import Host
+from transom.drivers.restores import MOST_MADE_ANEW
+from transom.drivers.snapshots import BAD
 from transom.drivers.virtual import VmOptions
 from transom.model.errors import DriverError
 from transom.model.ids import new_id
 from transom.model.machine import MachineSpec
-from transom_keeper.vm.snapshot import NewSnapshot
+from transom_keeper.vm.snapshot import BOOTED, NewSnapshot
+from transom_wire.control import Snapshot
 from transom_wire.exit import NO_ROUTE
 from transom_wire.helper import Found
 from transom_wire.keeper_config import KeeperConfig, Limits
@@ -170,6 +174,93 @@ async def test_a_clone_that_does_not_wake_up_is_booted(driver: Driver) -> None:
     await driver.create(warm)
     assert [each.vm is not None and each.vm.snapshot is None for each in driver.told] == [False, True]
     assert driver.told[1].boot_token is None
+
+
+@dataclass
+class Channel:
+    """To a keeper whose warm machine is parked."""
+
+    snapshot: Snapshot
+
+
+@pytest.fixture
+def parked(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> Callable[[bool], Awaitable[MachineSpec]]:
+    """Makes a warm machine, whose clone wakes up or does not, and sees it parked."""
+
+    async def make(wakes: bool) -> MachineSpec:
+        driver.fails = lambda config: not wakes and config.vm is not None and config.vm.snapshot is not None
+        await driver.create(warm := spec(None))
+        vm = driver.told[-1].vm
+        assert vm is not None
+        cold = (f"{BOOTED}restore failed: {vm.booted_for}",) if vm.booted_for else ()
+
+        async def attached(*_: object) -> Channel:
+            return Channel(snapshot(machine=warm.machine, stages={"parked": "2"}, warnings=cold))
+
+        monkeypatch.setattr(channel, "attach", attached)
+        await driver.attach(warm.machine)
+        return warm
+
+    return make
+
+
+@pytest.fixture
+def saves(driver: Driver, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Machines that are to be saved are, at once."""
+
+    async def saved(machine: str) -> None:
+        driver._saving[machine].parent.mkdir(exist_ok=True)
+        NewSnapshot(driver._saving[machine]).finish(new_id("tok").ljust(32, "x"))
+
+    monkeypatch.setattr(driver, "_saved", saved)
+
+
+async def test_a_snapshot_that_woke_nothing_up_twice_is_set_aside_and_made_anew(
+    driver: Driver, parked: Callable[[bool], Awaitable[MachineSpec]], saves: None
+) -> None:
+    heard: list[str] = []
+    driver.restores.told = heard.append
+    await driver.prepare("sha256-one")
+    key = driver._key(spec(None))
+    bad = driver._snapshots.find(key)
+    for wakes in (False, True, False):
+        await parked(wakes)
+        await driver.prepare("sha256-one")
+        assert driver._snapshots.find(key) == bad
+    await parked(False)
+    assert driver._snapshots.find(key) is None
+    assert (driver._snapshots._folder / f"{BAD}{key}").is_dir()
+    await parked(False)
+    assert heard == ["booted", "restored", "booted", "booted"], "the last was no clone"
+    await driver.prepare("sha256-one")
+    assert driver._snapshots.find(key) not in (None, bad)
+    await parked(True)
+    assert heard[-1] == "restored"
+
+
+async def test_clones_that_are_given_up_before_they_park_count_against_their_snapshot(
+    driver: Driver, saves: None
+) -> None:
+    await driver.prepare("sha256-one")
+    for _ in range(2):
+        assert driver._snapshots.find(driver._key(spec(None))) is not None
+        await driver.create(warm := spec(None))
+        await driver.destroy(warm.machine, keep_folder=True)
+    assert driver._snapshots.find(driver._key(spec(None))) is None
+
+
+async def test_where_no_snapshot_wakes_up_machines_are_booted(
+    driver: Driver, parked: Callable[[bool], Awaitable[MachineSpec]], saves: None
+) -> None:
+    for _ in range(MOST_MADE_ANEW):
+        await driver.prepare("sha256-one")
+        await parked(False)
+        await parked(False)
+    with pytest.raises(DriverError, match="woke nothing up"):
+        await driver.prepare("sha256-one")
+    told = len(driver.told)
+    await parked(False)
+    assert len(driver.told) == told + 1
 
 
 async def test_one_that_cannot_be_booted_either_is_an_error(driver: Driver, helper: FakeHelper) -> None:
