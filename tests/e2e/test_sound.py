@@ -1,13 +1,14 @@
-"""What the desktop plays is heard in the viewer's browser, and a still desktop sends no sound."""
+"""What the desktop plays is heard in the viewer's browser, a still desktop sends no sound, and a microphone is sent."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import quote
 
 import pytest
 
-from tests.support.browser import Browser, Page, signed_in, wait_rung
-from tests.support.server import Server
+from tests.support.browser import Browser, Page, chromium, signed_in, wait_rung
+from tests.support.server import Server, running_server
 
 pytestmark = [pytest.mark.machine, pytest.mark.browser]
 
@@ -24,6 +25,16 @@ HEARD = """async () => {
     if (s.type === 'inbound-rtp' && s.kind === 'audio') {
       found.packets += s.packetsReceived; found.energy += s.totalAudioEnergy ?? 0; }
   return found; }"""
+
+
+FAKE = ("--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream")
+"""A microphone that beeps, and a person who allows it."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium(*FAKE) as started:
+        yield started
 
 
 def heard(page: Page) -> dict[str, float]:
@@ -56,3 +67,31 @@ def test_a_tone_is_heard_and_then_nothing_is_sent(browser: Browser, server: Serv
         assert heard(page)["packets"] == before
         page.get_by_role("button", name="Sound is on").click()
         page.get_by_role("button", name="Sound is off").wait_for()
+
+
+SPOKEN = """async () => {
+  let packets = 0;
+  for (const each of window.made) for (const s of (await each.getStats()).values())
+    if (s.type === 'outbound-rtp' && s.kind === 'audio') packets += s.packetsSent;
+  return packets; }"""
+
+
+def test_a_microphone_is_opened_by_its_button_and_sent(browser: Browser) -> None:
+    with running_server({"TRANSOM_MICROPHONE": "true"}) as server:
+        session = server.create()["id"]
+        server.wait_for(session, "ready")
+        with signed_in(browser, server) as viewer:
+            page = viewer.new_page()
+            page.add_init_script(KEEP)
+            page.goto(f"{server.url}/session/{session}")
+            wait_rung(page, "webrtc")
+            page.get_by_role("button", name="Microphone is off").click()
+            page.get_by_role("button", name="Microphone is on").click(trial=True)
+            for _ in range(50):
+                if page.evaluate(SPOKEN) > 10:
+                    break
+                page.wait_for_timeout(100)
+            assert page.evaluate(SPOKEN) > 10
+            page.get_by_role("button", name="Microphone is on").click()
+            page.get_by_role("button", name="Microphone is off").click(trial=True)
+        server.end_all()

@@ -268,6 +268,8 @@ async def test_a_user_who_is_removed_takes_their_sessions_along(bench: Bench) ->
 async def test_pages_and_their_files(bench: Bench) -> None:
     page = await bench.client.get("/dashboard/remote-cli")
     assert page.headers["content-type"].startswith("text/html")
+    assert "microphone=(self)" in page.headers["permissions-policy"]
+    assert "microphone=()" in (await bench.client.get("/api/me")).headers["permissions-policy"]
     assert (await bench.client.get("/static/js/dashboard.js")).status_code == 200
     for missing in ("/static/../pyproject.toml", "/static/%2e%2e/package.json", "/static/nothing.js", "/no"):
         refused = await bench.client.get(missing)

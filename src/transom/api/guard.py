@@ -53,6 +53,9 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
 
+DESKTOP_PERMISSIONS = "camera=(), microphone=(self), geolocation=()"
+"""Where a desktop is shown: the browser still asks the person, and the machine takes what the policy allows."""
+
 OriginCheck = Callable[[Headers, str], bool]
 """(headers, scheme) -> True when the Origin header is this server's own, or an allowed one."""
 

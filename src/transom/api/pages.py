@@ -10,7 +10,7 @@ from starlette.staticfiles import StaticFiles
 
 from transom.api.access import P, principal_of
 from transom.api.assets import FOREVER, NOVNC, Assets, Kept, Page
-from transom.api.guard import content_policy
+from transom.api.guard import DESKTOP_PERMISSIONS, content_policy
 from transom.model.errors import NotFound
 from transom.model.ids import is_id
 
@@ -33,13 +33,13 @@ async def dashboard(request: Request, parts: P) -> Response:
     """The cards."""
     if await principal_of(request) is None:
         return RedirectResponse("/", 303)
-    return html(request.app.state.assets.page_before("dashboard.html", "session.html"))
+    return html(request.app.state.assets.page_before("dashboard.html", "session.html"), desktop=True)
 
 
 @router.get("/session/{session}")
 async def session_page(session: str, request: Request, parts: P) -> Response:
     """The desktop. The page itself asks what it may show."""
-    return await _of_session(session, request, "session.html")
+    return await _of_session(session, request, "session.html", desktop=True)
 
 
 @router.get("/session/{session}/recording")
@@ -54,27 +54,31 @@ async def connect_page(session: str, request: Request, parts: P) -> Response:
     return await _of_session(session, request, "connect.html")
 
 
-async def _of_session(session: str, request: Request, page: str) -> Response:
+async def _of_session(session: str, request: Request, page: str, *, desktop: bool = False) -> Response:
     """A page for who is signed in; whose session it is, the API says. Raises NotFound."""
     if await principal_of(request) is None:
         return RedirectResponse("/", 303)
     if not is_id(session, "ses"):
         raise NotFound("no such page")
-    return html(request.app.state.assets.page(page))
+    return html(request.app.state.assets.page(page), desktop=desktop)
 
 
 @router.get("/watch")
 @router.get("/watch/{session}")
 async def watch_page(request: Request, session: str = "") -> Response:
     """A session's picture for who came by a link. The page itself asks what it may show."""
-    return html(request.app.state.assets.page("watch.html"))
+    return html(request.app.state.assets.page("watch.html"), desktop=True)
 
 
-def html(page: Page | None) -> Response:
-    """A page. Raises NotFound."""
+def html(page: Page | None, *, desktop: bool = False) -> Response:
+    """A page; `desktop`: one that shows a desktop, or becomes such a page, and may ask for a microphone. Raises
+    NotFound."""
     if page is None:
         raise NotFound("this page is not installed")
-    return HTMLResponse(page.text, headers={"Content-Security-Policy": content_policy(page.scripts)})
+    headers = {"Content-Security-Policy": content_policy(page.scripts)}
+    if desktop:
+        headers["Permissions-Policy"] = DESKTOP_PERMISSIONS
+    return HTMLResponse(page.text, headers=headers)
 
 
 @router.get("/static/v/{version}/pack-{entry}/{name}")
