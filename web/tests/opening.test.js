@@ -111,12 +111,20 @@ test("the dashboard begins nothing until a session is opened in its place", asyn
       constructor(url) {
         opened.push(url);
       }
-      addEventListener() {}
+      addEventListener(_, open) {
+        this.open = open;
+      }
+      send() {}
     },
   });
   assert.deepEqual([opened, window.ahead], [[], undefined]);
   const line = { offer: Promise.resolve({ sdp: "OFFER" }) };
-  window.goAhead("ses_b", line);
+  const offered = window.goAhead("ses_b", line).then(() => "offered");
+  await new Promise(setImmediate);
+  assert.equal(await Promise.race([offered, "waits"]), "waits");
+  window.ahead.socket.readyState = 1;
+  window.ahead.socket.open();
+  assert.equal(await offered, "offered");
   assert.deepEqual(opened, ["wss://host/api/sessions/ses_b/events"]);
   assert.equal(window.ahead.line, line);
 });

@@ -14,7 +14,7 @@ interface Window {
     offered?: import("./model").Offered;
   };
   /** Begin a session's page, with its first connection, which was not offered yet. */
-  goAhead?: (session: string, line: import("./model").Line | undefined) => void;
+  goAhead?: (session: string, line: import("./model").Line | undefined) => Promise<void>;
   connections?: import("./model").Connections;
   transom?: import("./model").Surface;
 }

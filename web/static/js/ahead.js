@@ -14,6 +14,9 @@ window.goAhead ??= (session, line) => {
   const peer = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
   const offered = { peer, epoch: 1, sdp: "" };
   const ahead = (window.ahead = { socket, heard, ice, line, offered });
+  /** @type {() => void} */
+  let told = () => {};
+  const sent = /** @type {Promise<void>} */ (new Promise((resolve) => (told = resolve)));
 
   /** @param {string | undefined} sdp */
   const offer = (sdp) => {
@@ -21,11 +24,13 @@ window.goAhead ??= (session, line) => {
     if (document.hidden || !sdp || !ahead.line || socket.readyState !== OPEN) return;
     offered.sdp = sdp;
     socket.send(JSON.stringify({ type: "offer", ...offered }));
+    told();
   };
   line?.offer.then(({ sdp }) => {
     if (socket.readyState === OPEN) offer(sdp);
     else socket.addEventListener("open", () => offer(sdp), { once: true });
   }, () => {});
+  return sent;
 };
 if (location.pathname.startsWith("/session/")) {
   const line = typeof RTCPeerConnection === "function" ? window.connections?.make() : undefined;

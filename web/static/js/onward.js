@@ -7,6 +7,8 @@ import { makeLine } from "./lines.js";
 
 /** A page without its style is shown after this long: the style is there long before, but for a network that fails. */
 const STYLE_MS = 1000;
+/** The machine answers an offer while the page's modules run, which hold up everything else: so they wait for it, this long. */
+const OFFER_MS = 80;
 
 /** A session's page, which the server has put into this one; without it the browser goes there. */
 const page = /** @type {HTMLTemplateElement | null} */ (document.querySelector("template[data-script]"));
@@ -33,7 +35,7 @@ export async function goOn(session) {
   history.pushState(null, "", address);
   keepToAddress();
   fallSilent();
-  window.goAhead?.(session, line);
+  await Promise.race([window.goAhead?.(session, line), new Promise((late) => setTimeout(late, line ? OFFER_MS : 0))]);
   try {
     await become(page);
   } catch {
