@@ -47,10 +47,10 @@ def no_session_is_left() -> Iterator[None]:
     yield
 
 
-def told(server: Server, session: str) -> tuple[int, dict[str, Any]]:
-    """What the command says."""
+def told(server: Server, session: str, **more: str) -> tuple[int, dict[str, Any]]:
+    """What the command says, with `more` in its environment."""
     command = [sys.executable, "-m", "transom", "doctor", "connect", session, "--json"]
-    environment = {**os.environ, "TRANSOM_URL": server.url, "TRANSOM_TOKEN": server.ready["token"]}
+    environment = {**os.environ, "TRANSOM_URL": server.url, "TRANSOM_TOKEN": server.ready["token"]} | more
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)

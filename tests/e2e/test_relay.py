@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.e2e import test_connect_check as command
 from tests.e2e.test_ladder import (
     DESKTOP,
     HELD,
@@ -117,6 +118,25 @@ def test_a_viewer_behind_a_relay_sees_the_desktop(
     _, tcp, tls = turn.urls
     assert by_relay(viewer, server, session, tcp) == "tcp"
     assert by_relay(viewer, server, session, tls) == "tls"
+
+
+def test_the_command_reaches_the_door_by_each_relay_and_names_the_addresses(
+    server: Server, session: str, turn: TurnServer
+) -> None:
+    code, found = command.told(server, session, SSL_CERT_FILE=str(turn.authority))
+    assert (code, found["standing"]) == (0, "ok"), found
+    assert all(look["works"] for look in found["looks"]) and len(found["looks"]) == 6, found
+    port = command.door_port(found)
+    with udp_cut(port, spared=turn.relays):
+        code, found = command.told(server, session, SSL_CERT_FILE=str(turn.authority))
+    assert (code, found["standing"]) == (0, "weak"), found
+    assert {look["what"] for look in found["looks"] if not look["works"]} == {"udp"}, found
+    for look in found["looks"]:
+        if look["what"].startswith("turn"):
+            _relay, relayed, door = look["detail"].split(", ")[0].split(" -> ")
+            assert int(relayed.rpartition(":")[2]) in turn.relays
+            assert int(door.rpartition(":")[2]) == port
+            assert look["detail"] in found["verdict"]
 
 
 def test_udp_is_cut_a_relay_by_tcp_takes_over_and_is_left_when_udp_is_there_again(

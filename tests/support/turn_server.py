@@ -51,8 +51,9 @@ class TurnServer:
 
 
 @contextmanager
-def coturn() -> Iterator[TurnServer]:
-    """A TURN server that relays to 127.0.0.1 only (loopback peers must be allowed for a test on one host)."""
+def coturn(*more: str) -> Iterator[TurnServer]:
+    """A TURN server that relays to 127.0.0.1 only (loopback peers must be allowed for a test on one host), with
+    `more` lines of configuration."""
     folder = Path(tempfile.mkdtemp(prefix="transom-turn-"))
     port, tls_port, secret = free_port(), free_port(), secrets.token_hex(16)
     first = 20000 + secrets.randbelow(1000) * RELAY_PORTS
@@ -68,7 +69,7 @@ def coturn() -> Iterator[TurnServer]:
         f"static-auth-secret={secret}\nrealm=transom.test\nallow-loopback-peers\nno-cli\nno-dtls\n"
         f"tls-listening-port={tls_port}\ncert={certificate}\npkey={key}\n"
         f"min-port={first}\nmax-port={first + RELAY_PORTS - 1}\n"
-        f"pidfile={folder}/pid\nlog-file=stdout\nuserdb={folder}/db\n"
+        f"pidfile={folder}/pid\nlog-file=stdout\nuserdb={folder}/db\n" + "".join(f"{line}\n" for line in more)
     )
     process = subprocess.Popen(
         ["turnserver", "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=folder

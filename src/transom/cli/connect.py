@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from transom.cli.failure import Failure
-from transom.stream.allocation import allocation
-from transom.stream.preflight import CODEC, WEBSOCKET, Look, check, credentials, offer
+from transom.stream.allocation import by_relay
+from transom.stream.preflight import CODEC, WEBSOCKET, Look, Target, check, credentials, offer
 
 if TYPE_CHECKING:
     from transom.cli.client import Client
 
 WAIT_MS = 8000
 ECHO_S = 5.0
+RELAYS_AT_ONCE = 3
+"""With the direct way as many sources as the door takes of a peer; one after the other might outlast it."""
 _CANDIDATE = re.compile(r"candidate:\S+ 1 udp \d+ ([0-9a-fA-F.:]+) (\d{1,5}) typ host")
 
 
 def look(client: Client, session: str) -> list[Look]:
     """All looks, in the order that people read them. Raises Failure when there is no such session."""
-    return [*_udp(client, session), *_relays(client), _websocket(client, session)]
+    return [*_machine(client, session), _websocket(client, session)]
 
 
 def rows(looks: list[Look]) -> list[dict[str, Any]]:
@@ -29,7 +32,7 @@ def rows(looks: list[Look]) -> list[dict[str, Any]]:
     return [{"what": each.what, "works": each.works, "detail": each.detail} for each in looks]
 
 
-def _udp(client: Client, session: str) -> list[Look]:
+def _machine(client: Client, session: str) -> list[Look]:
     client.get("sessions", session)
     peer = f"look-{secrets.token_hex(6)}"
     ufrag, password = credentials()
@@ -41,38 +44,38 @@ def _udp(client: Client, session: str) -> list[Look]:
         told = client.get("webrtc", "session", session, "candidate", **query)
         sdp, line = str(answer["sdp"]), str(told["candidates"][0]["candidate"])
     except Failure as error:
-        return [Look(CODEC, False, str(error))]
+        return [Look(CODEC, False, str(error)), *_relays(client, None)]
     except (TypeError, KeyError, IndexError):
-        return [Look(CODEC, False, "the machine did not answer")]
+        return [Look(CODEC, False, "the machine did not answer"), *_relays(client, None)]
     try:
-        return _judged(sdp, line, ufrag)
+        codec, target = _read(sdp, line, ufrag)
+        direct = [check(target)] if target is not None else []
+        return [codec, *direct, *_relays(client, target)]
     finally:
         with suppress(Failure):
             client.delete("webrtc", "session", session, "peers", peer, "1")
 
 
-def _judged(sdp: str, line: str, ufrag: str) -> list[Look]:
-    """Of the machine's answer, and of the door that `line` names."""
+def _read(sdp: str, line: str, ufrag: str) -> tuple[Look, Target | None]:
+    """What the machine's answer says, and the way to the door that `line` names."""
     ice = dict(re.findall(r"^a=(ice-ufrag|ice-pwd):(\S{4,256})\r?$", sdp, re.MULTILINE))
     door = _CANDIDATE.fullmatch(line)
     if len(ice) != 2 or door is None:
-        return [Look(CODEC, False, "the machine's answer has no transport")]
+        return Look(CODEC, False, "the machine's answer has no transport"), None
     profile = re.search(r"profile-level-id=([0-9a-fA-F]{6})", sdp)
     baseline = profile is not None and profile[1].lower().startswith("42e0")
     codec = Look(CODEC, baseline, "constrained baseline" if baseline else "another profile")
-    place = (door[1], int(door[2]))
-    udp = check(place, guest=ice["ice-ufrag"], viewer=ufrag, password=ice["ice-pwd"])
-    return [codec, udp]
+    return codec, Target((door[1], int(door[2])), ice["ice-ufrag"], ufrag, ice["ice-pwd"])
 
 
-def _relays(client: Client) -> list[Look]:
-    found: list[Look] = []
+def _relays(client: Client, target: Target | None) -> list[Look]:
+    asked: list[tuple[str, str, str]] = []
     for server in client.get("webrtc", "ice-servers")["ice_servers"]:
         urls = server["urls"] if isinstance(server["urls"], list) else [server["urls"]]
-        for url in urls:
-            if re.match(r"turns?:", url):
-                found.append(allocation(url, server.get("username", ""), server.get("credential", "")))
-    return found
+        known = server.get("username", ""), server.get("credential", "")
+        asked += [(url, *known) for url in urls if re.match(r"turns?:", url)]
+    with ThreadPoolExecutor(RELAYS_AT_ONCE) as pool:
+        return list(pool.map(lambda each: by_relay(each[0], each[1], each[2], target), asked))
 
 
 def _websocket(client: Client, session: str) -> Look:

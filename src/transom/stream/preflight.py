@@ -7,6 +7,7 @@ import socket
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from transom_wire.stun import answers, build_binding_request
 
@@ -24,8 +25,27 @@ class Look:
     what: str
     works: bool
     detail: str
-    refused: bool = False
-    """The other side answered, and said no to the credentials."""
+    refused: str = ""
+    """What the other side answered, and said no to: `credentials`, or `door` for a relay that may not send there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A registered peer's way in: the door, the two ufrags, and the password of the guest's."""
+
+    door: tuple[str, int]
+    guest: str
+    viewer: str
+    password: str
+
+    def request(self, transaction: bytes) -> bytes:
+        """A STUN check of the viewer's, of 12 random bytes."""
+        return build_binding_request(
+            guest_ufrag=self.guest,
+            viewer_ufrag=self.viewer,
+            password=self.password,
+            transaction=transaction,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +71,22 @@ def judge(looks: Sequence[Look]) -> Verdict:
         return Verdict(
             "weak", "UDP works; WebSockets are cut on the way, so there is no noVNC to fall back to"
         )
-    ways = [look.what for look in relays if look.works]
+    ways = [f"{look.what}: {look.detail}" for look in relays if look.works]
     if ways:
-        return Verdict("weak", f"UDP to the machine is blocked; a relay works ({', '.join(ways)})")
-    why = "no TURN relay is set up" if not relays else "no relay is reached"
-    if any(look.refused for look in relays):
-        why = "the relay refuses the credentials: the TURN secret differs between the two"
+        return Verdict("weak", f"UDP to the machine is blocked; a relay works ({'; '.join(ways)})")
+    why = _why_no_relay(relays)
     if works.get(WEBSOCKET):
         return Verdict("weak", f"UDP to the machine is blocked; noVNC works; {why}")
     return Verdict("problem", f"nothing gets through: no UDP, no WebSocket; {why}")
+
+
+def _why_no_relay(relays: Sequence[Look]) -> str:
+    said = {look.refused for look in relays}
+    if "door" in said:
+        return "the relay may not send to the machine's door: its allowed-peer-ip or denied-peer-ip"
+    if "credentials" in said:
+        return "the relay refuses the credentials: the TURN secret differs between the two"
+    return "no relay gets through to the machine" if relays else "no TURN relay is set up"
 
 
 def offer(ufrag: str, password: str) -> str:
@@ -92,31 +119,34 @@ def credentials() -> tuple[str, str]:
     return secrets.token_hex(4), secrets.token_hex(16)
 
 
-def check(door: tuple[str, int], *, guest: str, viewer: str, password: str) -> Look:
+def check(target: Target) -> Look:
     """Send STUN checks to the door as the viewer of a registered peer would, until one is answered."""
+    door = target.door
     family = socket.AF_INET6 if ":" in door[0] else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sending:
         sending.settimeout(CHECK_S)
         try:
             sending.connect(door)
-            pair = f"{sending.getsockname()[0]}:{sending.getsockname()[1]} -> {door[0]}:{door[1]}"
+            pair = f"{place(sending.getsockname())} -> {place(door)}"
             for _ in range(CHECKS):
-                took = _answered(sending, guest, viewer, password)
+                took = _answered(sending, target)
                 if took is not None:
                     return Look(UDP, True, f"{pair}, answered in {took:.0f} ms")
         except OSError as error:
-            return Look(UDP, False, f"{door[0]}:{door[1]}: {error.strerror or error}")
+            return Look(UDP, False, f"{place(door)}: {error.strerror or error}")
     return Look(UDP, False, f"{pair}: no answer")
 
 
-def _answered(sending: socket.socket, guest: str, viewer: str, password: str) -> float | None:
+def place(address: tuple[Any, ...]) -> str:
+    """Host and port, as people write them."""
+    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+
+
+def _answered(sending: socket.socket, target: Target) -> float | None:
     """Milliseconds to the answer of one check; None when none came in time."""
     transaction, since = secrets.token_bytes(12), time.monotonic()
-    request = build_binding_request(
-        guest_ufrag=guest, viewer_ufrag=viewer, password=password, transaction=transaction
-    )
     try:
-        sending.send(request)
+        sending.send(target.request(transaction))
         while time.monotonic() - since < CHECK_S:
             if answers(sending.recv(2048), transaction):
                 return (time.monotonic() - since) * 1000

@@ -17,7 +17,7 @@ def looks(**works: bool) -> list[Look]:
         (looks(h264=True, udp=True, websocket=False), "weak", "no noVNC"),
         (looks(h264=True, udp=False, turn_tcp=True, websocket=True), "weak", "a relay works"),
         (looks(h264=True, udp=False, websocket=True), "weak", "no TURN relay is set up"),
-        (looks(h264=True, udp=False, turn_tcp=False, websocket=False), "problem", "no relay is reached"),
+        (looks(h264=True, udp=False, turn_tcp=False, websocket=False), "problem", "no relay gets through"),
         (looks(h264=False, websocket=True), "problem", "no H.264 answer"),
     ],
 )
@@ -28,9 +28,16 @@ def test_the_verdict_names_what_matters_first(found: list[Look], standing: str, 
 
 
 def test_a_wrong_secret_is_named() -> None:
-    found = [*looks(h264=True, udp=False, websocket=True), Look("turn-tcp", False, "401", refused=True)]
+    found = [*looks(h264=True, udp=False, websocket=True), Look("turn-tcp", False, "401", "credentials")]
     assert "secret differs" in judge(found).text
     assert {CODEC, UDP, WEBSOCKET} == {each.what for each in found} - {"turn-tcp"}
+
+
+def test_a_relay_that_may_not_send_to_the_door_is_named_and_one_that_works_with_its_addresses() -> None:
+    found = [*looks(h264=True, udp=False, websocket=True), Look("turn-tcp", False, "403", "door")]
+    assert "may not send to the machine's door" in judge(found).text
+    works = Look("turn-udp", True, "192.0.2.1:3478 -> 192.0.2.1:50000 -> 192.0.2.2:7, answered in 3 ms")
+    assert works.detail in judge([*found, works]).text
 
 
 def test_its_offer_is_one_that_the_broker_takes() -> None:
