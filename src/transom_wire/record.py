@@ -2,7 +2,7 @@
 
 Frames (transom_wire.framing) of JSON both ways. A segment's bytes follow its SegmentComes in chunks as files' do
 (transom_wire.files): a chunk of none says that it is whole. A guest records only while this stream is open, and only
-what its encoder makes for viewers.
+what its encoder makes for viewers. `on` after `paused` waits until the page that was shown is left for a blank one.
 
 | controller | guest |
 |---|---|

@@ -21,6 +21,8 @@ pytestmark = [pytest.mark.machine, pytest.mark.browser]
 ALLOW = (0x24, 0x57, 0xD6)
 """The colour of the sign-in page's button, which no other page has."""
 NEAR = 24
+GROUND, GROUND_NEAR = (0xEE, 0xF1, 0xF6), 4
+"""Behind all pages of the demo's issuer, also that which says that the sign-in is done; a blank page is white."""
 SMALL = (160, 90)
 
 
@@ -33,18 +35,28 @@ def server() -> Iterator[Server]:
 
 def has_allow(frame: Any) -> bool:
     """The sign-in page's button is in this frame."""
+    return share(frame, ALLOW, NEAR) > 0.0014
+
+
+def has_ground(frame: Any) -> bool:
+    """Some page of the sign-in is."""
+    return share(frame, GROUND, GROUND_NEAR) > 0.2
+
+
+def share(frame: Any, wanted: tuple[int, int, int], near: int) -> float:
+    """How much of the desktop under a browser's bars has this colour."""
     small = frame.reformat(width=SMALL[0], height=SMALL[1], format="rgb24")
     plane = small.planes[0]
     data, line = bytes(plane), plane.line_size
     found = 0
-    for y in range(SMALL[1]):
+    for y in range(SMALL[1] // 3, SMALL[1]):
         row = data[y * line : y * line + 3 * SMALL[0]]
-        for x in range(0, len(row), 3):
-            found += all(abs(row[x + n] - ALLOW[n]) < NEAR for n in range(3))
-    return found > 20
+        for x in range(0, 3 * SMALL[0], 3):
+            found += all(abs(row[x + n] - wanted[n]) < near for n in range(3))
+    return found / (SMALL[0] * SMALL[1])
 
 
-def allow_is_shown(page: Page) -> bool:
+def shown(page: Page, wanted: tuple[int, int, int], near: int) -> float:
     """The same, of what the viewer sees."""
     found: int = page.evaluate(
         """([wanted, near]) => {
@@ -53,15 +65,15 @@ def allow_is_shown(page: Page) -> bool:
             [canvas.width, canvas.height] = [160, 90];
             const context = canvas.getContext('2d');
             context.drawImage(shown, 0, 0, 160, 90);
-            const data = context.getImageData(0, 0, 160, 90).data;
+            const data = context.getImageData(0, 30, 160, 60).data;
             let found = 0;
             for (let at = 0; at < data.length; at += 4)
                 found += wanted.every((value, n) => Math.abs(data[at + n] - value) < near);
             return found;
         }""",
-        [list(ALLOW), NEAR],
+        [list(wanted), near],
     )
-    return found > 20
+    return found / (SMALL[0] * SMALL[1])
 
 
 def until(holds: Callable[[], Any], what: str, seconds: float = 20) -> Any:
@@ -101,7 +113,8 @@ def record_around_a_sign_in(viewer: BrowserContext, server: Server, client: http
     client.post(f"/api/sessions/{session}/signin", json={"provider": "demo"}).raise_for_status()
     page.locator("header").get_by_text("Recording pauses while you sign in").wait_for()
     server.wait_signin(session, "waiting")
-    until(lambda: allow_is_shown(page), "the sign-in page was never seen")
+    until(lambda: shown(page, ALLOW, NEAR) > 0.0014, "the sign-in page was never seen")
+    until(lambda: shown(page, GROUND, GROUND_NEAR) > 0.2, "it has another ground")
     assert client.get(base).json()["state"] == "paused"
     assert sign_in_as_a_person(server, page, session, "Ada")["stage"] == "done"
     page.locator("header").get_by_text("This session is recorded").wait_for(timeout=15_000)
@@ -130,6 +143,9 @@ def test_a_recording_has_all_but_the_sign_in_and_plays(browser: Browser, server:
                 assert abs(float(stream.duration * stream.time_base) * 1000 - segment["duration_ms"]) < 50
                 decoded = list(container.decode(stream))
             assert decoded[0].key_frame and not any(map(has_allow, decoded))
+            assert not any(map(has_ground, decoded)), (
+                "a page that says that the sign-in is done is one of its pages"
+            )
             frames += len(decoded)
         assert frames > 50
         looks = [line for line in lines if line["kind"] in ("start", "pause", "stop")]
@@ -157,8 +173,8 @@ def plays(viewer: BrowserContext, server: Server, session: str, segments: list[d
     page.goto(f"{server.url}/session/{session}/recording")
     video = "document.getElementById('video')"
     page.wait_for_function(f"() => {video}.duration > 0", timeout=15_000)
-    shown = page.evaluate(f"() => {video}.duration")
-    assert abs(shown * 1000 - segments[0]["duration_ms"]) < 60
+    length = page.evaluate(f"() => {video}.duration")
+    assert abs(length * 1000 - segments[0]["duration_ms"]) < 60
     assert page.evaluate(f"() => {video}.videoWidth") == segments[0]["width"]
     page.evaluate(f"() => {video}.play()")
     page.wait_for_function(f"() => {video}.currentTime > 0.3", timeout=15_000)

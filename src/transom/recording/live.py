@@ -26,7 +26,7 @@ PAUSE_S = 2.0
 OFF_S = 30.0
 """Seconds for a guest to hand over the rest after it was told to stop."""
 SETTLE_S = 3.0
-"""Seconds after a finished sign-in in which its page goes."""
+"""Seconds after a finished sign-in in which its page says so; then the guest leaves it, and goes on."""
 Kept = Callable[["Live", SegmentFile], Awaitable[None]]
 
 

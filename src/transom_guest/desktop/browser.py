@@ -128,6 +128,16 @@ async def open_url(url: str, environment: Mapping[str, str]) -> None:
         raise OSError(f"the browser did not take the URL: {answer[:20]!r}")
 
 
+async def leave_page(environment: Mapping[str, str]) -> None:
+    """Show a blank tab in place of the page that is shown. Returns as well when no Chromium is there for
+    SOCKET_DEADLINE. Raises TimeoutError, OSError."""
+    try:
+        await _accepting(profile(environment))
+    except TimeoutError:
+        return
+    await open_url(BLANK, environment)
+
+
 async def _tell(path: Path, argv: list[str]) -> bytes:
     """Say to the Chromium at `path` what a second Chromium with `argv` would; return its answer."""
     reader, writer = await asyncio.open_unix_connection(path)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from transom_guest.stream.listening import listen
 from transom_guest.stream.recorder import Recorder, Segment
+from transom_guest.stream.signin_page import Leave, SigninPage
 from transom_wire.codec import Message, WireError, decode, encode
 from transom_wire.files import CHUNK, chunk
 from transom_wire.framing import HEADER, FrameError, pack
@@ -35,10 +36,11 @@ def pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
 
 
 class Records:
-    """The newest connection counts; when it ends, recording does."""
+    """The newest connection counts; when it ends, recording does. After a pause it goes on once `leave` has left the
+    page that was shown."""
 
-    def __init__(self, recorder: Recorder) -> None:
-        self._recorder = recorder
+    def __init__(self, recorder: Recorder, leave: Leave) -> None:
+        self._recorder, self._page = recorder, SigninPage(leave)
         self._current: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
@@ -63,7 +65,7 @@ class Records:
         if older is not None:
             older.cancel()
             await asyncio.gather(older, return_exceptions=True)
-        connection = _Connection(self._recorder, self._news, reader, writer)
+        connection = _Connection(self._recorder, self._page, self._news, reader, writer)
         try:
             await connection.run()
         except (OSError, EOFError, WireError, FrameError) as error:
@@ -83,15 +85,17 @@ class _Connection:
     def __init__(
         self,
         recorder: Recorder,
+        page: SigninPage,
         news: asyncio.Event,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self._recorder, self._news = recorder, news
+        self._recorder, self._page, self._news = recorder, page, news
         self._reader, self._writer = reader, writer
         self._sending = asyncio.Lock()
         self._taken = asyncio.Event()
         self._ending: Record | None = None
+        self._resuming: asyncio.Task[None] | None = None
         writer.transport.set_write_buffer_limits(high=4 * CHUNK)
 
     async def run(self) -> None:
@@ -102,6 +106,8 @@ class _Connection:
             for task in done:
                 task.result()
         finally:
+            if self._resuming is not None:
+                tasks.append(self._resuming)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -116,13 +122,26 @@ class _Connection:
                 self._recorder.fetched(message.number)
                 self._taken.set()
                 continue
-            self._recorder.wish(message, _now())
-            if message.state == "off":
-                self._ending = message
-                self._news.set()
+            if self._resuming is not None:
+                self._resuming.cancel()
+            if message.state == "on" and self._page.shown:
+                self._resuming = asyncio.create_task(self._resume(message))
             else:
-                async with self._sending:
-                    await self._say(RecordState(message.state, message.run))
+                await self._obey(message)
+
+    async def _resume(self, message: Record) -> None:
+        await self._page.left()
+        await self._obey(message)
+
+    async def _obey(self, message: Record) -> None:
+        self._page.shown = self._page.shown or message.state == "paused"
+        self._recorder.wish(message, _now())
+        if message.state == "off":
+            self._ending = message
+            self._news.set()
+            return
+        async with self._sending:
+            await self._say(RecordState(message.state, message.run))
 
     async def _send(self) -> None:
         while True:

@@ -30,6 +30,7 @@ from transom_guest.stream.rate_links import Links
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_guest.stream.resize import Resizer
+from transom_guest.stream.signin_page import leave_page
 from transom_guest.stream.sockets import Sockets
 from transom_guest.stream.sound import Sound
 from transom_guest.stream.sound_offer import sound_of
@@ -68,7 +69,7 @@ class StreamServer:
         self._encoder = Encoder(self._encoded, self._encoder_failed)
         self._capture = Capture(self._display, self._encoder, self, self._marks)
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
-        self._records = Records(self._recorder)
+        self._records = Records(self._recorder, leave_page)
         self._sockets = Sockets(self._records, self._clipboard, self._actor, succession)
         self._sound = Sound(self._played)
         self._hearing = Hearing(

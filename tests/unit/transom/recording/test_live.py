@@ -23,6 +23,7 @@ from transom.recording.desk import RecordingDesk
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
 from transom_guest.input.message import Key
+from transom_guest.stream import signin_page
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_wire.codec import encode
@@ -40,8 +41,18 @@ class Guest:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recorder = Recorder(lambda: None, lambda: self.records.finished())
-        self.records = Records(self.recorder)
+        self.records = Records(self.recorder, self._leave)
         self.streams = 0
+        self.asked = 0
+        self.browser = asyncio.Event()
+        """It does what it is asked."""
+        self.browser.set()
+
+    async def _leave(self) -> None:
+        self.asked += 1
+        if self.asked == 1:
+            raise OSError("it is just being started")
+        await self.browser.wait()
 
     async def open(self) -> Any:
         self.streams += 1
@@ -54,7 +65,9 @@ class Guest:
 
 
 @pytest.fixture
-async def guest(tmp_path: Path) -> AsyncIterator[Guest]:
+async def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guest]:
+    monkeypatch.setattr(signin_page, "SHOWN_S", 0.05)
+    monkeypatch.setattr(signin_page, "AGAIN_S", 0.05)
     made = Guest(tmp_path / "record.sock")
     serving = asyncio.create_task(made.records.run(made.path))
     await until(made.path.exists)
@@ -135,6 +148,48 @@ async def test_it_goes_on_a_moment_after_a_sign_in_is_done(
     bench.live.changed(replace(bench.session, state=SessionState.STOPPING))
     await bench.live.end(5)
     assert len(bench.kept) == 1, "what was not finished came at the end"
+
+
+async def test_after_a_pause_no_picture_is_taken_before_the_page_was_left(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLE_S", 0.05)
+    assert not guest.asked, "a recording that was not paused leaves no page"
+    guest.browser.clear()
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    bench.signin(SigninStage.DONE)
+    await until(lambda: guest.asked == 2 and bench.live.state == "on")
+    await asyncio.sleep(0.2)
+    assert not guest.recorder.on
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    assert not bench.live._refused, "another sign-in meanwhile is paused for at once"
+    guest.browser.set()
+    await asyncio.sleep(0.2)
+    assert not guest.recorder.on
+    bench.signin(SigninStage.DONE)
+    await until(lambda: guest.recorder.on)
+    assert guest.asked == 3
+
+
+async def test_a_controller_that_starts_anew_after_a_sign_in_has_the_page_left_as_well(
+    bench: Bench, guest: Guest
+) -> None:
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    bench.signin(SigninStage.DONE)
+    await bench.live.close()
+    guest.browser.clear()
+    terms = Terms("always", 1, 100 * MIB)
+    again = Live(bench.session, terms, bench.driver, bench.live.shelf, now_ms, bench._keep)
+    again.changed()
+    await until(lambda: guest.asked == 2)
+    await asyncio.sleep(0.2)
+    assert not guest.recorder.on
+    guest.browser.set()
+    await until(lambda: guest.recorder.on)
+    await again.close()
 
 
 async def test_a_stream_that_breaks_is_opened_again_and_loses_no_segment(

@@ -115,6 +115,20 @@ async def chromium() -> AsyncIterator[Chromium]:
         server.close()
 
 
+async def test_a_page_is_left_for_a_blank_one_and_without_a_browser_none_is_there(
+    chromium: Chromium, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = {"HOME": str(chromium.home)}
+    await browser.leave_page(home)
+    assert chromium.heard == [["START", "/", browser.BINARY, "about:blank"]]
+    chromium.answer = b""
+    with pytest.raises(OSError, match="did not take"):
+        await browser.leave_page(home)
+    monkeypatch.setattr(browser, "SOCKET_DEADLINE", 0.1)
+    chromium.socket.unlink()
+    await browser.leave_page(home)
+
+
 async def test_open_url_hands_the_url_over(chromium: Chromium) -> None:
     await browser.open_url("https://a.example/x", {"HOME": str(chromium.home)})
     assert chromium.heard == [["START", "/", browser.BINARY, "https://a.example/x"]]

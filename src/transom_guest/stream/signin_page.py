@@ -1,0 +1,42 @@
+"""The page of a sign-in, before a recording goes on: it is left for a blank one, and until then no picture is taken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+
+SHOWN_S = 1.0
+"""Seconds for the blank page to be on the screen, once the browser has taken it."""
+AGAIN_S = 2.0
+"""Seconds before a browser that did not take it is asked again."""
+Leave = Callable[[], Awaitable[None]]
+log = logging.getLogger("transom.stream")
+
+
+class SigninPage:
+    """It may be shown from a pause on until it was left, whoever is at the other end meanwhile."""
+
+    def __init__(self, leave: Leave) -> None:
+        self._leave = leave
+        self.shown = False
+
+    async def left(self) -> None:
+        """Leave it, however often that takes. Cancelled, it may still be shown."""
+        while self.shown:
+            try:
+                await self._leave()
+            except (OSError, ValueError, TimeoutError) as error:
+                log.warning("a recording waits for the browser: %s", type(error).__name__)
+                await asyncio.sleep(AGAIN_S)
+                continue
+            await asyncio.sleep(SHOWN_S)
+            self.shown = False
+
+
+async def leave_page() -> None:
+    """Of this machine's browser."""
+    from transom_guest.desktop import browser
+
+    await browser.leave_page(os.environ)
