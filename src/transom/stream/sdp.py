@@ -11,34 +11,33 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from transom_wire.sdp import (
+    FINGERPRINT,
+    MAX_SDP,
+    PASSWORD,
+    UFRAG,
+    SdpError,
+    check_transports,
+    lines_of,
+    rejected,
+    sections_of,
+)
 from transom_wire.vm import GUEST
 
-MAX_SDP = 64 * 1024
-"""Bytes of UTF-8."""
-MAX_LINES = 2000
-MAX_LINE = 4096
-MAX_SECTIONS = 16
+__all__ = ["MAX_SDP", "SdpError"]
+
 GUEST_ADDRESSES = ("127.0.0.1", GUEST)
 """Where a guest's ICE agent listens, inside a sandbox or a virtual machine. Which it is, its keeper knows."""
 HOST_PRIORITY = 2130706431
 """RFC 8445 5.1.2: a host candidate with the highest local preference, component 1."""
 
-_LINE = re.compile(r"(?:[b-z]=|a=[A-Za-z0-9!#$%&'*+.^_`{|}~-]+(?::|$))[^\x00-\x08\x0a-\x1f\x7f]*")
-"""An attribute's name follows at once: Firefox skips blanks and colons before it."""
-_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}")
-_PASSWORD = re.compile(r"[A-Za-z0-9+/]{22,256}")
-_FINGERPRINT = re.compile(r"sha-256 [0-9A-F]{2}(?::[0-9A-F]{2}){31}", re.IGNORECASE)
-_PATTERNS = {"ice-ufrag": _UFRAG, "ice-pwd": _PASSWORD, "fingerprint": _FINGERPRINT}
+_PATTERNS = {"ice-ufrag": UFRAG, "ice-pwd": PASSWORD, "fingerprint": FINGERPRINT}
 _MEDIA = re.compile(r"m=([a-z]{1,16}) (\d{1,5})(?:/\d{1,3})? (\S{1,40})((?: \S{1,64})*)")
 _CANDIDATE = re.compile(
     r"a=candidate:[A-Za-z0-9+/]{1,32} 1 udp \d{1,10} (\S{1,64}) (\d{1,5}) typ host(?: \S{1,256})*",
     re.IGNORECASE,
 )
 _DROPPED = ("a=candidate", "a=end-of-candidates", "a=remote-candidates", "a=rtcp:")
-
-
-class SdpError(ValueError):
-    """The text is no SDP that can be relayed; the message says why and never quotes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +72,12 @@ class _Description:
 
 def strip_candidates(sdp: str) -> str:
     """Return `sdp` without candidates, and without the addresses that other lines repeat. Raises SdpError."""
-    return _join(_neutral(line) for line in _lines(sdp) if not line.lower().startswith(_DROPPED))
+    return _join(_neutral(line) for line in lines_of(sdp) if not line.lower().startswith(_DROPPED))
 
 
 def viewer_ufrag(sdp: str) -> str:
-    """The ICE user fragment of an offer's transport. Raises SdpError."""
+    """The ICE user fragment of an offer's transport, every line of which is as it must be. Raises SdpError."""
+    check_transports(sections_of(lines_of(sdp)))
     description = _parse(sdp)
     return _value(description, _tagged(description), "ice-ufrag")
 
@@ -121,43 +121,22 @@ def with_candidate(sdp: str, address: str, port: int) -> str:
     return _join(lines)
 
 
-def _lines(sdp: str) -> list[str]:
-    if len(sdp) > MAX_SDP or len(sdp.encode("utf-8", "surrogatepass")) > MAX_SDP:
-        raise SdpError("longer than 64 KiB")
-    lines = sdp.replace("\r\n", "\n").removesuffix("\n").split("\n")
-    if len(lines) > MAX_LINES:
-        raise SdpError("too many lines")
-    if lines[0] != "v=0":
-        raise SdpError("does not begin with v=0")
-    for line in lines:
-        if len(line) > MAX_LINE or not _LINE.fullmatch(line):
-            raise SdpError("a line that is not of SDP")
-    return lines
-
-
 def _parse(sdp: str) -> _Description:
-    groups: list[list[str]] = [[]]
-    for line in _lines(sdp):
-        if line.startswith("m="):
-            groups.append([])
-        groups[-1].append(line)
-    if not 1 < len(groups) <= MAX_SECTIONS + 1:
-        raise SdpError("no media, or too many sections")
-    session, *media = (_section(lines) for lines in groups)
+    session, *media = (_section(lines) for lines in sections_of(lines_of(sdp)))
     return _Description(session, tuple(media))
 
 
 def _section(lines: list[str]) -> _Section:
-    rejected = False
+    refused = False
     if lines[0].startswith("m="):
         match = _MEDIA.fullmatch(lines[0])
         if match is None or int(match[2]) > 65535:
             raise SdpError("a media line that is not of SDP")
-        rejected = int(match[2]) == 0 and "a=bundle-only" not in lines
+        refused = rejected(lines)
     mids = [line.removeprefix("a=mid:") for line in lines if line.startswith("a=mid:")]
     if len(mids) > 1:
         raise SdpError("two mids in one section")
-    return _Section(tuple(lines), rejected, mids[0] if mids else None)
+    return _Section(tuple(lines), refused, mids[0] if mids else None)
 
 
 def _tagged(description: _Description) -> _Section:

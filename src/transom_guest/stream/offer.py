@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from transom_wire.sdp import SdpError, check_transports, lines_of, sections_of
+
 TWCC = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
-MAX_OFFER = 64 * 1024
-MAX_LINES = 2000
 CONSTRAINED_BASELINE = ("42e0", "42c0", "4200")
 """First halves of profile-level-id that we can serve, the best first: constrained baseline, then baseline."""
 _RTPMAP = re.compile(r"a=rtpmap:(\d{1,3}) ([A-Za-z0-9.-]{1,32})/(\d{1,6})")
@@ -37,12 +37,11 @@ class H264:
 
 def read_offer(sdp: str) -> H264:
     """Return the H.264 of the offer's first video section. Raises OfferError."""
-    if len(sdp) > MAX_OFFER or "\x00" in sdp:
-        raise OfferError("the offer is too long or not text")
-    lines = sdp.splitlines()
-    if not lines or lines[0].strip() != "v=0" or len(lines) > MAX_LINES:
-        raise OfferError("not an SDP")
-    video = section(lines, "video")
+    try:
+        check_transports(sections_of(lines_of(sdp)))
+    except SdpError as error:
+        raise OfferError(f"the offer is not an SDP that can be answered: {error}") from error
+    video = section(sdp.splitlines(), "video")
     if not video:
         raise OfferError("the offer has no video")
     if not any(line in ("a=recvonly", "a=sendrecv") for line in video):

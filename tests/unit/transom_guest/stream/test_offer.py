@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from transom_guest.stream.offer import (
     H264,
-    MAX_OFFER,
     PLAYOUT_DELAY,
     TWCC,
     OfferError,
@@ -18,7 +17,13 @@ from transom_guest.stream.offer import (
     with_fingerprint,
     with_profile,
 )
+from transom_wire.sdp import MAX_SDP
 
+TRANSPORT = f"""a=ice-ufrag:Ab+/
+a=ice-pwd:K5rJ8NwrnMCB3mVG0Jq8EX5r
+a=fingerprint:sha-256 {":".join(["AB"] * 32)}
+a=setup:actpass
+"""
 CHROMIUM = f"""v=0
 o=- 1 2 IN IP4 127.0.0.1
 s=-
@@ -26,7 +31,7 @@ t=0 0
 a=group:BUNDLE 0 1
 m=video 9 UDP/TLS/RTP/SAVPF 96 97 102 103 104 105 106 107 108 109 127 125 39 40
 c=IN IP4 0.0.0.0
-a=mid:0
+{TRANSPORT}a=mid:0
 a=extmap:1 urn:ietf:params:rtp-hdrext:toffset
 a=extmap:4/recvonly {TWCC}
 a=recvonly
@@ -43,7 +48,7 @@ a=fmtp:109 apt=108
 a=rtpmap:127 H264/90000
 a=fmtp:127 level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=64001f
 m=application 9 UDP/DTLS/SCTP webrtc-datachannel
-a=mid:1
+{TRANSPORT}a=mid:1
 """
 
 
@@ -107,8 +112,10 @@ async def test_a_real_aiortc_offer_is_read():
         CHROMIUM.replace(" 102 ", " ").replace(" 108 ", " "),
         CHROMIUM.replace("102", "300").replace("108", "301"),
         CHROMIUM + "a=x\x00\n",
-        CHROMIUM + "a=x:" + "y" * MAX_OFFER,
+        CHROMIUM + "a=x:" + "y" * MAX_SDP,
         CHROMIUM + "a=x\n" * 2000,
+        CHROMIUM.replace("a=group", "a=ice-pwd:K5rJ8NwrnMCB3mVG0Jq8EX5r\n" * 2 + "a=group"),
+        CHROMIUM.replace("a=setup:actpass\n", ""),
     ],
 )
 def test_an_offer_that_cannot_be_answered_is_refused(offer):
@@ -148,7 +155,7 @@ def test_every_section_gets_our_credentials_and_our_fingerprint() -> None:
 
 
 def test_an_offer_is_narrowed_to_what_is_answered_and_to_what_repeats_it():
-    sound = "m=audio 9 UDP/TLS/RTP/SAVPF 111 0\na=mid:2\na=rtpmap:111 opus/48000/2\na=rtpmap:0 PCMU/8000\n"
+    sound = f"m=audio 9 UDP/TLS/RTP/SAVPF 111 0\n{TRANSPORT}a=mid:2\na=rtpmap:111 opus/48000/2\na=rtpmap:0 PCMU/8000\n"
     lines = narrowed(CHROMIUM + sound, 108, 111).split("\r\n")
     assert "m=video 9 UDP/TLS/RTP/SAVPF 108 109" in lines
     assert "m=audio 9 UDP/TLS/RTP/SAVPF 111" in lines
