@@ -92,8 +92,10 @@ class Composition:
             self.store.links, self.guests, now_ms, driver=peer_terms, dismiss=self._dismiss
         )
         await self.seating.open()
-        count, may, fared = self.metrics.signalling, self.seating.terms, self.quality.link_fared
-        self.broker = Broker(self.guests, now_ms, count=count, terms=may, fared=fared)
+        count, seating, fared = self.metrics.signalling, self.seating, self.quality.link_fared
+        self.broker = Broker(
+            self.guests, now_ms, count=count, terms=seating.terms, seated=seating.seated, fared=fared
+        )
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
@@ -196,8 +198,8 @@ class Composition:
             self.quality.forget(session.id)
             self.seating.over(session.id)
 
-    async def _dismiss(self, session: str, peer: str, why: str) -> bool:
-        return await self.broker.dismiss(session, peer, why)
+    async def _dismiss(self, session: str, peer: str, why: str, *, final: bool) -> bool:
+        return await self.broker.dismiss(session, peer, why, final=final)
 
     def run(self) -> None:
         """Begin to adopt, reconcile and listen."""

@@ -18,7 +18,8 @@ from tests.support.sdps import answer, offer
 from tests.support.waiting import until
 from transom.api.events import NAMES_LIMIT
 from transom.stream import seats
-from transom_wire.link import PeerAnswer
+from transom.stream.peers import PEERS_LIMIT
+from transom_wire.link import PeerAnswer, PeerState
 
 HELLO = b"RFB 003.008\n\x01\x01"
 ASK, KEY = b"\x03" + bytes(9), b"\x04\x01\x00\x00\x00\x00\x00\x61"
@@ -231,6 +232,55 @@ async def test_a_link_that_is_over_ends_pictures_and_sockets_at_once_and_says_wh
     again = bench.events(guest)
     async with again as socket:
         assert (await close_of(socket))[0] == why[0]
+
+
+@pytest.mark.parametrize("how", ["leave", "bye", "look", "late"])
+async def test_nobody_leaves_the_list_and_keeps_the_picture(bench: Bench, how: str) -> None:
+    guest = await bench.guest("view")
+    cookie = {"Cookie": guest.cookie}
+    seats = f"/api/watch/{bench.session}/seats"
+
+    async def offers(epoch: int) -> None:
+        body = {"peer": "g", "epoch": epoch, "sdp": offer(), "look": how == "look"}
+        said = await guest.client.post(f"/api/watch/{bench.session}/offer", json=body, headers=cookie)
+        assert said.status_code == 202
+        await until(lambda: len(bench.api.offers(bench.session)) == epoch)
+        bench.keeper.say("webrtc", PeerAnswer("g", epoch, answer()))
+        await until(lambda: bench.api.broker.candidates(bench.session, "g", epoch))
+        bench.keeper.say("webrtc", PeerState("g", epoch, "connected"))
+
+    async def leaves() -> None:
+        body = {"do": "leave", "peer": "g"}
+        assert (await guest.client.post(seats, json=body, headers=cookie)).json() == {"viewers": []}
+
+    await offers(1)
+    if how == "bye":
+        async with bench.events(guest) as theirs:
+            await say(theirs, type="bye", peer="g", epoch=2**30)
+            await until(lambda: ("peer_close", "g", None) in bench.told())
+    else:
+        await leaves()
+    await until(lambda: ("peer_close", "g", None) in bench.told())
+    assert (await bench.owner.get(f"/api/sessions/{bench.session}/seats")).json() == {"viewers": []}
+    if how == "late":  # it may come again, and is seen
+        await offers(2)
+        there = (await bench.owner.get(f"/api/sessions/{bench.session}/seats")).json()["viewers"]
+        assert [each["peer"] for each in there] == ["g"]
+        await bench.owner.delete(f"/api/sessions/{bench.session}/links/{guest.link}")
+        await until(lambda: bench.told().count(("peer_close", "g", None)) == 2)
+
+
+async def test_who_comes_and_leaves_over_and_over_keeps_nobody_out(bench: Bench) -> None:
+    guest = await bench.guest("view")
+    for number in range(PEERS_LIMIT + 1):
+        body = {"peer": f"g{number}", "epoch": 1, "sdp": offer()}
+        path, cookie = f"/api/watch/{bench.session}", {"Cookie": guest.cookie}
+        assert (await guest.client.post(f"{path}/offer", json=body, headers=cookie)).status_code == 202
+        await guest.client.post(f"{path}/seats", json={"do": "leave", "peer": f"g{number}"}, headers=cookie)
+    mine = {"peer": "o", "epoch": 1, "sdp": offer()}
+    assert (
+        await bench.owner.post(f"/api/webrtc/session/{bench.session}/offer", json=mine)
+    ).status_code == 202
 
 
 async def test_links_are_listed_without_their_token_and_are_so_many_at_most(bench: Bench) -> None:

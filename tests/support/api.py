@@ -80,10 +80,10 @@ class Api:
             self.guests,
             now_ms,
             driver=peer_terms(self.settings, drives=True),
-            dismiss=lambda *viewer: self.broker.dismiss(*viewer),
+            dismiss=lambda *viewer, final: self.broker.dismiss(*viewer, final=final),
         )
-        count, may = self.metrics.signalling, self.seating.terms
-        self.broker = Broker(self.guests, now_ms, count=count, terms=may)
+        count, seating = self.metrics.signalling, self.seating
+        self.broker = Broker(self.guests, now_ms, count=count, terms=seating.terms, seated=seating.seated)
         self.links = LinkService(self.store.links, now_ms)
         self.vault = VaultService(self.store, key_source(self.settings.kek, None), now_ms)
         terms = Terms("fake", 8 * 3600, 1800, self.settings.sessions_per_user, self.settings.sessions_max)

@@ -71,12 +71,13 @@ class Broker:
         *,
         count: Callable[[str], None] = lambda _: None,
         terms: Callable[[str, str], PeerTerms] = lambda _session, _peer: PeerTerms(),
+        seated: Callable[[str, str], bool] = lambda _session, _peer: True,
         fared: Callable[[str, StreamReport], None] = lambda _session, _report: None,
     ) -> None:
-        """`terms` says what a session's peer may do; it is told to the guest with each offer. `fared` hears how
-        the links of peers there are do."""
+        """`terms` says what a session's peer may do; it is told to the guest with each offer. `seated` says who
+        may have a picture at all. `fared` hears how the links of peers there are do."""
         self._keepers, self._clock, self._count, self._terms = keepers, clock, count, terms
-        self._fared = fared
+        self._seated, self._fared = seated, fared
         self._sessions: dict[str, Peers] = {}
         self._listeners: Listeners[Listener] = Listeners()
         self._timers: set[asyncio.Task[None]] = set()
@@ -84,12 +85,14 @@ class Broker:
     async def offer(self, session: str, name: str, epoch: int, sdp: str, *, ready: bool) -> None:
         """Take a viewer's offer; of a repeated one the outcome is told again.
 
-        Raises TooLarge, Invalid, TooMany, Conflict (`stale_epoch`, `epoch_used`)."""
+        Raises TooLarge, Invalid, TooMany, Conflict (`stale_epoch`, `epoch_used`, `no_seat`)."""
         _check_size(sdp)
         try:
             stripped, ufrag = strip_candidates(sdp), viewer_ufrag(sdp)
         except SdpError as error:
             raise Invalid(f"the offer is not an SDP this server can use: {error}") from error
+        if not self._seated(session, name):
+            raise Conflict("this viewer has left", code="no_seat")
         peers = self._sessions.setdefault(session, Peers())
         known = peers.same_or_newer(name, epoch, stripped)
         if known is not None:
@@ -138,24 +141,29 @@ class Broker:
         self._publish(session, peer, sdp)
 
     async def bye(self, session: str, name: str, epoch: int) -> bool:
-        """The viewer leaves; False when it goes on by a newer offer. What is unknown or stale is nothing to do."""
+        """The viewer leaves with all its connections up to `epoch`; False when it goes on by a newer offer. What
+        is unknown or stale is nothing to do."""
         peer = self._peers(session).get(name)
-        if peer is not None and peer.epoch == epoch and peer.stage is not Stage.OVER:
+        if peer is not None and peer.epoch <= epoch and peer.stage is not Stage.OVER:
             peer.stage = Stage.OVER
             peer.settled.set()
             await self._release(session, peer, close=True)
-        return peer is None or peer.epoch <= epoch
+        newest = self._peers(session).get(name)  # it may have come back meanwhile
+        return newest is None or newest.epoch <= epoch
 
-    async def dismiss(self, session: str, name: str, why: str) -> bool:
-        """End a viewer's peer connection, also one that an earlier controller made; False when the guest cannot
-        be told now."""
+    async def dismiss(self, session: str, name: str, why: str, *, final: bool = True) -> bool:
+        """End a viewer's peer connection, also one that an earlier controller made; where `final`, also what it
+        offers meanwhile. False when the guest cannot be told now."""
         peer = self._peers(session).get(name)
         if peer is not None and peer.stage is not Stage.OVER:
             peer.stage, peer.refusal = Stage.OVER, Refusal(GONE, why)
             peer.settled.set()
             self._announce(session, peer, Refusal("dismissed", why))
         await self._keepers.tell(session, ReleasePeer(name))
-        return await self._keepers.send(session, "webrtc", PeerClose(name, LAST_EPOCH))
+        newest = self._peers(session).get(name)
+        back = newest is not None and newest is not peer and not final
+        epoch = newest.epoch - 1 if newest is not None and back else LAST_EPOCH
+        return epoch == 0 or await self._keepers.send(session, "webrtc", PeerClose(name, epoch))
 
     def over(self, session: str) -> None:
         """The session ended: nobody waits any more."""
@@ -189,10 +197,13 @@ class Broker:
             self._publish(session, peer, answer)
 
     async def peer_moved(self, session: str, message: PeerState) -> None:
-        """What the guest says of a peer connection; the door forgets those that are over."""
+        """What the guest says of a peer connection; the door forgets those that are over. One that nobody here
+        knows, of a viewer that is not there, is ended: an earlier controller may have been asked for that."""
         peer = self._peers(session).get(message.peer)
         if peer is None or peer.epoch != message.epoch:
             self._count("state_dropped")
+            if message.state not in ("failed", "closed") and not self._seated(session, message.peer):
+                await self.dismiss(session, message.peer, "the viewer is not there")
             return
         peer.connection = message.state
         if message.state not in ("failed", "closed"):

@@ -108,6 +108,8 @@ class End:
 
     peer: str
     why: str
+    final: bool = True
+    """False: it left by itself, and what it offers when it comes back is not meant."""
 
 
 Command = Drive | End

@@ -36,7 +36,8 @@ class Room(Protocol):
 class Dismissing(Protocol):
     """Ends one viewer's peer connection; False when nobody could be told now."""
 
-    async def __call__(self, session: str, peer: str, why: str) -> bool: ...
+    async def __call__(self, session: str, peer: str, why: str, *, final: bool) -> bool:
+        """`final`: also what it offers while this is told."""
 
 
 class Seating:
@@ -73,6 +74,10 @@ class Seating:
     def whose(self, session: str, peer: str) -> str | None:
         """The id of the person behind a viewer, or a look."""
         return self._of(session).whose(peer)
+
+    def seated(self, session: str, peer: str) -> bool:
+        """Whether this viewer may have a picture: it has a seat, or a look."""
+        return self.whose(session, peer) is not None
 
     def guests(self, session: str) -> int:
         """How many are there by links."""
@@ -170,7 +175,9 @@ class Seating:
     def _owe(self, session: str, commands: list[Command]) -> None:
         owed = self._owed.get(session, {})
         for command in commands:
-            if isinstance(owed.get(command.peer), End) and not getattr(command, "drives", False):
+            end = owed.get(command.peer)
+            back = self._of(session).get(command.peer) is not None
+            if isinstance(end, End) and (end.final or not back) and not getattr(command, "drives", False):
                 continue
             owed[command.peer] = command
         if owed:
@@ -191,7 +198,7 @@ class Seating:
 
     async def _do(self, session: str, command: Command) -> bool:
         if isinstance(command, End):
-            return await self._dismiss(session, command.peer, command.why)
+            return await self._dismiss(session, command.peer, command.why, final=command.final)
         terms = self._driver if command.drives else WATCHER
         return await self._guests.send(session, "webrtc", PeerChange(command.peer, terms))
 

@@ -97,9 +97,9 @@ class Seats:
                 seat = self._seats[peer]
                 self._seats[peer] = replace(seat, until=min(seat.until, now + CUT_MS))
             case Left(peer, person) if self._is(peer, person):
-                del self._seats[peer]
+                return self._left(self._seats.pop(peer))
             case Left(peer, person) if self.whose(peer) == person.id:
-                del self._looks[peer]
+                return self._left(self._looks.pop(peer))
             case Asked(peer, person):
                 self._asked(self._own(peer, person))
             case Given(peer, person, to):
@@ -168,6 +168,10 @@ class Seats:
             wait = (of_late[0] + LOOKS_MS - now) // 1000 + 1
             raise TooMany("too many looks by this link of late", retry_after=wait)
         self._begun.append((link, now))
+
+    def _left(self, seat: Seat) -> list[Command]:
+        """Who is seen no more sees no more: a picture without a seat would outlive its link."""
+        return [End(seat.peer, "the viewer left", final=False)]
 
     def _all(self) -> list[Seat]:
         return [*self._seats.values(), *self._looks.values()]

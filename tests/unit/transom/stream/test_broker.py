@@ -319,13 +319,50 @@ async def test_a_stream_server_that_returns_gets_the_offers_its_predecessor_took
     assert again.peer == "b"
 
 
-async def test_a_viewer_says_goodbye_once(bench: Bench) -> None:
+@pytest.mark.parametrize("epoch", [1, 2, 2**31])
+async def test_a_viewer_says_goodbye_once(bench: Bench, epoch: int) -> None:
+    """An epoch that was never offered is as good: nobody stays by naming it."""
     await bench.offer()
     await bench.answer()
-    await bench.broker.bye(SESSION, "p", 2)
-    await bench.broker.bye(SESSION, "p", 1)
-    await bench.broker.bye(SESSION, "p", 1)
+    for _ in range(2):
+        assert await bench.broker.bye(SESSION, "p", epoch)
     assert bench.keepers.told[2:] == [ReleasePeer("p"), PeerClose("p", 1)]
+
+
+async def test_who_comes_back_while_its_goodbye_is_told_goes_on(bench: Bench) -> None:
+    await bench.offer()
+    await bench.answer()
+    await bench.offer("q", epoch=3)
+    tell, back = bench.keepers.tell, "p"
+
+    async def slow(session: str, message: ControllerMessage) -> bool:
+        nonlocal back
+        peer, back = back, ""
+        if peer:
+            await bench.offer(peer, epoch=4)
+        return await tell(session, message)
+
+    bench.keepers.tell = slow  # type: ignore[method-assign]
+    assert not await bench.broker.bye(SESSION, "p", 1)
+    back = "q"
+    assert await bench.broker.dismiss(SESSION, "q", "it left", final=False)
+    assert bench.keepers.told[-1] == PeerClose("q", 3)
+    assert await bench.broker.dismiss(SESSION, "q", "withdrawn")
+    assert bench.keepers.told[-1] == PeerClose("q", 2**31)
+
+
+async def test_without_a_seat_no_offer_is_taken_and_no_connection_goes_on() -> None:
+    keepers, there = FakeKeepers(), {"p"}
+    broker = Broker(keepers, FakeClock(), seated=lambda _session, peer: peer in there)
+    with pytest.raises(Conflict) as caught:
+        await broker.offer(SESSION, "q", 1, offer(), ready=True)
+    assert (caught.value.code, keepers.told) == ("no_seat", [])
+    await broker.offer(SESSION, "p", 1, offer(), ready=True)
+    for peer in ("p", "q"):
+        await broker.peer_moved(SESSION, PeerState(peer, 5, "connected"))
+        await broker.peer_moved(SESSION, PeerState(peer, 5, "closed"))
+    assert keepers.told[1:] == [ReleasePeer("q"), PeerClose("q", 2**31)]
+    await broker.close()
 
 
 @pytest.mark.parametrize("state", ["failed", "closed"])

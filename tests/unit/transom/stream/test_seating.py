@@ -9,7 +9,7 @@ import pytest
 from tests.support.fakes import FakeClock
 from transom.model.errors import Unavailable
 from transom.model.seat import Kind, Person, Seat
-from transom.stream.seat_events import Came, Given, LinkOver, Looked, Tick
+from transom.stream.seat_events import Came, Given, Left, LinkOver, Looked, Tick
 from transom.stream.seating import Seating
 from transom.stream.seats import AWAY_MS
 from transom.stream.terms import WATCHER
@@ -34,7 +34,7 @@ class Outside:
             self.told.append(message)  # type: ignore[arg-type]
         return self.linked
 
-    async def dismiss(self, session: str, peer: str, why: str) -> bool:
+    async def dismiss(self, session: str, peer: str, why: str, *, final: bool) -> bool:
         if self.linked:
             self.told.append(f"{peer}: {why}")
         return self.linked
@@ -90,6 +90,21 @@ async def test_who_says_goodbye_leaves_unless_a_connection_holds_it(seating: Sea
     await seating.hold(S, "g", GUEST)
     await seating.gone(S, "g", GUEST)
     assert [seat.peer for seat in seating.seats(S)] == ["g"]
+
+
+async def test_who_left_and_came_back_before_the_guest_was_told_keeps_its_picture(
+    seating: Seating, outside: Outside
+) -> None:
+    await both(seating)
+    outside.told.clear()
+    outside.linked = False
+    for peer, person in (("g", GUEST), ("a", OWNER)):
+        await seating.act(S, Left(peer, person))
+    await seating.act(S, Came("g", GUEST, 1))
+    outside.linked = True
+    await seating.act(S, Tick(2))
+    assert outside.told == [PeerChange("g", WATCHER), "a: the viewer left"]
+    assert not seating.seated(S, "a")
 
 
 async def test_the_guest_hears_first_who_must_stop(seating: Seating, outside: Outside) -> None:

@@ -49,6 +49,10 @@ def here(*came: tuple[str, Person]) -> Seats:
     return seats
 
 
+def left(peer: str) -> End:
+    return End(peer, "the viewer left", final=False)
+
+
 def driver(seats: Seats) -> str | None:
     return seats.driver.peer if seats.driver else None
 
@@ -115,7 +119,7 @@ def test_nobody_speaks_for_another() -> None:
 
 def test_a_driver_that_left_or_is_not_heard_of_frees_the_desktop() -> None:
     seats = here(("a", OWNER), ("b", OWNER))
-    assert seats.handle(Left("a", OWNER)) == [Drive("a", False), Drive("b", True)]
+    assert seats.handle(Left("a", OWNER)) == [left("a"), Drive("a", False), Drive("b", True)]
     seats.handle(Came("c", OWNER, AWAY_MS - 1))
     assert seats.handle(Tick(AWAY_MS)) == [Drive("b", False), Drive("c", True)]
 
@@ -172,8 +176,8 @@ def test_a_look_takes_no_seat_and_drives_nothing_also_with_nobody_there() -> Non
     assert seats.handle(Looked("look", OWNER, 0)) == []
     assert seats.handle(Came("page", OWNER, 2000)) == [Drive("page", True)]
     assert [seat.peer for seat in seats.listing()] == ["page"]
-    assert seats.handle(Left("look", OWNER)) == []
-    assert seats.handle(Left("page", OWNER)) == [Drive("page", False)]
+    assert seats.handle(Left("look", OWNER)) == [left("look")]
+    assert seats.handle(Left("page", OWNER)) == [left("page"), Drive("page", False)]
     assert seats.idle
 
 
@@ -284,3 +288,24 @@ def test_whatever_happens_at_most_one_drives_and_the_guest_is_told_the_same(even
         assert not any(seat.asks and seat.drives for seat in seats.listing())
         if any(seat.person.kind is Kind.OWNER for seat in seats.listing()):
             assert driving
+
+
+@given(st.lists(EVENTS, max_size=60))
+def test_whatever_happens_nobody_sees_the_picture_who_is_not_seen(events: list[Event]) -> None:
+    """Whoever came or looks has a picture until it is ended. An owner's goes on while nothing is heard of them."""
+    seats = Seats()
+    living: dict[str, Person] = {}
+    for event in events:
+        try:
+            commands = seats.handle(event)
+        except TransomError:
+            continue
+        if isinstance(event, Came | Looked):
+            living[event.peer] = event.person
+        for command in commands:
+            if isinstance(command, End):
+                living.pop(command.peer, None)
+        for peer, person in living.items():
+            silent = person.kind is Kind.OWNER and isinstance(event, Tick)
+            assert seats.whose(peer) == person.id or silent
+        living = {peer: person for peer, person in living.items() if seats.whose(peer)}
