@@ -234,6 +234,29 @@ async def test_a_link_that_is_over_ends_pictures_and_sockets_at_once_and_says_wh
         assert (await close_of(socket))[0] == why[0]
 
 
+async def test_a_name_is_not_free_while_its_viewer_is_away(bench: Bench) -> None:
+    """Guests are shown the owner's names, whose pictures go on when nothing is heard of them."""
+    guest = await bench.guest("view")
+    async with bench.events(guest) as theirs:
+        async with bench.events() as mine:
+            await here(mine, "o", sdp=True)
+            await hears(mine, driven_by("o"))
+            await until(lambda: ("peer_offer", "o", True) in bench.told())
+            await say(mine, type="seat", do="leave", peer="o")
+            await hears(mine, driven_by(None))
+        told = bench.told()
+        await say(theirs, type="offer", peer="o", epoch=2**31 - 1, sdp=offer())
+        refused = await hears(theirs, lambda message: message["type"] == "refused")
+        assert (refused["code"], refused["peer"]) == ("peer_taken", "o")
+        await here(theirs, "o")
+        refused = await hears(theirs, lambda message: message["type"] == "refused")
+        assert (refused["code"], refused["peer"], refused["epoch"]) == ("peer_taken", "o", None)
+        assert bench.told() == told
+        async with bench.events() as mine:
+            await here(mine, "o")
+            await hears(mine, driven_by("o"))
+
+
 @pytest.mark.parametrize("how", ["leave", "bye", "look", "late"])
 async def test_nobody_leaves_the_list_and_keeps_the_picture(bench: Bench, how: str) -> None:
     guest = await bench.guest("view")

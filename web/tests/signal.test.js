@@ -77,6 +77,28 @@ describe("the WebSocket", () => {
     assert.deepEqual(told, [{ type: "refused", epoch: 1, code: "unavailable", message: "later" }]);
   });
 
+  test("a page whose name is another's goes by a new one", async () => {
+    await connected();
+    sockets[0].says({ type: "refused", peer: "other", epoch: null, code: "peer_taken", message: "m" });
+    sockets[0].says({ type: "refused", peer: "me", epoch: null, code: "refused", message: "m" });
+    assert.equal(signal.peer, "me");
+    sockets[0].seats.length = 0;
+    const taken = { type: "refused", peer: "me", epoch: null, code: "peer_taken", message: "m" };
+    sockets[0].says(taken);
+    sockets[0].says(taken);
+    const second = signal.peer;
+    assert.match(second, /^[0-9a-f]{32}$/);
+    assert.deepEqual(sockets[0].seats, [{ type: "seat", do: "here", peer: second }], "once");
+    signal.offer(4, "OFFER");
+    sockets[0].says({ ...taken, peer: second, epoch: 4 });
+    assert.deepEqual(told, [{ type: "refused", epoch: 4, code: "peer_taken", message: "m" }]);
+    signal.offer(5, "AGAIN");
+    const names = sockets[0].sent.map((/** @type {any} */ { peer }) => peer);
+    assert.deepEqual(names, [second, signal.peer]);
+    assert.equal(sockets[0].seats.at(-1).peer, signal.peer);
+    assert.notEqual(signal.peer, second);
+  });
+
   test("after the answer only the stream server's death is told", async () => {
     await connected();
     signal.offer(1, "OFFER");

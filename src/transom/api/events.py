@@ -292,8 +292,12 @@ class Stream:
 
     def _refuse(self, body: dict[str, Any], code: str, message: str) -> None:
         peer, epoch = body.get("peer"), body.get("epoch")
-        known = body.get("sdp") is not None and isinstance(peer, str) and isinstance(epoch, int)
-        where = {"peer": str(peer)[:64], "epoch": epoch} if known else {"peer": None, "epoch": None}
+        offers = body.get("sdp") is not None and isinstance(peer, str) and isinstance(epoch, int)
+        where: dict[str, Any] = {"peer": None, "epoch": None}
+        if offers or code == "peer_taken":
+            where["peer"] = str(peer)[:64]
+        if offers:
+            where["epoch"] = epoch
         self._put({"type": "refused", **where, "code": code, "message": message})
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from transom.model.errors import Conflict, NotFound, Refused, TooMany
+from transom.model.errors import NotFound, Refused, TooMany
 from transom.model.seat import Kind, Person, Seat
+from transom.stream.names import Names
 from transom.stream.seat_events import (
     Asked,
     Came,
@@ -50,6 +51,9 @@ class Seats:
         """Nobody sees them, and they drive nothing; they end by themselves, and with their link."""
         self._begun: list[tuple[str, int]] = []
         """Looks by links of late: which link, and when."""
+        self._names = Names()
+        for seat in self._seats.values():
+            self._names.take(seat.peer, seat.person, seat.until, self._there)
 
     def listing(self) -> tuple[Seat, ...]:
         """Everybody, the longest there first."""
@@ -67,7 +71,7 @@ class Seats:
     @property
     def idle(self) -> bool:
         """Nobody is there, not even for a look, and nothing is to be remembered."""
-        return not self._seats and not self._looks and not self._begun
+        return not (self._seats or self._looks or self._begun or self._names)
 
     @property
     def driver(self) -> Seat | None:
@@ -96,10 +100,8 @@ class Seats:
             case Cut(peer, person, now) if self._is(peer, person):
                 seat = self._seats[peer]
                 self._seats[peer] = replace(seat, until=min(seat.until, now + CUT_MS))
-            case Left(peer, person) if self._is(peer, person):
-                return self._left(self._seats.pop(peer))
-            case Left(peer, person) if self.whose(peer) == person.id:
-                return self._left(self._looks.pop(peer))
+            case Left(peer, person) if self._names.whose(peer) == person.id:
+                return self._left(peer)
             case Asked(peer, person):
                 self._asked(self._own(peer, person))
             case Given(peer, person, to):
@@ -133,20 +135,19 @@ class Seats:
         return seat
 
     def _came(self, peer: str, person: Person, now: int) -> None:
+        self._names.check(peer, person)
         seat = self._seats.get(peer)
         if seat is None:
             self._make_room(person)
             self._seats[peer] = Seat(peer, person, now + AWAY_MS)
-        elif seat.person.id != person.id:
-            raise Conflict("this peer's name is another viewer's", code="peer_taken")
         else:
             self._seats[peer] = replace(seat, person=person, until=now + AWAY_MS)
         self._looks.pop(peer, None)
+        self._names.take(peer, person, now, self._there)
 
     def _looked(self, peer: str, person: Person, now: int) -> None:
         """Where that peer is a viewer already, it stays one; a look that is repeated lasts no longer."""
-        if self.whose(peer) not in (None, person.id):
-            raise Conflict("this peer's name is another viewer's", code="peer_taken")
+        self._names.check(peer, person)
         if peer in self._seats:
             self._came(peer, person, now)
             return
@@ -159,6 +160,7 @@ class Seats:
             raise TooMany("too many looks at once", retry_after=5)
         self._begin(person.link, now)
         self._looks[peer] = Seat(peer, person, now + AWAY_MS)
+        self._names.take(peer, person, now, self._there)
 
     def _begin(self, link: str | None, now: int) -> None:
         if link is None:
@@ -169,9 +171,14 @@ class Seats:
             raise TooMany("too many looks by this link of late", retry_after=wait)
         self._begun.append((link, now))
 
-    def _left(self, seat: Seat) -> list[Command]:
+    def _there(self, peer: str) -> bool:
+        return peer in self._seats or peer in self._looks
+
+    def _left(self, peer: str) -> list[Command]:
         """Who is seen no more sees no more: a picture without a seat would outlive its link."""
-        return [End(seat.peer, "the viewer left", final=False)]
+        for there in (self._seats, self._looks):
+            there.pop(peer, None)
+        return [End(peer, "the viewer left", final=False)]
 
     def _all(self) -> list[Seat]:
         return [*self._seats.values(), *self._looks.values()]
@@ -213,6 +220,7 @@ class Seats:
 
     def _tick(self, now: int) -> list[Command]:
         ends: list[Command] = []
+        self._names.tick(now, self._there)
         self._begun = [(link, at) for link, at in self._begun if now - at < LOOKS_MS]
         for seat in self._all():
             if seat.person.ends_at is not None and seat.person.ends_at <= now:

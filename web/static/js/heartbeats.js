@@ -12,15 +12,13 @@ const EACH_MS = 10_000;
 /** What the server is told of a picture: that somebody is there, by which rung, and what it was like. */
 export class Heartbeats {
   #signal;
-  #peer;
   #view;
   /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
   summary = () => null;
 
-  /** @param {Signal} signal @param {string} peer this page's name @param {View} view */
-  constructor(signal, peer, view) {
+  /** @param {Signal} signal @param {View} view */
+  constructor(signal, view) {
     this.#signal = signal;
-    this.#peer = peer;
     this.#view = view;
   }
 
@@ -36,7 +34,7 @@ export class Heartbeats {
 
   /** Say what the picture was like at once, as when the rung changes. @param {Summary} quality */
   quality(quality) {
-    this.#signal.heartbeat({ peer: this.#peer, quality });
+    this.#signal.heartbeat({ peer: this.#signal.peer, quality });
   }
 
   async #beat() {
@@ -49,6 +47,6 @@ export class Heartbeats {
     const { rung, epoch, drawn } = this.#view;
     const seen = rung ? { rung, first_frame: drawn, ...(stats ? { stats } : {}) } : {};
     const quality = this.summary();
-    this.#signal.heartbeat({ peer: this.#peer, ...(epoch ? { epoch } : {}), ...seen, ...(quality ? { quality } : {}) });
+    this.#signal.heartbeat({ peer: this.#signal.peer, ...(epoch ? { epoch } : {}), ...seen, ...(quality ? { quality } : {}) });
   }
 }

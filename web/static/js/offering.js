@@ -22,8 +22,8 @@ export class Offering {
   #cut = false;
 
   /**
-   * @param {{ peer: string, places: Places, ask: Request, send: (message: object) => boolean,
-   *   tell: (event: SignalEvent) => void, ahead?: Offered | null }} parts `send` is false where no WebSocket is open
+   * @param {{ peer: () => string, places: Places, ask: Request, send: (message: object) => boolean,
+   *   tell: (event: SignalEvent) => void, ahead?: Offered | null }} parts `peer` is the page's name now; `send` is false where no WebSocket is open
    */
   constructor({ peer, places, ask, send, tell, ahead = null }) {
     this.#ahead = ahead;
@@ -60,7 +60,7 @@ export class Offering {
   bySocket() {
     const offer = this.#offer;
     if (!offer || offer.sent) return true;
-    offer.sent = this.#send({ type: "offer", peer: this.#peer, epoch: offer.epoch, sdp: offer.sdp });
+    offer.sent = this.#send({ type: "offer", peer: this.#peer(), epoch: offer.epoch, sdp: offer.sdp });
     return offer.sent;
   }
 
@@ -70,9 +70,9 @@ export class Offering {
     this.#cut = true;
     if (!offer) return;
     const { epoch, sdp, abort } = offer;
-    const query = new URLSearchParams({ peer: this.#peer, epoch: `${epoch}`, wait_ms: `${WAITS.answerMs}` });
+    const query = new URLSearchParams({ peer: this.#peer(), epoch: `${epoch}`, wait_ms: `${WAITS.answerMs}` });
     try {
-      const body = { peer: this.#peer, epoch, sdp };
+      const body = { peer: this.#peer(), epoch, sdp };
       if (!offer.sent) await this.#ask("POST", this.#places.offer, { body, signal: abort.signal });
       offer.sent = true;
       while (this.#offer === offer) {

@@ -6,7 +6,7 @@ export class Seats {
   /** @type {Seat[]} */
   #viewers = [];
 
-  /** @param {string} peer this page's own name */
+  /** @param {() => string} peer this page's own name */
   constructor(peer) {
     this.#peer = peer;
   }
@@ -21,12 +21,12 @@ export class Seats {
 
   /** This page among them. */
   get own() {
-    return this.#viewers.find(({ peer }) => peer === this.#peer);
+    return this.#viewers.find(({ peer }) => peer === this.#peer());
   }
 
   /** The others. */
   get others() {
-    return this.#viewers.filter(({ peer }) => peer !== this.#peer);
+    return this.#viewers.filter(({ peer }) => peer !== this.#peer());
   }
 
   get driver() {

@@ -1,5 +1,6 @@
 import { backoff } from "./backoff.js";
 import { Offering } from "./offering.js";
+import { randomName } from "./names.js";
 import { ownersPlaces } from "./places.js";
 import { WAITS } from "./waits.js";
 
@@ -11,6 +12,8 @@ const MISSING_TIMES = 2;
 const OPEN = 1;
 /** The code of a socket whose link is over; its reason says why. */
 const LINK_OVER = 4411;
+/** The name by which this page says that it is here is another person's. */
+const PEER_TAKEN = "peer_taken";
 
 /**
  * @typedef {(method: string, path: string, options?: { body?: object, deadlineMs?: number, signal?: AbortSignal })
@@ -62,10 +65,11 @@ export class Signal {
     this.#tell = tell;
     this.#random = random;
     const ask = this.#ask.bind(this);
-    this.#offering = new Offering({ peer, places, ask, send: (message) => this.#send(message), tell, ahead });
+    const peerNow = () => this.#peer;
+    this.#offering = new Offering({ peer: peerNow, places, ask, send: (message) => this.#send(message), tell: (event) => this.#became(event), ahead });
   }
 
-  /** The name this page goes by. */
+  /** The name this page goes by: another one once somebody else has it. */
   get peer() {
     return this.#peer;
   }
@@ -162,7 +166,22 @@ export class Signal {
     else if (message?.type === "exit") this.#tell({ type: "exit", exit: message.exit });
     else if (message?.type === "seats") this.#tell({ type: "seats", viewers: message.viewers ?? [] });
     else if (message?.type === "answer" && message.peer === this.#peer) this.#offering.answered(message.epoch, message.sdp);
-    else if (message?.type === "refused" && message.peer === this.#peer) this.#offering.refused(message.epoch, message);
+    else if (message?.type === "refused" && message.peer === this.#peer) {
+      this.#offering.refused(message.epoch, message);
+      if (message.peer === this.#peer && message.code === PEER_TAKEN) this.#rename();
+    }
+  }
+
+  /** What came of an offer. @param {SignalEvent} event */
+  #became(event) {
+    if (event.type === "refused" && event.code === PEER_TAKEN) this.#rename();
+    this.#tell(event);
+  }
+
+  /** This page's name is somebody else's, as after a server that forgot: it goes by another from now on. */
+  #rename() {
+    this.#peer = randomName();
+    this.seat("here");
   }
 
   /** @param {Socket} socket @param {number} code */

@@ -29,8 +29,7 @@ export class Viewer {
   #screen;
   #ladder = new Ladder();
   #signal;
-  #peerName = offeredAhead().peer;
-  #seats = new Seats(this.#peerName);
+  #seats = new Seats(() => this.#signal.peer);
   #rungs;
   #listeners = new Listeners();
   /** @type {Session | null} */
@@ -52,14 +51,14 @@ export class Viewer {
     this.#screen = new Screen(stage, () => this.#seats.drives);
     this.#signal = new Signal({
       id,
-      peer: this.#peerName,
+      peer: offeredAhead().peer,
       request,
       places,
       open: () => eventsSocket(places),
       tell: (event) => this.#heard(event),
       ahead: offeredAhead(),
     });
-    this.heartbeats = new Heartbeats(this.#signal, this.#peerName, this);
+    this.heartbeats = new Heartbeats(this.#signal, this);
     this.#rungs = new Rungs(places, this.#screen.layers, this.#signal, {
       happen: (happening) => this.#happen(happening),
       open: (rung) => this.#opened(rung),
@@ -271,7 +270,7 @@ export class Viewer {
       case "nudge":
         return void this.#rungs.peer(command.epoch)?.send("i");
       case "probe":
-        return void this.#rungs.probe(`${this.#peerName}-look`, command.epoch);
+        return void this.#rungs.probe(`${this.#signal.peer}-look`, command.epoch);
       case "close-peer":
         return this.#gone(this.#rungs.closePeer(command.epoch));
       case "show-peer":

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from transom.model.errors import Conflict, NotFound, Refused, TooMany, TransomError
 from transom.model.seat import Kind, Person
+from transom.stream.names import KEPT_MS, NAMES_OF_ONE
 from transom.stream.seat_events import (
     Asked,
     Came,
@@ -178,7 +179,42 @@ def test_a_look_takes_no_seat_and_drives_nothing_also_with_nobody_there() -> Non
     assert [seat.peer for seat in seats.listing()] == ["page"]
     assert seats.handle(Left("look", OWNER)) == [left("look")]
     assert seats.handle(Left("page", OWNER)) == [left("page"), Drive("page", False)]
+    assert not seats.idle, "whose the names are is remembered"
+    seats.handle(Tick(2000 + KEPT_MS))
     assert seats.idle
+
+
+def test_a_name_stays_its_first_person_s_there_or_not() -> None:
+    seats = here(("a", OWNER), ("g", GUEST))
+    seats.handle(Tick(AWAY_MS))
+    seats.handle(Came("g", GUEST, AWAY_MS))
+    seats.handle(Left("g", GUEST))
+    assert seats.listing() == ()
+    for peer, other in (("a", GUEST), ("a", WATCHER), ("g", OWNER), ("g", WATCHER)):
+        for event in (Came(peer, other, AWAY_MS), Looked(peer, other, AWAY_MS)):
+            with pytest.raises(Conflict) as caught:
+                seats.handle(event)
+            assert caught.value.code == "peer_taken"
+        assert seats.handle(Left(peer, other)) == []
+    # an owner of whom nothing was heard has a picture yet, which goes with them
+    assert seats.handle(Left("a", OWNER)) == [left("a")]
+    assert seats.handle(Came("a", OWNER, AWAY_MS)) == [Drive("a", True)]
+    again = Seats(seats.listing())
+    with pytest.raises(Conflict):
+        again.handle(Came("a", WATCHER, 0))
+
+
+def test_names_of_one_link_are_so_many_and_push_out_none_but_their_own() -> None:
+    seats = here(("a", OWNER), ("g", GUEST))
+    seats.handle(Left("a", OWNER))
+    for number in range(NAMES_OF_ONE):
+        seats.handle(Came(f"g{number}", replace(GUEST, id=f"lnk_a.{number}"), 0))
+        seats.handle(Left(f"g{number}", replace(GUEST, id=f"lnk_a.{number}")))
+    with pytest.raises(Conflict):
+        seats.handle(Came("a", GUEST, 0))
+    with pytest.raises(Conflict):
+        seats.handle(Came("g", WATCHER, 0))
+    assert seats.handle(Came("g0", WATCHER, 0)) == [Drive("g0", False)]
 
 
 def test_a_look_is_its_maker_s_and_ends_by_itself_or_with_its_link() -> None:
@@ -218,9 +254,7 @@ def test_a_link_s_looks_one_after_the_other_are_few() -> None:
     seats.handle(Left("a", OWNER))
     for name, person in (("another's", GUEST), ("own", OWNER)):
         seats.handle(Left(name, person))
-    assert not seats.idle, "it is remembered while nobody is there"
     seats.handle(Tick(LOOKS_MS + 100))
-    assert seats.idle
     seats.handle(Looked("late", WATCHER, LOOKS_MS + 100))
 
 
