@@ -83,7 +83,7 @@ class Composition:
         else:
             log.warning("there is no image: no session can start", mend="transom image build")
         await self.store.open()
-        self.quality = Quality(self.quality_metrics.link)
+        self.quality = Quality(self.quality_metrics.link, self.quality_metrics.dropped)
         self.quality_log = quality_log(self.store, self.quality_metrics)
         self.driver = self._driver()
         self.guests = Guests(self.driver)

@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar
 from transom_wire.codec import Range, Text
 from transom_wire.fields import Epoch, Id, Line, Sdp
 
+Misdeeds = Annotated[int, Range(0, 2**53)]
+
 
 @dataclass(frozen=True, slots=True)
 class PeerTerms:
@@ -92,3 +94,11 @@ class StreamReport:
     """Share of packets that did not arrive."""
     rtt_ms: Annotated[float, Range(0, 10**6)]
     cause: Annotated[str, Text(8, "start|loss|delay|probe|limit")]
+    malformed: Misdeeds = 0
+    """Messages of the viewer so far that were none."""
+    unallowed: Misdeeds = 0
+    """Of input that it sent as a watcher."""
+    sizes: Misdeeds = 0
+    """Of sizes that no desktop has."""
+    floods: Misdeeds = 0
+    """That were more at once than anybody may say."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
@@ -13,14 +15,17 @@ from typing import Any
 
 import httpx
 import pytest
+from aiortc.exceptions import InvalidStateError
 
 from tests.support.api import Api, serving
 from tests.support.image import GoldenImage, golden_image
+from tests.support.link_emulator import Shape
 from tests.support.sdps import answer, offer
 from tests.support.stream_lab import DEADLINE, StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only
 from transom.stream.peers import PEERS_LIMIT
 from transom_guest.input.message import MAX_MESSAGE
+from transom_guest.stream.allowance import BURST, DEBT
 from transom_guest.stream.peers import MAX_PEERS
 from transom_wire.link import PeerAnswer, PeerOffer, PeerState, PeerTerms
 
@@ -30,6 +35,8 @@ A, B = 0x61, 0x62
 CROWD = 1000
 WEBRTC_STRING = 51
 """The payload protocol of a text on a data channel (RFC 8831, 8)."""
+WRONG_SIZES, WRONG_WORDS = 3, 7
+"""Those that are said on `control`, and so not lost."""
 SENDER_REPORT, GENERIC_FEEDBACK, PICTURE_FEEDBACK = 200, 205, 206
 
 
@@ -101,6 +108,15 @@ async def test_a_viewer_s_broken_packets_and_messages_harm_nobody(lab: StreamLab
         assert (good.frame.width, good.frame.height) == (1280, 720)
         assert lab.state("bad", 1) == "connected"
         assert lab.descriptors() <= descriptors + 2
+        # each is counted, and a size that no desktop has is answered by the one it has
+        size = [said for said in bad.heard if said[0] == "size"]
+        assert len(size) > WRONG_SIZES
+        assert set(map(tuple, size)) == {("size", 1280, 720)}
+        await bad.close()
+        await lab.until(
+            lambda: any(told.peer == "bad" and told.malformed >= WRONG_WORDS for told in lab.reports)
+        )
+        assert next(told for told in reversed(lab.reports) if told.peer == "bad").sizes >= WRONG_SIZES
     finally:
         await bad.close()
         await good.close()
@@ -155,6 +171,70 @@ async def test_a_watcher_who_floods_input_moves_nothing_and_slows_nobody(lab: St
     finally:
         await watcher.close()
         await driver.close()
+
+
+SLOW_LINK = Shape(kbps=100, delay_ms=150)
+LATE_S, LATEST_S = 0.8, 4.0
+"""From a key to its picture, the middle one and the worst, for a host that has other work: alone it is 0.05."""
+
+
+@pytest.mark.machine
+@pytest.mark.usefixtures("loopback_only")
+async def test_neither_a_narrow_nor_a_flooding_watcher_slows_who_drives(lab: StreamLab) -> None:
+    watches = PeerTerms(drives=False)
+    driver, narrow = Viewer(lab, "driver"), Viewer(lab, "narrow", terms=watches)
+    floods = {tag: Viewer(lab, f"flood-{tag}", terms=watches) for tag in ("p", "k")}
+    try:
+        for viewer in (driver, narrow, *floods.values()):
+            await viewer.connect()
+        narrow.narrow(SLOW_LINK)
+        assert well(await delays(driver, 8))
+        for tag, viewer in floods.items():
+            flooding = asyncio.create_task(
+                flood(viewer, json.dumps([tag, 1, A, 1][: 2 if tag == "p" else 4]))
+            )
+            assert well(await delays(driver, 4))
+            await lab.until(partial(failed, lab, viewer.name))
+            flooding.cancel()  # its own side finds out by a time limit only
+            await asyncio.gather(flooding, return_exceptions=True)
+        ended = {state.peer: state.reason for state in lab.states if state.state == "failed"}
+        assert set(ended) == {viewer.name for viewer in floods.values()}
+        assert all(reason.startswith("too many") for reason in ended.values())
+        for name in ended:
+            told = [each for each in lab.reports if each.peer == name][-1]
+            assert told.malformed + told.unallowed + told.floods > DEBT / 2
+        assert floods["p"].heard.count(["p", 1]) < BURST / 2
+        assert well(await delays(driver, 4))
+        assert lab.state("narrow", 1) == "connected"
+    finally:
+        for viewer in (driver, narrow, *floods.values()):
+            await viewer.close()
+
+
+def well(seconds: list[float]) -> bool:
+    return sorted(seconds)[len(seconds) // 2] < LATE_S and max(seconds) < LATEST_S
+
+
+async def delays(viewer: Viewer, count: int) -> list[float]:
+    """Seconds from a key that goes down to the picture of it."""
+    found = []
+    for _ in range(count):
+        begun = time.monotonic()
+        viewer.say("k", A, 1)
+        await viewer.sees("red")
+        found.append(time.monotonic() - begun)
+        viewer.say("k", A, 0)
+        await viewer.sees("black")
+    return found
+
+
+async def flood(viewer: Viewer, message: str) -> None:
+    """Say it as often as the channel takes it, until it is closed."""
+    with contextlib.suppress(InvalidStateError):
+        while viewer.control.readyState == "open":
+            for _ in range(100 if viewer.control.bufferedAmount < 2**16 else 0):
+                viewer.control.send(message)
+            await asyncio.sleep(0.002)
 
 
 SPARE_THREADS = 8

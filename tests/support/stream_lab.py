@@ -16,7 +16,17 @@ from typing import Any
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import Message, decode, encode
 from transom_wire.framing import FrameReader, pack
-from transom_wire.link import FROM_WEBRTC, Hello, PeerAnswer, PeerOffer, PeerState, PeerTerms, Ping, Welcome
+from transom_wire.link import (
+    FROM_WEBRTC,
+    Hello,
+    PeerAnswer,
+    PeerOffer,
+    PeerState,
+    PeerTerms,
+    Ping,
+    StreamReport,
+    Welcome,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 LOWEST_PORT = 1024
@@ -40,6 +50,7 @@ class StreamLab:
         self.answers: dict[tuple[str, int], str] = {}
         self.states: list[PeerState] = []
         self.felt: list[str] = []
+        self.reports: list[StreamReport] = []
         self.links = 0
         self._changed = asyncio.Condition()
         self._writer: asyncio.StreamWriter | None = None
@@ -127,6 +138,8 @@ class StreamLab:
                     self.answers[peer, epoch] = sdp
                 case PeerState():
                     self.states.append(message)
+                case StreamReport():
+                    self.reports.append(message)
                 case Ping():
                     writer.write(pack(encode(Ping())))
             self._changed.notify_all()

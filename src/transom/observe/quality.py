@@ -12,6 +12,8 @@ from transom.model.quality import QualityRow
 
 RUNGS = ("webrtc", "webrtc-relay", "vnc")
 CAUSES = ("start", "loss", "delay", "probe", "limit")
+MISDEEDS = ("malformed", "unallowed", "sizes", "floods")
+"""What was wrong with a message: it was none, input of one who watches, a size that no desktop has, one too many."""
 LATENCY_BUCKETS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2)
 """Seconds from an input to the first picture that shows what it did."""
 FPS_BUCKETS = (1, 5, 10, 15, 20, 25, 30, 45, 60)
@@ -67,6 +69,12 @@ class QualityMetrics:
             ["cause"],
             registry=registry,
         )
+        self._dropped = Counter(
+            "transom_viewer_messages_dropped",
+            "Messages of viewers by WebRTC that their machines did not take, by what was wrong.",
+            ["why"],
+            registry=registry,
+        )
         self._rows = Counter(
             "transom_quality_rows", "What became of what viewers told.", ["outcome"], registry=registry
         )
@@ -76,6 +84,8 @@ class QualityMetrics:
             self._latency.labels(rung)
         for cause in CAUSES:
             self._links.labels(cause)
+        for why in MISDEEDS:
+            self._dropped.labels(why)
         for outcome in ("kept", "lost", "refused"):
             self._rows.labels(outcome)
 
@@ -97,6 +107,10 @@ class QualityMetrics:
     def link(self, cause: str) -> None:
         """A machine told of a viewer's link; a cause that is none of ours cannot come so far."""
         self._links.labels(cause).inc()
+
+    def dropped(self, why: str, count: int) -> None:
+        """A machine did not take so many of a viewer's messages."""
+        self._dropped.labels(why).inc(count)
 
     def look(self, connections: Iterable[tuple[str, str, str]], targets_kbps: Sequence[int] = ()) -> None:
         """Before somebody reads: (rung, candidate, transport) of each viewer there is, and its link's target."""

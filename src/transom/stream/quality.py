@@ -14,6 +14,10 @@ FRESH_MS = 35_000
 """A viewer silent for longer, three heartbeats, is not counted."""
 
 
+MISDEEDS = ("malformed", "unallowed", "sizes", "floods")
+"""Counts of a StreamReport, each since its peer came."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One heartbeat's figures; units are in their names."""
@@ -26,9 +30,14 @@ class Report:
 class Quality:
     """(session, peer) -> its last report."""
 
-    def __init__(self, link: Callable[[str], None] = lambda _cause: None) -> None:
-        """`link` hears the cause of each target that a guest tells of."""
-        self._link = link
+    def __init__(
+        self,
+        link: Callable[[str], None] = lambda _cause: None,
+        dropped: Callable[[str, int], None] = lambda _why, _count: None,
+    ) -> None:
+        """`link` hears the cause of each target that a guest tells of, `dropped` how many of viewers' messages it
+        did not take, and why."""
+        self._link, self._dropped = link, dropped
         self._reports: OrderedDict[tuple[str, str], Report] = OrderedDict()
         self._links: OrderedDict[tuple[str, str], StreamReport] = OrderedDict()
 
@@ -42,6 +51,12 @@ class Quality:
     def link_fared(self, session: str, report: StreamReport) -> None:
         """Keep the guest's newest word of a viewer's link."""
         self._link(report.cause)
+        before = self._links.get((session, report.peer))
+        known = before if before is not None and before.epoch == report.epoch else None
+        for why in MISDEEDS:
+            more = getattr(report, why) - (getattr(known, why) if known else 0)
+            if more > 0:
+                self._dropped(why, more)
         self._links[(session, report.peer)] = report
         self._links.move_to_end((session, report.peer))
         while len(self._links) > VIEWERS_LIMIT:

@@ -32,6 +32,10 @@ class InputError(ValueError):
     """A message outside the contract; the text says why and never quotes it."""
 
 
+class SizeError(InputError):
+    """A size that no desktop may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
     """The pointer is at (x, y)."""
@@ -248,8 +252,12 @@ def _text(seq: object, text: object) -> Text:
 
 
 def _resize(seq: object, width: object, height: object) -> Resize:
-    wide, high = (_whole(value, MIN_SIDE, MAX_SIDE) for value in (width, height))
-    return Resize(_seq(seq), *even(wide, high))
+    number = _seq(seq)
+    try:
+        wide, high = (_whole(value, MIN_SIDE, MAX_SIDE) for value in (width, height))
+    except InputError as error:
+        raise SizeError("no such size") from error
+    return Resize(number, *even(wide, high))
 
 
 def _density(seq: object, percent: object) -> Density:

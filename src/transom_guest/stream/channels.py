@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from transom_guest.stream.allowance import DRIVER_RATE, WATCHER_RATE, Allowance
 from transom_guest.stream.clip_channel import LABEL, ClipChannel, Connect
 from transom_guest.stream.gst import Gst, GstWebRTC
 from transom_guest.stream.sctp import highest_stream, packets_of
@@ -32,8 +33,8 @@ class ChannelEvents(Protocol):
     def channel_heard(self, text: str | None, label: str) -> None:
         """Text; None for a message that is not even text, or one too many."""
 
-    def channels_flooded(self) -> None:
-        """Too many channels, or one twice."""
+    def channels_flooded(self, what: str) -> None:
+        """Too many of `what`: channels, of which one twice is too many, or messages."""
 
 
 class Channels:
@@ -54,6 +55,8 @@ class Channels:
         self._labels: list[str] = []
         self._probes: list[tuple[Any, int]] = []
         self._waiting = Waiting(MAX_QUEUED, MAX_QUEUED_CHARS)
+        self.allowance = Allowance(DRIVER_RATE)
+        self._flooded = False
         self._closed = False
 
     def say(self, text: str, label: str) -> bool:
@@ -63,6 +66,10 @@ class Channels:
             return False
         channel.emit("send-string", text)
         return True
+
+    def hold_to(self, *, drives: bool) -> None:
+        """Who only watches has little to say."""
+        self.allowance.allow(DRIVER_RATE if drives else WATCHER_RATE)
 
     def close(self) -> None:
         """Let go of them all."""
@@ -87,9 +94,9 @@ class Channels:
         twice = label in LABELS and label in self._labels
         self._labels.append(label)
         if twice or len(self._labels) > MAX_CHANNELS:
-            self._to_loop(self._events.channels_flooded)
+            self._to_loop(self._events.channels_flooded, "channels")
         elif label == LABEL:
-            self._clipboard.attach(channel, self._connect)
+            self._clipboard.attach(channel, self._connect, self._may_say)
         elif label in LABELS:
             self._attach(channel)
 
@@ -104,17 +111,27 @@ class Channels:
         packets = packets_of(info, several=bool(info.type & Gst.PadProbeType.BUFFER_LIST))
         if all(highest_stream(packet) < MAX_STREAMS for packet in packets):
             return Gst.PadProbeReturn.OK
-        self._to_loop(self._events.channels_flooded)
+        self._to_loop(self._events.channels_flooded, "channels")
         return Gst.PadProbeReturn.DROP
 
     def _opened(self, channel: Any) -> None:
         self._to_loop(self._is, channel, channel.get_property("label"))
 
+    def _may_say(self) -> bool:
+        """One more message, on whichever channel: too many reach no further than this thread."""
+        fits = self.allowance.take()
+        if self.allowance.overdrawn and not self._flooded:
+            self._flooded = True
+            self._to_loop(self._events.channels_flooded, "messages")
+        return fits
+
     def _text(self, channel: Any, text: str | None) -> None:
-        self._to_loop(self._heard, self._waiting.admit(text), channel.get_property("label"))
+        if self._may_say():
+            self._to_loop(self._heard, self._waiting.admit(text), channel.get_property("label"))
 
     def _not_text(self, channel: Any, _data: Any) -> None:
-        self._to_loop(self._heard, self._waiting.admit(None), channel.get_property("label"))
+        if self._may_say():
+            self._to_loop(self._heard, self._waiting.admit(None), channel.get_property("label"))
 
     # and from here on the event loop's thread again
 

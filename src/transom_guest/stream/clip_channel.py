@@ -35,10 +35,20 @@ class ClipChannel:
         self._waiting = Waiting(MAX_QUEUED, MAX_QUEUED_BYTES)
         self._closed = False
 
-    def attach(self, channel: Any, connect: Connect) -> None:
-        """In GStreamer's thread: the viewer made the channel. The peer keeps it, and its handlers."""
-        connect(channel, "on-message-string", lambda _, text: self._came(text or ""))
-        connect(channel, "on-message-data", lambda _, data: self._came(data.get_data() if data else b""))
+    def attach(self, channel: Any, connect: Connect, may_say: Callable[[], bool]) -> None:
+        """In GStreamer's thread: the viewer made the channel. The peer keeps it, and its handlers. `may_say` is
+        asked of each message: what it refuses is not looked at."""
+
+        def text(_: Any, said: str | None) -> None:
+            if may_say():
+                self._came(said or "")
+
+        def data(_: Any, said: Any) -> None:
+            if may_say():
+                self._came(said.get_data() if said else b"")
+
+        connect(channel, "on-message-string", text)
+        connect(channel, "on-message-data", data)
         connect(channel, "on-open", self._open)
         if channel.get_property("ready-state") == GstWebRTC.WebRTCDataChannelState.OPEN:
             self._open(channel)

@@ -20,6 +20,7 @@ from transom_guest.input.message import (
     Message,
     Ping,
     Resize,
+    SizeError,
     parse,
 )
 from transom_guest.input.succession import Succession
@@ -43,6 +44,9 @@ class Ears(Protocol):
 
     def flooded(self, peer: Peer) -> None:
         """It said more nonsense than any page does."""
+
+    def size_wanted(self, peer: Peer) -> None:
+        """It is to be told how large the desktop is."""
 
 
 class Hearing:
@@ -72,10 +76,15 @@ class Hearing:
             if text is None:
                 raise InputError("not text")
             message = parse(text)
+        except SizeError:
+            self._no_size(peer)
+            return
         except InputError as error:
             self._malformed(peer, error)
             return
         match message:
+            case Ping() if not peer.pings.take():
+                return
             case Ping(id) if channel == CONTROL:
                 # its answer says that what came before it on this channel was acted out
                 self._actor.after(peer.key, partial(peer.say, json.dumps(["p", id]), channel))
@@ -112,6 +121,13 @@ class Hearing:
             self._marks.felt(peer.key, message.seq, self._clock())
         self._actor.take(peer.key, message)
         self._recorder.felt(message, self._clock())
+
+    def _no_size(self, peer: Peer) -> None:
+        if peer.terms.drives:
+            peer.sizes += 1
+            self._ears.size_wanted(peer)
+        else:
+            self._dropped(peer)
 
     def _dropped(self, peer: Peer) -> None:
         peer.dropped += 1

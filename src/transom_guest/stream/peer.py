@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, Protocol, cast
 
 from transom_guest.stream import certificate, ice_agent
+from transom_guest.stream.allowance import PING_BURST, PING_RATE, Allowance
 from transom_guest.stream.channels import Channels
 from transom_guest.stream.clip_channel import ClipChannel, ClipEvents
 from transom_guest.stream.deadlines import ANSWER_DEADLINE
@@ -72,10 +73,9 @@ class Peer:
         self.state = "new"
         self._shown = False
         self.seen_cursors: set[int] = set()
-        self.malformed = 0
-        self.terms = PeerTerms()
-        self.dropped = 0
-        """Messages of input it sent as a watcher."""
+        self.malformed = self.dropped = self.sizes = 0
+        """Messages that were none, of input it sent as a watcher, and of sizes that no desktop has."""
+        self.terms, self.pings = PeerTerms(), Allowance(PING_RATE, PING_BURST)
         self._events, self._loop = events, asyncio.get_running_loop()
         self.clipboard = ClipChannel(self, events)
         self._kept: list[Any] = []
@@ -146,8 +146,14 @@ class Peer:
     def hold_to(self, terms: PeerTerms) -> None:
         """Take the terms that hold from now on."""
         self.terms = terms
+        self._channels.hold_to(drives=terms.drives)
         if self.sound is not None:
             self.sound.may_speak(terms.microphone)
+
+    def misdeeds(self) -> tuple[int, int, int, int]:
+        """Messages that were not taken: malformed, a watcher's, sizes that no desktop has, too many at once."""
+        floods = self._channels.allowance.refused + self.pings.refused
+        return self.malformed, self.dropped, self.sizes, floods
 
     def rtp_time(self, seconds: float) -> int:
         """The timestamp in this peer's video of a monotonic time."""
@@ -299,9 +305,9 @@ class Peer:
         """The viewer said something."""
         self._events.peer_message(self, text, label)
 
-    def channels_flooded(self) -> None:
-        """The viewer makes more channels than any page does."""
-        self._state_is("failed", "too many channels")
+    def channels_flooded(self, what: str) -> None:
+        """The viewer makes more channels, or says more, than any page does."""
+        self._state_is("failed", f"too many {what}")
 
 
 def _settle(done: asyncio.Future[Any], reply: Any) -> None:

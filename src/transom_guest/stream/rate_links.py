@@ -50,6 +50,7 @@ class Viewed(Protocol):
     @property
     def video(self) -> Carried: ...
     def say(self, text: str) -> bool: ...
+    def misdeeds(self) -> tuple[int, int, int, int]: ...
 
 
 class _Link:
@@ -58,6 +59,8 @@ class _Link:
         self.key_at = self.reported_at = float("-inf")
         self.key_owed = False
         self.reported: tuple[object, ...] = ()
+        self.misdeeds = (0, 0, 0, 0)
+        """Of the peer, as they were reported."""
 
     def hold(self) -> None:
         """Let no more out, for the first time or again, than the link has room for; the cap, where it tells nothing."""
@@ -101,6 +104,8 @@ class Links:
             return
         if link.control.link.garbage:
             log.warning("peer %s told of %d packets that cannot be", peer.name, link.control.link.garbage)
+        if link.peer.misdeeds() != link.misdeeds:
+            self._tell_controller(now, link, last=True)
         self._settle(now)
 
     def sent(self, now: float, size: int) -> None:
@@ -184,7 +189,8 @@ class Links:
             for link in self._links.values():
                 link.peer.say(json.dumps(["rate", *said]))
 
-    def _tell_controller(self, now: float, link: _Link) -> None:
+    def _tell_controller(self, now: float, link: _Link, *, last: bool = False) -> None:
+        misdeeds = link.peer.misdeeds()
         decision, estimate = link.control.decision, link.control.link
         said = (
             link.control.target_kbps,
@@ -192,10 +198,11 @@ class Links:
             decision.fps,
             decision.scale,
             decision.cause,
+            misdeeds,
         )
-        if said == link.reported or now < link.reported_at + REPORT_S:
+        if said == link.reported or (now < link.reported_at + REPORT_S and not last):
             return
-        link.reported, link.reported_at = said, now
+        link.reported, link.reported_at, link.misdeeds = said, now, misdeeds
         self._report(
             StreamReport(
                 link.peer.name,
@@ -207,5 +214,6 @@ class Links:
                 round(estimate.loss, 4),
                 round(estimate.rtt_s * 1000, 1),
                 decision.cause,
+                *misdeeds,
             )
         )

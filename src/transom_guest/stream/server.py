@@ -196,10 +196,14 @@ class StreamServer:
     def peer_open(self, peer: Peer) -> None:
         """A viewer's control channel opened: it learns the desktop's size and the pointer's shape."""
         if self._lives(peer):
-            peer.say(json.dumps(["size", *self._capture.size]))
+            self.size_wanted(peer)
             if not peer.terms.drives:
                 peer.say('["drives", 0]')
             self._show_cursor(peer)
+
+    def size_wanted(self, peer: Peer) -> None:
+        """A viewer is to know how large the desktop is."""
+        peer.say(json.dumps(["size", *self._capture.size]))
 
     def peer_key_wanted(self, peer: Peer) -> None:
         """A viewer lost its picture."""

@@ -29,6 +29,7 @@ def test_a_row_in_figures() -> None:
         [500, 4000, 1000],
     )
     metrics.link("delay")
+    metrics.dropped("floods", 12)
     shown = generate_latest(registry).decode()
     for line in (
         'transom_input_to_picture_seconds_bucket{le="0.02",rung="webrtc-relay"} 1.0',
@@ -41,6 +42,8 @@ def test_a_row_in_figures() -> None:
         'transom_quality_rows_total{outcome="lost"} 3.0',
         'transom_stream_target_kbps{of="median"} 1000.0',
         'transom_stream_reports_total{cause="delay"} 1.0',
+        'transom_viewer_messages_dropped_total{why="floods"} 12.0',
+        'transom_viewer_messages_dropped_total{why="malformed"} 0.0',
     ):
         assert line in shown
     assert "transom_viewer_jitter_seconds_count" not in shown, "what was not known is not observed"

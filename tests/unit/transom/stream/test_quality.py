@@ -45,3 +45,20 @@ def test_targets_are_of_viewers_who_are_there() -> None:
     assert quality.targets(1000) == [800]
     assert quality.targets(1000 + FRESH_MS) == []
     assert causes == ["loss", "loss"]
+
+
+def test_what_a_machine_did_not_take_is_counted_once() -> None:
+    """Its reports tell how much it was since the peer came; a new try of the same viewer begins anew."""
+    dropped: list[tuple[str, int]] = []
+    quality = Quality(dropped=lambda why, count: dropped.append((why, count)))
+
+    def told(epoch: int, *counts: int) -> list[tuple[str, int]]:
+        dropped.clear()
+        quality.link_fared("ses_1", StreamReport("p", epoch, 800, 300, 60, 100, 0.0, 20.0, "start", *counts))
+        return list(dropped)
+
+    assert told(1) == []
+    assert told(1, 1, 2, 0, 4000) == [("malformed", 1), ("unallowed", 2), ("floods", 4000)]
+    assert told(1, 3, 2, 1, 4000) == [("malformed", 2), ("sizes", 1)]
+    assert told(1, 0, 0, 0, 0) == []
+    assert told(2, 1) == [("malformed", 1)]

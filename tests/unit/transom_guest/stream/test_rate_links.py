@@ -36,6 +36,10 @@ class FakePeer:
     video: FakeVideo = field(default_factory=FakeVideo)
     epoch: int = 1
     said: list[list[object]] = field(default_factory=list)
+    ill: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def misdeeds(self) -> tuple[int, int, int, int]:
+        return self.ill
 
     def say(self, text: str) -> bool:
         self.said.append(json.loads(text))
@@ -213,3 +217,26 @@ async def test_the_next_frame_waits_for_the_drivers_last_and_for_no_watchers() -
     assert bench.links.next_frame_in() == 0
     bench.driver.video.behind = 0.2
     assert 0.15 < bench.links.next_frame_in() < 0.2
+
+
+def test_what_a_viewer_said_in_vain_is_told_and_told_before_it_is_gone() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.watcher, told=True)
+    bench.links.tick(0.25)
+    bench.watcher.ill = (1, 2, 3, 4)
+    for tick in range(REPORTED_BY * 4):
+        bench.links.tick(0.5 + tick / 4)
+    told = bench.reports[-1]
+    assert (told.malformed, told.unallowed, told.sizes, told.floods) == (1, 2, 3, 4)
+    bench.watcher.ill = (1, 2, 3, 1000)
+    bench.links.leave(REPORTED_BY + 1.0, bench.watcher)
+    assert bench.reports[-1].floods == 1000
+    count = len(bench.reports)
+    bench.links.join(10.0, bench.watcher, told=True)
+    bench.watcher.ill = (0, 0, 0, 0)
+    bench.links.leave(10.0, bench.watcher)
+    assert len(bench.reports) == count
+
+
+REPORTED_BY = 6
+"""Seconds, one more than between two reports."""

@@ -1,0 +1,63 @@
+"""How much one viewer may say: a bucket of messages that fills at a rate. Any thread.
+
+Each message costs the machine's threads something, also one that is not taken: without an end to it a viewer who
+only watches would slow the one who drives.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+DRIVER_RATE = 4000
+"""Messages a second of who drives: a mouse that tells of itself a thousand times a second is far below."""
+WATCHER_RATE = 200
+"""And of who only watches: pings, and now and then a question for a picture."""
+BURST, DEBT = 2500, 1000
+"""Messages at once, and those beyond it after which the viewer is ended: they are not taken."""
+PING_RATE, PING_BURST = 100, 200
+"""Pings a second and at once that are answered; a page sends a few."""
+
+
+class Allowance:
+    """Counts what is said, and what of it was too much."""
+
+    def __init__(
+        self,
+        rate: float,
+        burst: float = BURST,
+        debt: float = DEBT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rate, self._burst, self._debt, self._clock = rate, burst, debt, clock
+        self._left, self._at = burst, clock()
+        self._lock = threading.Lock()
+        self.refused = 0
+        """Messages so far that were too many."""
+
+    def take(self) -> bool:
+        """One more; False when it is too many."""
+        with self._lock:
+            self._fill()
+            self._left = max(self._left - 1, -self._debt)
+            if self._left >= 0:
+                return True
+            self.refused += 1
+            return False
+
+    @property
+    def overdrawn(self) -> bool:
+        """So much was said beyond the burst that there is an end to it."""
+        return self._left <= -self._debt
+
+    def allow(self, rate: float) -> None:
+        """From now on so many a second."""
+        with self._lock:
+            self._fill()
+            self._rate = rate
+
+    def _fill(self) -> None:
+        now = self._clock()
+        self._left = min(self._left + max(now - self._at, 0.0) * self._rate, self._burst)
+        self._at = now
