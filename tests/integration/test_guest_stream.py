@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
@@ -15,7 +16,7 @@ from tests.support import stream_text
 from tests.support.image import GoldenImage, golden_image
 from tests.support.stream_lab import StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only, luma, name_of, pixel
-from transom.stream.sdp import read_transport, viewer_ufrag
+from transom.stream.sdp import read_transport, strip_candidates, viewer_ufrag
 from transom_guest.stream.pacing import QUICK
 from transom_guest.stream.sight import KEEP_S
 from transom_wire.link import PeerChange, PeerClose, PeerOffer, PeerTerms
@@ -74,6 +75,19 @@ async def test_the_answer_is_one_transport_on_loopback_that_the_controller_can_r
     assert transport.port >= 1024
     assert viewer_ufrag(answer) == transport.ufrag
     assert "profile-level-id=42e01f" in answer
+
+
+async def test_each_answer_names_the_stream_that_it_repeats_packets_of(
+    lab: StreamLab, viewer: Viewer
+) -> None:
+    """A source that is just starting once left it out, in some fifty answers one: Chromium shows no such stream."""
+    offer = strip_candidates(viewer.pc.localDescription.sdp)
+    for epoch in range(1, 31):
+        video = (await lab.answer("other", epoch, offer)).partition("m=video")[2].partition("m=")[0]
+        named = set(re.findall(r"a=ssrc:(\d+) cname:", video))
+        assert named == set(re.findall(r"\d+", video.partition("a=ssrc-group:FID")[2].partition("\r")[0]))
+        assert len(named) == 2
+    await lab.say(PeerClose(peer="other", epoch=30))
 
 
 async def test_a_ping_is_answered_and_the_pointers_shape_is_told(lab: StreamLab, viewer: Viewer) -> None:

@@ -31,7 +31,6 @@ from transom_guest.stream.gst import (
 from transom_guest.stream.offer import (
     H264,
     narrowed,
-    rtp_caps,
     with_credentials,
     with_fingerprint,
     with_profile,
@@ -92,7 +91,7 @@ class Peer:
         self._codec, self._certificate, self._opus = codec, certificate.make(), opus
         self.sound: PeerSound | None = None
         try:
-            self._build(codec)
+            self._build()
         except GstError:
             self._pipeline.set_state(Gst.State.NULL)
             raise
@@ -188,7 +187,7 @@ class Peer:
         self.sound = None
         self._probe = self._webrtc = self._pipeline = None
 
-    def _build(self, codec: H264) -> None:
+    def _build(self) -> None:
         self._pipeline = Gst.Pipeline.new(None)
         self._connect(self._pipeline, "deep-element-added", self._added)
         self._webrtc = make("webrtcbin", bundle_policy=GstWebRTC.WebRTCBundlePolicy.MAX_BUNDLE)
@@ -196,7 +195,7 @@ class Peer:
             self._pipeline.add(element)
         if not self.video.source.link(self._webrtc):
             raise GstError("the peer's elements do not fit together")
-        self._prepare_transceiver(codec)
+        self._prepare_transceiver()
         if self._opus is not None:
             self.sound = PeerSound(self._pipeline, self._webrtc, self._opus)
             self._kept.append(self.sound.transceiver)
@@ -206,11 +205,13 @@ class Peer:
         if self._pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
             raise GstError("the peer does not start")
 
-    def _prepare_transceiver(self, codec: H264) -> None:
+    def _prepare_transceiver(self) -> None:
         transceiver = self._webrtc.emit("get-transceiver", 0)
         transceiver.set_property("direction", GstWebRTC.WebRTCRTPTransceiverDirection.SENDONLY)
         transceiver.set_property("do-nack", True)
-        transceiver.set_property("codec-preferences", Gst.Caps.from_string(rtp_caps(codec)))
+        # With the ssrc, which webrtcbin asks the source for, too: one that is just starting tells nothing, and
+        # where the answer does not name the stream a browser decodes it and shows it to nobody.
+        transceiver.set_property("codec-preferences", self.video.caps)
         self._kept.append(transceiver)
 
     def _added(self, _pipeline: Any, into: Any, element: Any) -> None:

@@ -34,10 +34,9 @@ class Video:
             extensions[codec.playout_delay] = b"\0\0\0"  # at least and at most 0 ms: shown when decoded
         self._packetizer = Packetizer(codec.payload_type, self.ssrc, extensions, secrets.randbelow(2**15))
         self._epoch = secrets.randbelow(2**32)
-        # without the ssrc here webrtcbin invents another for its answer, and browsers show nothing
-        caps = Gst.Caps.from_string(f"{rtp_caps(codec)},ssrc=(uint){self.ssrc}")
+        self.caps = Gst.Caps.from_string(f"{rtp_caps(codec)},ssrc=(uint){self.ssrc}")
         self.source = make(
-            "appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True, max_bytes=0, caps=caps
+            "appsrc", is_live=True, format=Gst.Format.TIME, do_timestamp=True, max_bytes=0, caps=self.caps
         )
         self._pacer, self._repairs = PacketPacer(self._send, START_KBPS), Repairs()
         self._sending = self._open = False

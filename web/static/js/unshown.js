@@ -1,8 +1,8 @@
 import { LIMITS } from "./limits.js";
 
 /**
- * A new connection whose pictures are decoded and reach nobody. Chromium (seen in 156) does that now and then: its counters rise, and neither a
- * track processor nor a `<video>`, nor a clone of the track, is ever given a frame. Only another connection helps.
+ * A new connection whose pictures are decoded and reach nobody: neither a track processor nor a `<video>`, nor a clone of the track, is ever
+ * given a frame. Chromium (seen in 156) does so with a stream that the answer does not name; only another connection helps.
  * Pure: times are milliseconds of any steady clock.
  */
 export class Unshown {
