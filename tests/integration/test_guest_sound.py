@@ -111,6 +111,8 @@ async def test_what_plays_is_heard_and_nothing_is_sent_while_nothing_plays(lab: 
         assert "m=audio" in lab.answers["ears", 1]
         sounds = [line for line in lab.answers["ears", 1].splitlines() if line.startswith("a=msid:")]
         assert len({line.split()[0] for line in sounds}) == len(sounds)
+        section = lab.answers["ears", 1].partition("m=audio")[2].partition("m=")[0]
+        assert section.count("a=ssrc:") >= 1
     finally:
         await viewer.close()
 

@@ -7,6 +7,7 @@ one would hold the picture back to keep it with the sound.
 from __future__ import annotations
 
 import logging
+import secrets
 from itertools import pairwise
 from typing import Any
 
@@ -35,10 +36,12 @@ class PeerSound:
             caps=Gst.Caps.from_string(_OPUS),
         )
         Gst.util_set_object_arg(self._source, "leaky-type", "downstream")
-        payloader = make("rtpopuspay", pt=opus.payload_type)
+        # named here, as the picture's is: a source that is just starting cannot tell webrtcbin what the answer must
+        ssrc = 1 + secrets.randbelow(2**32 - 1)
+        payloader = make("rtpopuspay", pt=opus.payload_type, ssrc=ssrc)
         caps = Gst.Caps.from_string(
             "application/x-rtp,media=audio,encoding-name=OPUS,clock-rate=48000,encoding-params=(string)2,"
-            f"payload={opus.payload_type}"
+            f"payload={opus.payload_type},ssrc=(uint){ssrc}"
         )
         form = make("capsfilter", caps=caps)
         for element in (self._source, payloader, form):
