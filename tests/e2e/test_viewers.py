@@ -30,6 +30,30 @@ BY_CHANNEL = """() => {
         for (const [seq, down] of [[1e6, 1], [1e6 + 1, 0]]) channel.send(JSON.stringify(['k', seq, 0x67, down]));
     return open.length;
 }"""
+LINGERS = """
+    window.keptOpen = new Set();
+    const make = RTCPeerConnection.prototype.createDataChannel;
+    RTCPeerConnection.prototype.createDataChannel = function (...how) {
+        window.keptOpen.add(this);
+        return make.apply(this, how);
+    };
+"""
+LEAVES = """([session, peer]) => {
+    // a page that lets go of no connection, and tells the server of nothing else
+    RTCPeerConnection.prototype.close = WebSocket.prototype.send = () => undefined;
+    return fetch(`/api/watch/${session}/seats`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ do: 'leave', peer }),
+    }).then(({ status }) => status);
+}"""
+FRAMES = """async () => {
+    let frames = 0;
+    for (const connection of window.keptOpen)
+        for (const one of (await connection.getStats()).values())
+            if (one.type === 'inbound-rtp' && one.kind === 'video') frames += one.framesReceived || 0;
+    return frames;
+}"""
 BY_RFB = """(session) => new Promise((done) => {
     const url = `${location.origin.replace('http', 'ws')}/api/watch/${session}/vnc?peer=evil`;
     const socket = new WebSocket(url, ['binary']);
@@ -48,10 +72,10 @@ BY_RFB = """(session) => new Promise((done) => {
 
 
 @contextmanager
-def guest_of(browser: Browser, url: str) -> Iterator[Page]:
+def guest_of(browser: Browser, url: str, script: str = CHANNELS) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1200, "height": 800})
     try:
-        context.add_init_script(CHANNELS)
+        context.add_init_script(script)
         page = context.new_page()
         page.goto(url)
         yield page
@@ -126,6 +150,7 @@ def test_a_guest_watches_asks_drives_and_is_sent_away(
         expect(guest.get_by_text("This link was withdrawn.")).to_be_visible()
         expect(owner.get_by_text("Bob", exact=True)).to_have_count(0)
 
+    sees_no_more_once_it_left(browser, server, session, owner)
     with server.client() as client:
         made = client.post(f"/api/sessions/{session}/links", json={"kind": "view", "seconds": 5}).json()
     with guest_of(browser, server.url + made["url"]) as guest:
@@ -135,6 +160,31 @@ def test_a_guest_watches_asks_drives_and_is_sent_away(
         expect(guest.get_by_text(re.compile("This link has expired"))).to_be_visible()
     press(owner, "g")
     wait_colour(owner, GREEN)
+
+
+def sees_no_more_once_it_left(browser: Browser, server: Server, session: str, owner: Page) -> None:
+    """Somebody who came by a link leaves the list, whose page goes on watching as far as it can."""
+    with server.client() as client:
+        made = client.post(f"/api/sessions/{session}/links", json={"kind": "view"}).json()
+        with guest_of(browser, server.url + made["url"], LINGERS) as guest:
+            wait_rung(guest, "webrtc")
+            there = client.get(f"/api/sessions/{session}/seats").json()["viewers"]
+            (peer,) = (viewer["peer"] for viewer in there if viewer["kind"] == "view")
+            for path in ("**/heartbeat", "**/offer"):
+                guest.route(path, lambda route: route.abort())
+            before = guest.evaluate(FRAMES)
+            press(owner, "g")
+            wait_colour(owner, GREEN)
+            owner.wait_for_timeout(300)
+            assert guest.evaluate(FRAMES) > before
+            assert guest.evaluate(LEAVES, [session, peer]) == 200
+            assert client.delete(f"/api/sessions/{session}/links/{made['id']}").status_code == 204
+            owner.wait_for_timeout(300)
+            before = guest.evaluate(FRAMES)
+            press(owner, "r")
+            wait_colour(owner, RED)
+            owner.wait_for_timeout(300)
+            assert guest.evaluate(FRAMES) == before
 
 
 def test_who_drives_and_which_links_are_over_outlive_a_killed_controller(
