@@ -33,6 +33,7 @@ from transom.observe.host import available_bytes
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics
+from transom.recording.beats import BURST, BURST_S
 from transom.recording.desk import RecordingDesk
 from transom.serve import serve as serve_app
 from transom.sessions.run import Making
@@ -99,8 +100,9 @@ class Composition:
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
         wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
+        few, folder = RateLimiter(count=BURST, seconds=BURST_S).allow, settings.state / "recordings"
         self.recordings = RecordingDesk(
-            self.driver, self.store.recordings, self.store, settings, settings.state / "recordings", now_ms
+            self.driver, self.store.recordings, self.store, settings, folder, now_ms, few
         )
         await self.recordings.open()
         before = self.recordings.before_signin

@@ -24,6 +24,7 @@ from transom.api.limits import Limits
 from transom.api.parts import Parts
 from transom.api.views import Views
 from transom.app import SHIPPED_PROVIDERS, quality_log
+from transom.auth.limits import RateLimiter
 from transom.auth.links import LinkService
 from transom.auth.service import AuthService
 from transom.choices import warm
@@ -36,6 +37,7 @@ from transom.observe.exits import ExitMetrics
 from transom.observe.machines import MachineMetrics
 from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics
+from transom.recording.beats import BURST, BURST_S
 from transom.recording.desk import RecordingDesk
 from transom.sessions.run import Making
 from transom.sessions.service import Terms
@@ -91,7 +93,13 @@ class Api:
         exit_metrics = ExitMetrics(self.metrics.registry)
         self.exits = Exits(self.settings, self.store.exits, records, self.guests, exit_metrics, now_ms, {})
         self.recordings = RecordingDesk(
-            self.driver, self.store.recordings, self.store, self.settings, state / "recordings", now_ms
+            self.driver,
+            self.store.recordings,
+            self.store,
+            self.settings,
+            state / "recordings",
+            now_ms,
+            RateLimiter(count=BURST, seconds=BURST_S).allow,
         )
         self.sessions = wire(
             store=self.store,

@@ -6,32 +6,32 @@ one session are few a second, whoever they are of.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 FIGURES = ("kbps", "fps", "rtt_ms", "jitter_ms", "loss")
 """What of a viewer's heartbeat is in the timeline."""
 VIEWERS_LIMIT = 64
 """Viewers of one session whose rung is known: those that were heard last."""
-BURST, EACH_MS = 30, 500
-"""Lines of one session at once, and milliseconds for one more: eight viewers say some two a second together."""
+BURST, BURST_S = 30, 15.0
+"""Lines of one session at once, and in so many seconds as many more: eight viewers say some two a second together."""
 
 
 class Beats:
-    """One session's."""
+    """One session's. `wait` counts a line, and gives 0 when it may be written."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait: Callable[[], int]) -> None:
+        self._wait = wait
         self._rungs: dict[str, str] = {}
-        self._left, self._at = float(BURST), 0
 
     def lines(
-        self, viewer: str, rung: str | None, stats: Mapping[str, object], now: int
+        self, viewer: str, rung: str | None, stats: Mapping[str, object]
     ) -> Iterator[dict[str, object]]:
-        """The lines of one heartbeat, without their time; `now` in milliseconds."""
+        """The lines of one heartbeat, without their time."""
         figures = {name: stats[name] for name in FIGURES if isinstance(stats.get(name), int | float)}
-        if rung is not None and self._rungs.get(viewer) != rung and self._may(now):
+        if rung is not None and self._rungs.get(viewer) != rung and not self._wait():
             self._known(viewer, rung)
             yield {"kind": "rung", "viewer": viewer, "rung": rung}
-        if figures and self._may(now):
+        if figures and not self._wait():
             yield {"kind": "quality", "viewer": viewer, **figures}
 
     def _known(self, viewer: str, rung: str) -> None:
@@ -39,11 +39,3 @@ class Beats:
         self._rungs[viewer] = rung
         if len(self._rungs) > VIEWERS_LIMIT:
             del self._rungs[next(iter(self._rungs))]
-
-    def _may(self, now: int) -> bool:
-        self._left = min(float(BURST), self._left + max(0, now - self._at) / EACH_MS)
-        self._at = now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True

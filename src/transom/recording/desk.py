@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -53,9 +54,11 @@ class RecordingDesk:
         rules: Rules,
         folder: Path,
         clock: Clock,
+        wait: Callable[[str], int],
     ) -> None:
+        """`wait` counts a line that a heartbeat adds to a session's timeline, and gives 0 when it may be written."""
         self._driver, self._store, self._trail, self._rules = driver, store, trail, rules
-        self._folder, self._clock = folder, clock
+        self._folder, self._clock, self._wait = folder, clock, wait
         self._lives: dict[str, Live] = {}
         self._chosen: set[str] = set()
         self._beats: dict[str, Beats] = {}
@@ -144,7 +147,8 @@ class RecordingDesk:
         live = self._lives.get(session)
         if live is None or live.state == OFF:
             return
-        for line in self._beats.setdefault(session, Beats()).lines(viewer, rung, stats, self._clock()):
+        beats = self._beats.setdefault(session, Beats(partial(self._wait, session)))
+        for line in beats.lines(viewer, rung, stats):
             kind = str(line.pop("kind"))
             self._spawn(live.note(kind, **line))
 

@@ -3,18 +3,19 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom.recording.beats import BURST, EACH_MS, VIEWERS_LIMIT, Beats
+from transom.auth.limits import RateLimiter
+from transom.recording.beats import BURST, BURST_S, VIEWERS_LIMIT, Beats
 
 
 def test_a_change_of_rung_and_known_figures_are_lines() -> None:
-    beats = Beats()
-    first = list(beats.lines("a", "webrtc", {"kbps": 900, "words": "x", "fps": "many"}, 0))
+    beats = Beats(lambda: 0)
+    first = list(beats.lines("a", "webrtc", {"kbps": 900, "words": "x", "fps": "many"}))
     assert first == [
         {"kind": "rung", "viewer": "a", "rung": "webrtc"},
         {"kind": "quality", "viewer": "a", "kbps": 900},
     ]
-    assert list(beats.lines("a", "webrtc", {}, 10_000)) == []
-    assert [line["rung"] for line in beats.lines("a", "vnc", {}, 20_000)] == ["vnc"]
+    assert list(beats.lines("a", "webrtc", {})) == []
+    assert [line["rung"] for line in beats.lines("a", "vnc", {})] == ["vnc"]
 
 
 @given(
@@ -31,9 +32,11 @@ def test_a_change_of_rung_and_known_figures_are_lines() -> None:
 def test_whoever_says_what_a_session_s_lines_are_few(
     said: list[tuple[str, str | None, dict[str, int], int]],
 ) -> None:
-    beats, now, lines = Beats(), 0, 0
+    now, lines = 0, 0
+    wait = RateLimiter(count=BURST, seconds=BURST_S, clock=lambda: now).allow
+    beats = Beats(lambda: wait("ses"))
     for viewer, rung, stats, after in said:
         now += after
-        lines += len(list(beats.lines(viewer, rung, stats, now)))
+        lines += len(list(beats.lines(viewer, rung, stats)))
         assert len(beats._rungs) <= VIEWERS_LIMIT
-    assert lines <= BURST + now / EACH_MS
+    assert lines <= BURST + now / 1000 * BURST / BURST_S

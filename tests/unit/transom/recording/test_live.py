@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,12 @@ from tests.support.fakes import FakeDriver, a_session
 from tests.support.guest_files import scripted
 from tests.support.waiting import until
 from tests.unit.transom_guest.stream.test_mp4 import encoded
+from transom.auth.limits import RateLimiter
 from transom.model.clock import now_ms
 from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session, SessionState, Signin, SigninStage
 from transom.recording import live as module
+from transom.recording.beats import BURST, BURST_S
 from transom.recording.desk import RecordingDesk
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
@@ -287,6 +289,11 @@ class Rules:
     recording, recording_mib, recording_days, recording_segment_s = "ask", 100, 7, 1
 
 
+def few() -> Callable[[str], int]:
+    """As the controller has it."""
+    return RateLimiter(count=BURST, seconds=BURST_S).allow
+
+
 async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, guest: Guest) -> None:
     driver, rows, now = FakeDriver(), Rows(), [now_ms()]
     driver.stream = guest.open
@@ -294,7 +301,7 @@ async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, 
     driver.machines[session.machine] = None  # type: ignore[assignment]
 
     async def desk() -> RecordingDesk:
-        made = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", lambda: now[0])
+        made = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", lambda: now[0], few())
         await made.open()
         made.noticed(session)
         return made
@@ -332,7 +339,7 @@ async def test_each_viewer_has_rungs_of_its_own(tmp_path: Path, guest: Guest) ->
     driver.stream = guest.open
     session = a_session(state=SessionState.READY)
     driver.machines[session.machine] = None  # type: ignore[assignment]
-    desk = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", now_ms)
+    desk = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", now_ms, few())
     desk.noticed(session)
     await desk.choose(session, on=True)
     for _ in range(3):
