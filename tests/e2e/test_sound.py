@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
@@ -42,14 +43,21 @@ def heard(page: Page) -> dict[str, float]:
     return found
 
 
-def test_a_tone_is_heard_and_then_nothing_is_sent(browser: Browser, server: Server) -> None:
-    session = server.create(start_url=ORGAN)["id"]
-    server.wait_for(session, "ready")
+@contextmanager
+def watched(browser: Browser, server: Server, **session: str) -> Iterator[Page]:
+    """The page of a new session, with its picture there; `window.made` has its connections."""
+    made = server.create(**session)["id"]
+    server.wait_for(made, "ready")
     with signed_in(browser, server) as viewer:
         page = viewer.new_page()
         page.add_init_script(KEEP)
-        page.goto(f"{server.url}/session/{session}")
+        page.goto(f"{server.url}/session/{made}")
         wait_rung(page, "webrtc")
+        yield page
+
+
+def test_a_tone_is_heard_and_then_nothing_is_sent(browser: Browser, server: Server) -> None:
+    with watched(browser, server, start_url=ORGAN) as page:
         page.get_by_role("button", name="Sound is on").wait_for()
         assert heard(page)["packets"] == 0
         page.locator("#screen").click(position={"x": 300, "y": 400})
@@ -78,13 +86,7 @@ SPOKEN = """async () => {
 
 def test_a_microphone_is_opened_by_its_button_and_sent(browser: Browser) -> None:
     with running_server({"TRANSOM_MICROPHONE": "true"}) as server:
-        session = server.create()["id"]
-        server.wait_for(session, "ready")
-        with signed_in(browser, server) as viewer:
-            page = viewer.new_page()
-            page.add_init_script(KEEP)
-            page.goto(f"{server.url}/session/{session}")
-            wait_rung(page, "webrtc")
+        with watched(browser, server) as page:
             page.get_by_role("button", name="Microphone is off").click()
             page.get_by_role("button", name="Microphone is on").click(trial=True)
             for _ in range(50):
