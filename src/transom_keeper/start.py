@@ -59,12 +59,8 @@ _LATE_MODULES = (
 """Imported by the standard library only when first needed: after rights are dropped that may be too late."""
 
 
-class StartError(Exception):
-    """The keeper cannot begin; `mend` is the command or act that helps, `stage` as a LaunchError's."""
-
-    def __init__(self, message: str, mend: str = "", stage: str = "boot") -> None:
-        super().__init__(message)
-        self.mend, self.stage = mend, stage
+class StartError(LaunchError):
+    """The keeper cannot even begin."""
 
 
 def read_config(stream: int) -> KeeperConfig:
@@ -271,7 +267,7 @@ def main(machine: str, folder: str) -> None:
         preload()
         drop(config.uid, kvm_group(config))
         asyncio.run(keep(config, place, report))
-    except (StartError, LaunchError, OSError) as error:
+    except (LaunchError, OSError) as error:
         logger.error("%s", error)
         with contextlib.suppress(OSError):
             stage = getattr(error, "stage", "boot")

@@ -95,11 +95,8 @@ def _remove(path: Path) -> bool:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            aside = path.with_name(f"{UNFINISHED}gone-{path.name}")
-            path.rename(aside)
+            return remove_aside(path)
         finally:
             os.close(descriptor)
-        shutil.rmtree(aside)
     except OSError:
         return False
-    return True

@@ -222,11 +222,11 @@ def _open(config: KeeperConfig, vm: VmConfig) -> tuple[Files, list[str]]:
     """The machine's files, and what is weaker with them: a snapshot that has gone since it was found is none.
     Raises OSError."""
     disk = config.limits.disk_bytes
-    if vm.snapshot is None:
-        return open_files(vm, make_overlay(Path(), disk)), []
     try:
         return open_files(vm, make_overlay(Path(), disk)), []
     except OSError as error:
+        if vm.snapshot is None:
+            raise
         reason = f"{snapshot.BOOTED}snapshot cannot be opened: {error.strerror}"
         logger.warning("the machine is %s", reason)
         return open_files(replace(vm, snapshot=None), make_overlay(Path(), disk)), [reason]
