@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from transom_helper.refusal import Refusal
-from transom_keeper.rate import Bucket
+from transom_wire.rate import Bucket
 
 CONNECTIONS, CONNECTIONS_OF_ONE = 256, 200
 """At once: of all callers, of one user, whose keepers may all start at the same moment."""

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 
 from transom_keeper.forwarder_leg import Leg, PlainLeg
-from transom_keeper.rate import Bucket
+from transom_wire.rate import Bucket
 
 ACCEPTS_PER_SECOND, ACCEPT_BURST = 250, 500
 """A browser that starts opens about a hundred at once; a flood is held to this."""

@@ -19,12 +19,12 @@ from typing import Protocol, cast
 
 from transom_keeper.frames import PROTOCOL_ERRORS, Framed, Slow
 from transom_keeper.outbox import OutboxFull
-from transom_keeper.rate import Bucket
 from transom_keeper.splice import Stream
 from transom_wire import WIRE_VERSION
 from transom_wire.codec import decode, encode
 from transom_wire.framing import MAX_FRAME, FrameError
 from transom_wire.link import FROM_GUEST, GuestMessage, Hello, OpenStream, Park, Ping, Welcome
+from transom_wire.rate import Bucket
 
 logger = logging.getLogger("keeper.link")
 

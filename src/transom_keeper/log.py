@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-from transom_keeper.rate import Bucket
+from transom_wire.rate import Bucket
 
 LOG_BYTES = 512 * 1024
 """One file's size; when it is full it becomes `NAME.1`, and the one before is dropped."""

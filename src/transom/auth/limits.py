@@ -9,6 +9,7 @@ from collections import OrderedDict
 
 from transom.model.clock import Clock
 from transom.model.errors import TooMany
+from transom_wire.rate import HAIR, Bucket
 
 MAX_KEYS = 10_000
 """Buckets held; past it the one that was used longest ago is forgotten, and its key starts anew."""
@@ -29,23 +30,20 @@ class RateLimiter:
     ) -> None:
         if count < 1 or seconds <= 0 or max_keys < 1:
             raise ValueError("a rate limit allows something")
-        self._per_ms = count / seconds / 1000
-        self._burst = count
-        self._clock = clock
+        self._rate, self._burst = count / seconds, count
+        self._clock, self._seen, self._now = clock, clock(), 0.0
         self._max_keys = max_keys
-        self._buckets: OrderedDict[str, tuple[float, int]] = OrderedDict()
+        self._buckets: OrderedDict[str, Bucket] = OrderedDict()
 
     def allow(self, key: str) -> int:
         """Count one act; returns 0 when it may be done, or else the seconds to wait for it."""
-        now = self._clock()
-        left, at = self._buckets.pop(key, (float(self._burst), now))
-        left = min(float(self._burst), left + max(0, now - at) * self._per_ms)
-        # A hair under a whole act is rounding, and would be a retry that comes too early.
-        allowed = left >= 1 - 1e-9
-        self._buckets[key] = (left - 1 if allowed else left, now)
+        now = self._time()
+        bucket = self._buckets.pop(key, None) or Bucket(self._rate, self._burst, now)
+        allowed = bucket.take(1, now)
+        self._buckets[key] = bucket
         if len(self._buckets) > self._max_keys:
             self._buckets.popitem(last=False)
-        return 0 if allowed else max(1, math.ceil((1 - left) / self._per_ms / 1000))
+        return 0 if allowed else max(1, math.ceil(bucket.wait_s(1, now) - HAIR))
 
     def check(self, key: str) -> None:
         """Count one act. Raises TooMany with `retry_after`."""
@@ -55,6 +53,12 @@ class RateLimiter:
 
     def __len__(self) -> int:
         return len(self._buckets)
+
+    def _time(self) -> float:
+        """Seconds that went by; a clock that goes back has stood still."""
+        seen, self._seen = self._seen, self._clock()
+        self._now += max(0, self._seen - seen) / 1000
+        return self._now
 
 
 def address_key(address: str) -> str:

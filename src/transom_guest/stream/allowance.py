@@ -10,6 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from transom_wire.rate import Bucket
+
 DRIVER_RATE = 4000
 """Messages a second of who drives: a mouse that tells of itself a thousand times a second is far below."""
 WATCHER_RATE = 200
@@ -30,8 +32,7 @@ class Allowance:
         debt: float = DEBT,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._rate, self._burst, self._debt, self._clock = rate, burst, debt, clock
-        self._left, self._at = burst, clock()
+        self._clock, self._bucket = clock, Bucket(rate, burst, clock(), debt)
         self._lock = threading.Lock()
         self.refused = 0
         """Messages so far that were too many."""
@@ -39,25 +40,16 @@ class Allowance:
     def take(self) -> bool:
         """One more; False when it is too many."""
         with self._lock:
-            self._fill()
-            self._left = max(self._left - 1, -self._debt)
-            if self._left >= 0:
-                return True
-            self.refused += 1
-            return False
+            passes = self._bucket.take(1, self._clock())
+            self.refused += not passes
+            return passes
 
     @property
     def overdrawn(self) -> bool:
         """So much was said beyond the burst that there is an end to it."""
-        return self._left <= -self._debt
+        return self._bucket.overdrawn
 
     def allow(self, rate: float) -> None:
         """From now on so many a second."""
         with self._lock:
-            self._fill()
-            self._rate = rate
-
-    def _fill(self) -> None:
-        now = self._clock()
-        self._left = min(self._left + max(now - self._at, 0.0) * self._rate, self._burst)
-        self._at = now
+            self._bucket.change(rate, self._clock())
