@@ -38,7 +38,7 @@ def paint(browser: Browser, to: Path) -> None:
     seen.set_content(page())
     shot = seen.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": HEIGHT * PAGES}, full_page=True)
     seen.close()
-    with av.open(io.BytesIO(shot)) as image:
+    with av.open(io.BytesIO(shot), "r") as image:
         frame = next(image.decode(video=0)).reformat(format="bgra")
     plane = frame.planes[0]
     whole = bytes(plane)
