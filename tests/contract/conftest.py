@@ -23,7 +23,7 @@ from tests.support.postgres import Postgres
 from tests.support.unasked import not_asked
 from tests.support.vm_lab import VmGround, ground
 from transom.drivers.firecracker.driver import FirecrackerDriver
-from transom.drivers.keepers import SLOTS
+from transom.drivers.keeper_host import SLOTS
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
 

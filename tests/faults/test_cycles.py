@@ -24,7 +24,8 @@ from tests.support.machines import descendants
 from tests.support.vm_lab import ground
 from tests.support.vmm import vmm_of
 from transom.drivers import remains
-from transom.drivers.keepers import SLOTS, KeptDriver
+from transom.drivers.keeper_host import SLOTS
+from transom.drivers.keepers import KeptDriver
 from transom_keeper.sandbox import tag_of
 
 __all__ = ["golden_image"]

@@ -17,7 +17,7 @@ from tests.support.image import image_store
 from tests.support.machine_lab import now_ms, stage_standin, state_folder
 from tests.support.vm_lab import DEADLINES, LIMITS, QEMU
 from transom.drivers import remains
-from transom.drivers.keepers import Host
+from transom.drivers.keeper_host import Host
 from transom.drivers.qemu.driver import QemuDriver
 from transom.drivers.sweep import STAGED
 from transom.drivers.virtual import VmOptions

@@ -17,7 +17,8 @@ from pathlib import Path
 
 from tests.support.image import GoldenImage
 from transom.drivers import channel, remains
-from transom.drivers.keepers import UID_BASE, Host, KeptDriver
+from transom.drivers.keeper_host import UID_BASE, Host
+from transom.drivers.keepers import KeptDriver
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.stage import packages, stage
 from transom.model.ids import new_id

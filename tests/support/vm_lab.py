@@ -17,7 +17,7 @@ from tests.support.image import GoldenImage, image_store
 from tests.support.machine_lab import Lab, Making, state_folder
 from transom.drivers.channel import ChannelDeadlines
 from transom.drivers.firecracker.driver import FirecrackerDriver
-from transom.drivers.keepers import UID_BASE, Host, KeeperDeadlines
+from transom.drivers.keeper_host import UID_BASE, Host, KeeperDeadlines
 from transom.drivers.qemu.driver import QemuDriver
 from transom.drivers.virtual import VirtualDriver, VmOptions
 from transom.images.store import ImageStore

@@ -10,16 +10,15 @@ import asyncio
 import json
 import logging
 import os
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from transom.drivers import channel, remains
 from transom.drivers.elsewhere import Elsewhere
+from transom.drivers.keeper_host import Host
 from transom.drivers.sweep import sweep_guest
 from transom.model.errors import DriverError, TransomError, Unavailable
 from transom.model.ids import is_id
@@ -31,51 +30,7 @@ from transom_wire.framing import pack
 from transom_wire.keeper_config import KeeperConfig
 
 log = logging.getLogger(__name__)
-UID_BASE = 1_900_000_000
-"""Plus a machine's slot: users of nobody, in a range that neither systemd nor subuid allocations hand out."""
-SLOTS = 2001
-"""Slots are below the greatest `sessions_max`, and one is for what `prepare` makes: so many users may be a
-machine's."""
 REPORT_BYTES = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class KeeperDeadlines:
-    """Seconds."""
-
-    create: float = 30.0
-    status: float = 5.0
-    grace: float = 5.0
-    """From the keeper's SIGTERM to everybody's SIGKILL."""
-    destroy: float = 15.0
-    groups: float = 5.0
-    channel: channel.ChannelDeadlines = field(default_factory=channel.ChannelDeadlines)
-
-
-@dataclass(frozen=True, slots=True)
-class Host:
-    """This host, as every keeper on it is told."""
-
-    folder: Path
-    """Holds a folder for each machine."""
-    guest_source: Path
-    """The staged guest code; its name is its digest."""
-    door_address: str
-    door_ports: tuple[int, int]
-    helper: Path | None = None
-    """The root helper's socket, where there is one: for what this driver or another left there."""
-    uid_base: int = UID_BASE
-    python: str = sys.executable
-    deadlines: KeeperDeadlines = field(default_factory=KeeperDeadlines)
-
-    @property
-    def uids(self) -> range:
-        """Who a machine may be when the controller is root."""
-        return range(self.uid_base, self.uid_base + SLOTS)
-
-    def uid(self, slot: int) -> int | None:
-        """Who the machine of `slot` is; None: whoever we are."""
-        return self.uid_base + slot if os.geteuid() == 0 else None
 
 
 class GuestCode(Protocol):

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 from transom.drivers.firecracker.driver import FirecrackerDriver
-from transom.drivers.keepers import Host, KeeperDeadlines
+from transom.drivers.keeper_host import Host, KeeperDeadlines
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.drivers.qemu.driver import QemuDriver
 from transom.drivers.virtual import VirtualDriver, VmOptions

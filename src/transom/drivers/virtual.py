@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from transom.drivers.keepers import SLOTS, Host, KeptDriver
+from transom.drivers.keeper_host import SLOTS, Host
+from transom.drivers.keepers import KeptDriver
 from transom.drivers.restores import MOST_MADE_ANEW, Restores, Saved
 from transom.drivers.snapshots import Snapshots, key_of
 from transom.model.clock import now_ms

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from transom.drivers.firecracker.probe import Facts, gather, judge, version_of
-from transom.drivers.keepers import Host
+from transom.drivers.keeper_host import Host
 from transom.drivers.virtual import INITRAMFS, KERNEL, ROOTFS, Images, VirtualDriver, VmOptions, host_cpu
 from transom.model.errors import DriverError
 from transom.model.machine import MachineSpec, Probe

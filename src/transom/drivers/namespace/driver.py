@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from transom.drivers.keepers import Host, KeptDriver
+from transom.drivers.keeper_host import Host
+from transom.drivers.keepers import KeptDriver
 from transom.drivers.namespace import probe
 from transom.model.errors import DriverError, TransomError
 from transom.model.machine import DriverFlags, MachineSpec, Probe

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from transom.drivers.keepers import Host
+from transom.drivers.keeper_host import Host
 from transom.drivers.namespace import probe as sandboxes
 from transom.drivers.qemu.accelerator import Accelerators
 from transom.drivers.qemu.probe import Facts, ask_helper, judge, version_line

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.keeper_config import config
-from transom.drivers.keepers import Host, KeptDriver
+from transom.drivers.keeper_host import Host
+from transom.drivers.keepers import KeptDriver
 from transom.drivers.namespace.driver import NamespaceDriver
 from transom.images.errors import ImageError
 from transom.model.clock import now_ms

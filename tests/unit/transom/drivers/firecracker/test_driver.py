@@ -12,7 +12,7 @@ import pytest
 from tests.support.keeper_snapshot import snapshot
 from transom.drivers import channel, elsewhere
 from transom.drivers.firecracker.driver import FirecrackerDriver
-from transom.drivers.keepers import Host
+from transom.drivers.keeper_host import Host
 from transom.drivers.restores import MOST_MADE_ANEW
 from transom.drivers.snapshots import BAD
 from transom.drivers.virtual import VmOptions
