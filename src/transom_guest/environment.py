@@ -40,6 +40,11 @@ def channel_socket(environment: Mapping[str, str]) -> Path:
     return _beside_the_display(environment, "channel.sock")
 
 
+def paused_file(environment: Mapping[str, str]) -> Path:
+    """There from a recording's pause on until the page of the sign-in was left, whichever stream server runs."""
+    return _beside_the_display(environment, "paused")
+
+
 def taken_file(environment: Mapping[str, str]) -> Path:
     """Where the stream server writes down how much of each viewer's input it acted out."""
     return _beside_the_display(environment, "taken")

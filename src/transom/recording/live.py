@@ -49,6 +49,8 @@ class Live:
         self.chosen, self.released = False, ""
         self._terms, self._driver, self._clock, self._kept = terms, driver, clock, kept
         self._settled = True
+        self._owed = False
+        """A pause began that no guest has said yes to: one goes before pictures are wanted again."""
         self._told: Record | None = None
         self._state: RecordState | None = None
         self._refused: set[int] = set()
@@ -78,6 +80,7 @@ class Live:
         if session is not None:
             self._settle(self.session, session)
             self.session = session
+        self._owed = self._owed or (self.wanted == PAUSED and not self._quiet())
         self._news.set()
         if self.wanted != OFF and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._keep(), name=f"recording {self.session.id}")
@@ -175,7 +178,7 @@ class Live:
     async def _tell(self, found: Tape) -> None:
         while True:
             self._news.clear()
-            state = self.wanted
+            state = PAUSED if self._owed and self.wanted == ON else self.wanted
             if self._told is None or self._told.state != state:
                 if state == ON:
                     self._run = max(self._run + 1, self._clock())
@@ -191,6 +194,9 @@ class Live:
         while (message := await found.hear()) is not None:
             if isinstance(message, RecordState):
                 self._state = message
+                if self._owed and message.state == PAUSED:
+                    self._owed = False
+                    self._news.set()
                 self._said.set()
                 continue
             segment = await self._take(found, message)

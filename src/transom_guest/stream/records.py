@@ -37,10 +37,10 @@ def pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
 
 class Records:
     """The newest connection counts; when it ends, recording does. After a pause it goes on once `leave` has left the
-    page that was shown."""
+    page that was shown; `note` is where a pause outlives this process."""
 
-    def __init__(self, recorder: Recorder, leave: Leave) -> None:
-        self._recorder, self._page = recorder, SigninPage(leave)
+    def __init__(self, recorder: Recorder, leave: Leave, note: Path) -> None:
+        self._recorder, self._page = recorder, SigninPage(leave, note)
         self._current: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
 
@@ -134,7 +134,8 @@ class _Connection:
         await self._obey(message)
 
     async def _obey(self, message: Record) -> None:
-        self._page.shown = self._page.shown or message.state == "paused"
+        if message.state == "paused":
+            self._page.begins()
         self._recorder.wish(message, _now())
         if message.state == "off":
             self._ending = message

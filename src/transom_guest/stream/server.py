@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from transom_guest.clipboard.service import Clipboard
-from transom_guest.environment import taken_file
+from transom_guest.environment import paused_file, taken_file
 from transom_guest.input import taken
 from transom_guest.input.actor import Actor
 from transom_guest.input.succession import Succession
@@ -69,7 +69,7 @@ class StreamServer:
         self._encoder = Encoder(self._encoded, self._encoder_failed)
         self._capture = Capture(self._display, self._encoder, self, self._marks)
         self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
-        self._records = Records(self._recorder, leave_page)
+        self._records = Records(self._recorder, leave_page, paused_file(os.environ))
         self._sockets = Sockets(self._records, self._clipboard, self._actor, succession)
         self._sound = Sound(self._played)
         self._hearing = Hearing(

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 SHOWN_S = 1.0
 """Seconds for the blank page to be on the screen, once the browser has taken it."""
@@ -16,11 +18,20 @@ log = logging.getLogger("transom.stream")
 
 
 class SigninPage:
-    """It may be shown from a pause on until it was left, whoever is at the other end meanwhile."""
+    """It may be shown from a pause on until it was left, whoever is at the other end meanwhile, and though this
+    process died: `note` is a file that is there for so long."""
 
-    def __init__(self, leave: Leave) -> None:
-        self._leave = leave
-        self.shown = False
+    def __init__(self, leave: Leave, note: Path) -> None:
+        self._leave, self._note = leave, note
+        self.shown = note.exists()
+
+    def begins(self) -> None:
+        """A pause: it may be shown from now on."""
+        self.shown = True
+        try:
+            self._note.touch(mode=0o600)
+        except OSError as error:
+            log.warning("a recording's pause is known to this process alone: %s", error)
 
     async def left(self) -> None:
         """Leave it, however often that takes. Cancelled, it may still be shown."""
@@ -32,7 +43,12 @@ class SigninPage:
                 await asyncio.sleep(AGAIN_S)
                 continue
             await asyncio.sleep(SHOWN_S)
-            self.shown = False
+            self._gone()
+
+    def _gone(self) -> None:
+        self.shown = False
+        with contextlib.suppress(OSError):
+            self._note.unlink()
 
 
 async def leave_page() -> None:

@@ -43,7 +43,8 @@ class Guest:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recorder = Recorder(lambda: None, lambda: self.records.finished())
-        self.records = Records(self.recorder, self._leave)
+        self.note = path.with_name("paused")
+        self.records = Records(self.recorder, self._leave, self.note)
         self.streams = 0
         self.asked = 0
         self.browser = asyncio.Event()
@@ -66,16 +67,30 @@ class Guest:
             self.recorder.take(data, key, at + number / 50)
 
 
+    async def serve(self) -> None:
+        self.serving = asyncio.create_task(self.records.run(self.path))
+        await until(self.path.exists)
+
+    async def die(self) -> None:
+        """The process is gone, and all that it knew."""
+        self.serving.cancel()
+        if self.records._current is not None:
+            self.records._current.cancel()
+        await asyncio.gather(self.serving, return_exceptions=True)
+        self.path.unlink(missing_ok=True)
+        self.recorder = Recorder(lambda: None, lambda: self.records.finished())
+        self.records = Records(self.recorder, self._leave, self.note)
+
+
 @pytest.fixture
 async def guest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Guest]:
     monkeypatch.setattr(signin_page, "SHOWN_S", 0.05)
     monkeypatch.setattr(signin_page, "AGAIN_S", 0.05)
     made = Guest(tmp_path / "record.sock")
-    serving = asyncio.create_task(made.records.run(made.path))
-    await until(made.path.exists)
+    await made.serve()
     yield made
-    serving.cancel()
-    await asyncio.gather(serving, return_exceptions=True)
+    made.serving.cancel()
+    await asyncio.gather(made.serving, return_exceptions=True)
 
 
 class Bench:
@@ -192,6 +207,43 @@ async def test_a_controller_that_starts_anew_after_a_sign_in_has_the_page_left_a
     guest.browser.set()
     await until(lambda: guest.recorder.on)
     await again.close()
+
+
+async def test_a_stream_server_that_dies_in_a_pause_has_the_page_left_as_well(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLE_S", 0.05)
+    monkeypatch.setattr(module, "AGAIN_S", 0.3)
+    guest.browser.clear()
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    assert guest.note.stat().st_mode & 0o777 == 0o600
+    await guest.die()
+    bench.signin(SigninStage.DONE)
+    await until(lambda: bench.live.state == "on")
+    await guest.serve()
+    await until(lambda: guest.asked == 2)
+    await asyncio.sleep(0.1)
+    assert not guest.recorder.on
+    guest.browser.set()
+    await until(lambda: guest.recorder.on and not guest.note.exists())
+
+
+async def test_a_pause_that_no_guest_heard_of_is_told_before_it_goes_on(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SETTLE_S", 0.05)
+    monkeypatch.setattr(module, "AGAIN_S", 0.3)
+    await guest.die()
+    await until(lambda: bench.live._tape is None)
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    bench.signin(SigninStage.DONE)
+    await until(lambda: bench.live.state == "on")
+    assert not guest.note.exists()
+    await guest.serve()
+    await until(lambda: guest.recorder.on)
+    assert guest.asked == 2, "the page was left"
 
 
 async def test_a_stream_that_breaks_is_opened_again_and_loses_no_segment(
