@@ -46,8 +46,11 @@ class StreamSettings(BaseSettings):
     recording_mib: int = Field(512, ge=16, le=1048576)
     """What one session's recording may take of the state folder's disk; its oldest segments go first. A segment counts
     for 64 KiB at least, and there are 10000 at most."""
+    recording_total_mib: int = Field(8192, ge=16, le=16777216)
+    """What all recordings together may take of that disk, counted alike; the oldest segments of all go first. A
+    timeline, 8 MiB at most, is on top of both."""
     recording_days: int = Field(7, ge=1, le=3650)
-    """A recording is kept this long after its end."""
+    """A recording is kept this long after its end; of one that goes on, each segment, and what its timeline says."""
     recording_segment_s: int = Field(20, ge=1, le=300)
     """How long a segment is, about. Each begins with a key frame, which viewers get as well."""
     stream_kbps: int = Field(2000, ge=150, le=100000)

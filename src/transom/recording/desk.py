@@ -13,7 +13,6 @@ import structlog
 
 from transom.model.clock import Clock
 from transom.model.errors import Conflict, Refused, TransomError, Unavailable
-from transom.model.ids import is_id
 from transom.model.ports import Driver
 from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session
@@ -21,6 +20,7 @@ from transom.model.stores import RecordingStore, Trail
 from transom.recording.beats import Beats
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
+from transom.recording.stock import Stock
 from transom.recording.wish import OFF, ON
 
 log = structlog.get_logger(__name__)
@@ -37,6 +37,8 @@ class Rules(Protocol):
     def recording(self) -> str: ...
     @property
     def recording_mib(self) -> int: ...
+    @property
+    def recording_total_mib(self) -> int: ...
     @property
     def recording_days(self) -> int: ...
     @property
@@ -58,7 +60,8 @@ class RecordingDesk:
     ) -> None:
         """`wait` counts a line that a heartbeat adds to a session's timeline, and gives 0 when it may be written."""
         self._driver, self._store, self._trail, self._rules = driver, store, trail, rules
-        self._folder, self._clock, self._wait = folder, clock, wait
+        self._clock, self._wait = clock, wait
+        self._stock = Stock(folder, rules.recording_total_mib * MIB, clock)
         self._lives: dict[str, Live] = {}
         self._chosen: set[str] = set()
         self._beats: dict[str, Beats] = {}
@@ -75,7 +78,8 @@ class RecordingDesk:
         return self._rules.recording_mib * MIB
 
     async def open(self) -> None:
-        """Know which recordings were under way when the controller was stopped."""
+        """Know which recordings were under way when the controller was stopped, and what all take."""
+        await self._stock.count()
         rows = await self._store.list_recordings(user=None)
         self._chosen = {row.session for row in rows if row.ended_at is None}
 
@@ -100,8 +104,7 @@ class RecordingDesk:
 
     def shelf(self, session: str) -> Shelf:
         """Where its recording is, or would be."""
-        assert is_id(session, "ses")
-        return Shelf(self._folder / session)
+        return self._stock.shelf(session)
 
     def state(self, session: str) -> str:
         """off, on or paused."""
@@ -177,6 +180,7 @@ class RecordingDesk:
             await asyncio.to_thread(self.shelf(session).remove)
         except OSError as error:
             raise Unavailable("the recording cannot be removed now") from error
+        self._stock.weigh(session, ())
         row = await self._store.get_recording(session)
         if row is not None and row.ended_at is None and session in self._lives:
             await self._store.save_recording(replace(row, started_at=self._clock(), bytes=0, segments=0))
@@ -191,15 +195,43 @@ class RecordingDesk:
         )
 
     async def prune(self) -> None:
-        """Remove what is too old, and folders that nobody knows."""
-        before = self._clock() - self._rules.recording_days * DAY_MS
+        """Remove what is too old, also of sessions that live, and folders that nobody knows."""
+        now = self._clock()
+        before = now - self._rules.recording_days * DAY_MS
         rows = {row.session: row for row in await self._store.list_recordings(user=None)}
         for row in rows.values():
-            if row.session not in self._lives and (row.ended_at or row.started_at) < before:
+            lives = row.ended_at is None and row.session in self._lives
+            if not lives and (row.ended_at or row.started_at) < before:
                 await self.remove(row.session, by=None)
-        for name in await asyncio.to_thread(_names, self._folder):
-            if is_id(name, "ses") and name not in rows and name not in self._lives:
+            elif await self._expire(row.session, before, now):
+                await self._count(row.session)
+        for name in await asyncio.to_thread(self._stock.sessions):
+            if name not in rows and name not in self._lives:
                 await asyncio.to_thread(self.shelf(name).remove)
+        await self._fit()
+
+    async def _expire(self, session: str, before: int, now: int) -> bool:
+        try:
+            return await asyncio.to_thread(self.shelf(session).expire, before, now)
+        except OSError as error:
+            raise Unavailable("what is too old of a recording cannot be removed now") from error
+
+    async def _fit(self) -> None:
+        try:
+            lost = await self._stock.fit()
+        except OSError as error:
+            raise Unavailable("what recordings have too much cannot be removed now") from error
+        for session in lost:
+            await self._count(session)
+
+    async def _count(self, session: str) -> None:
+        """What is kept of it is another."""
+        kept = await self.segments(session)
+        self._stock.weigh(session, kept)
+        row = await self._store.get_recording(session)
+        if row is not None:
+            total = sum(each.bytes for each in kept)
+            await self._store.save_recording(replace(row, bytes=total, segments=len(kept)))
 
     async def close(self) -> None:
         """Let go of all; machines stop recording, and go on once a controller is back."""
@@ -209,10 +241,10 @@ class RecordingDesk:
 
     async def _kept(self, live: Live, segment: SegmentFile) -> None:
         session = live.session
-        kept = await self.segments(session.id)
-        row = await self._store.get_recording(session.id) or Recording(session.id, session.user, segment.at)
-        total = sum(each.bytes for each in kept)
-        await self._store.save_recording(replace(row, bytes=total, segments=len(kept)))
+        if await self._store.get_recording(session.id) is None:
+            await self._store.save_recording(Recording(session.id, session.user, segment.at))
+        await self._count(session.id)
+        await self._fit()
 
     async def _over(self, live: Live) -> None:
         await live.end(PART_S)
@@ -228,10 +260,3 @@ class RecordingDesk:
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-
-
-def _names(folder: Path) -> list[str]:
-    try:
-        return [path.name for path in folder.iterdir()]
-    except OSError:
-        return []

@@ -6,11 +6,13 @@ Every call blocks on the disk. Nobody else reads it: folder 0700, files 0600.
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import itertools
 import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +24,9 @@ NAME = re.compile(r"(\d{6})-(\d{1,16})-(\d{1,9})-(\d{1,5})x(\d{1,5})\.mp4")
 """number-at-duration-size: a listing is the index, and no crash can make the two differ."""
 COMING = "coming"
 TIMELINE = "timeline.jsonl"
+SHORTENED = "timeline.part"
+LINE_BYTES = 4096
+"""Of a line, more than any has."""
 TIMELINE_BYTES = 8 * 2**20
 """A timeline ends here; some days of a line a second. Its last line says so."""
 SAME_MS = 2000
@@ -86,15 +91,67 @@ class Shelf:
             if same and abs(each.at - at) < SAME_MS:
                 self.drop()
                 return None
-        number = known[-1].number + 1 if known else 1
+        number = 1 + (known[-1].number if known else self._last_number())
         if number > LAST_NUMBER:
             self.drop()
             raise Full("the recording has as many segments as can be numbered")
         segment = SegmentFile(number, at, comes.duration_ms, comes.width, comes.height, comes.size)
         (self.folder / COMING).replace(self.folder / _name(segment))
-        for each in surplus([*known, segment], most_bytes):
-            (self.folder / _name(each)).unlink(missing_ok=True)
+        self.shed(surplus([*known, segment], most_bytes), "size", at + comes.duration_ms)
         return segment
+
+    def shed(self, goes: Sequence[SegmentFile], why: str, now: int) -> None:
+        """Delete these, the oldest, and say so in the timeline. Raises OSError."""
+        for each in goes:
+            (self.folder / _name(each)).unlink(missing_ok=True)
+        if goes:
+            numbers = {"first": goes[0].number, "last": goes[-1].number}
+            self.note({"at_ms": now, "kind": "dropped", "why": why, **numbers})
+
+    def expire(self, before: int, now: int) -> bool:
+        """Delete what ended before that moment, and what the timeline has of that time; whether there was any.
+
+        Raises OSError."""
+        kept = self.segments()
+        goes = list(itertools.takewhile(lambda each: each.at + each.duration_ms < before, kept))
+        old = self._shorten(before)
+        self.shed(goes, "age", now)
+        return bool(goes) or old
+
+    def _shorten(self, before: int) -> bool:
+        with contextlib.suppress(FileNotFoundError), self._writing():
+            with self.timeline.open(encoding="utf-8", errors="replace") as file:
+                if _at(file.readline(LINE_BYTES)) >= before:
+                    return False
+                left = "".join(line for line in file if _at(line) >= before)
+            part = self.folder / SHORTENED
+            part.unlink(missing_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+            with os.fdopen(os.open(part, flags, 0o600), "w", encoding="utf-8") as file:
+                file.write(left)
+            part.replace(self.timeline)
+            return True
+        return False
+
+    def _last_number(self) -> int:
+        """Of the segments that were here, by the timeline: a number is not given twice."""
+        found = 0
+        with contextlib.suppress(OSError), self.timeline.open(encoding="utf-8", errors="replace") as file:
+            for line in file:
+                said = _read(line)
+                number = said.get("last" if said.get("kind") == "dropped" else "number")
+                found = max(found, number) if isinstance(number, int) else found
+        return min(found, LAST_NUMBER)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """One at a time writes to the timeline, of all threads. Raises OSError."""
+        folder = os.open(self.folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(folder)
 
     def drop(self) -> None:
         """The file that came is not wanted."""
@@ -107,7 +164,7 @@ class Shelf:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         with contextlib.suppress(OSError):
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with os.fdopen(os.open(self.folder / TIMELINE, flags, 0o600), "a") as file:
+            with self._writing(), os.fdopen(os.open(self.timeline, flags, 0o600), "a") as file:
                 if file.tell() < TIMELINE_BYTES:
                     last = file.tell() + len(text) >= TIMELINE_BYTES
                     file.write(
@@ -129,11 +186,30 @@ def _text(lines: Sequence[Mapping[str, object]]) -> str:
     return "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines)
 
 
+def _read(line: str) -> dict[str, object]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _at(line: str) -> int:
+    """When that was; a line that was cut off by a crash is older than all."""
+    at = _read(line).get("at_ms")
+    return at if isinstance(at, int) else 0
+
+
+def weight(segment: SegmentFile) -> int:
+    """What it counts for where bytes are limited."""
+    return max(segment.bytes, FILE_COST)
+
+
 def surplus(kept: Sequence[SegmentFile], most_bytes: int) -> Sequence[SegmentFile]:
     """Those of `kept`, oldest first, that go for the newer ones; the newest stays."""
     room, stays = most_bytes, 0
     for each in reversed(kept[-MOST_FILES:]):
-        room -= max(each.bytes, FILE_COST)
+        room -= weight(each)
         if room < 0 and stays:
             break
         stays += 1

@@ -66,7 +66,6 @@ class Guest:
         for number, (data, key) in enumerate(FRAMES[:count]):
             self.recorder.take(data, key, at + number / 50)
 
-
     async def serve(self) -> None:
         self.serving = asyncio.create_task(self.records.run(self.path))
         await until(self.path.exists)
@@ -339,6 +338,7 @@ class Rows:
 
 class Rules:
     recording, recording_mib, recording_days, recording_segment_s = "ask", 100, 7, 1
+    recording_total_mib = 200
 
 
 def few() -> Callable[[str], int]:
@@ -384,6 +384,35 @@ async def test_a_choice_outlives_the_controller_and_age_removes(tmp_path: Path, 
     await second.prune()
     assert not rows.rows and not list((tmp_path / "r").iterdir()) and rows.trail == ["recording_on"]
     await second.close()
+
+
+async def test_age_and_a_limit_of_all_take_of_sessions_that_live(tmp_path: Path, guest: Guest) -> None:
+    driver, rows, now = FakeDriver(), Rows(), [now_ms()]
+    driver.stream = guest.open
+    session = a_session(state=SessionState.READY)
+    driver.machines[session.machine] = None  # type: ignore[assignment]
+    desk = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", lambda: now[0], few())
+    await desk.open()
+    desk.noticed(session)
+    await desk.choose(session, on=True)
+    await until(lambda: guest.recorder.on)
+    guest.frames()
+    guest.recorder.finish(asyncio.get_running_loop().time())
+    await until(lambda: rows.rows[session.id].segments == 1)
+    await desk.prune()
+    assert len(await desk.segments(session.id)) == 1
+    now[0] += 8 * 86_400_000
+    await desk.prune()
+    assert not await desk.segments(session.id) and desk.state(session.id) == "on"
+    assert rows.rows[session.id].segments == 0 and rows.rows[session.id].ended_at is None
+    (said,) = map(json.loads, desk.shelf(session.id).timeline.read_text().splitlines())
+    assert said == {"at_ms": now[0], "kind": "dropped", "why": "age", "first": 1, "last": 1}
+    desk._stock._most = 1
+    guest.frames()
+    guest.recorder.finish(asyncio.get_running_loop().time())
+    await until(lambda: '"why":"total"' in desk.shelf(session.id).timeline.read_text())
+    await until(lambda: rows.rows[session.id].segments == 0)
+    await desk.close()
 
 
 async def test_each_viewer_has_rungs_of_its_own(tmp_path: Path, guest: Guest) -> None:

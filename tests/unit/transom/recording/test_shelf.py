@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -84,3 +85,36 @@ def test_a_timeline_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     shelf.remove()
     shelf.remove()
     assert not shelf.folder.exists()
+
+
+def lines(shelf: Shelf) -> list[dict[str, object]]:
+    return [json.loads(line) for line in shelf.timeline.read_text().splitlines()]
+
+
+def test_what_goes_for_newer_ones_is_said(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for number in range(4):
+        put(shelf, number * 10_000, b"x" * 100_000, most=250_000)
+    assert lines(shelf) == [
+        {"at_ms": at, "kind": "dropped", "why": "size", "first": number, "last": number}
+        for at, number in ((21_000, 1), (31_000, 2))
+    ]
+
+
+def test_age_takes_segments_and_what_the_timeline_has_of_their_time(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    for at in (10_000, 20_000, 30_000):
+        put(shelf, at, b"one more")
+        shelf.note({"at_ms": at, "kind": "segment", "number": at // 10_000})
+    with shelf.timeline.open("a") as file:
+        file.write('{"at_ms": 31000, "kind": "inp')
+    assert shelf.expire(21_500, 50_000)
+    assert [each.number for each in shelf.segments()] == [3]
+    assert lines(shelf)[-1] == {"at_ms": 50_000, "kind": "dropped", "why": "age", "first": 1, "last": 2}
+    assert [line["at_ms"] for line in lines(shelf)] == [30_000, 50_000]
+    assert shelf.timeline.stat().st_mode & 0o777 == 0o600
+    assert not shelf.expire(21_500, 60_000) and not (tmp_path / "timeline.part").exists()
+    assert shelf.expire(90_000, 90_000) and not shelf.segments()
+    put(shelf, 90_000, b"and on")
+    assert [each.number for each in shelf.segments()] == [4]
+    assert not Shelf(tmp_path / "none").expire(90_000, 90_000)
