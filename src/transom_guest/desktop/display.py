@@ -20,6 +20,8 @@ UP_DEADLINE = 15.0
 XRANDR_DEADLINE = 5.0
 LOCK_DEADLINE = 5.0
 OUTPUT = "VNC-0"
+OWN = "transom-"
+"""How the names begin of RandR's modes that are made here; the others are the display's own."""
 CHATTER = re.compile(
     r"\s*(ComparingUpdateTracker|EncodeManager|VNCSConnST|VNCServerST|Connections|SConnection|Input):"
     r"|\s{8,}"
@@ -86,18 +88,38 @@ def fitted(width: int, height: int) -> tuple[int, int]:
 async def set_size(width: int, height: int) -> tuple[int, int]:
     """Give the desktop a new size in pixels; return the size it has now. Raises DisplayError.
 
-    Callers in several processes take turns. RandR's modes are named by their size and made once.
+    Callers in several processes take turns. A mode of RandR is made for a size that has none, and goes with the next.
     """
     width, height = fitted(width, height)
-    name = f"{width}x{height}"
     async with _turn():
-        known = set(re.findall(r"^\s+(\d+x\d+)\s", await _xrandr("--query"), re.MULTILINE))
-        if name not in known:
+        listed = await _xrandr("--query")
+        name = mode_for(listed, f"{width}x{height}")
+        if name not in modes(listed):
             with contextlib.suppress(DisplayError):  # known to the server, not yet to the output
                 await _xrandr("--newmode", name, *modeline(width, height))
             await _xrandr("--addmode", OUTPUT, name)
         await _xrandr("--output", OUTPUT, "--mode", name)
+        for old in left_over(listed, name):
+            for take in (("--delmode", OUTPUT, old), ("--rmmode", old)):
+                with contextlib.suppress(DisplayError):  # not on the output any more, or still in use
+                    await _xrandr(*take)
     return width, height
+
+
+def modes(listed: str) -> set[str]:
+    """The modes that the output has, by xrandr's list."""
+    return set(re.findall(r"^ {3}(\S+) ", listed, re.MULTILINE))
+
+
+def mode_for(listed: str, size: str) -> str:
+    """The display's own mode of this size, else the name of one that is made here."""
+    return size if size in modes(listed) else OWN + size
+
+
+def left_over(listed: str, name: str) -> list[str]:
+    """Modes that were made here, on the output or not, but for this one."""
+    found = re.findall(rf"^ {{2,3}}({OWN}\S+) ", listed, re.MULTILINE)
+    return [mode for mode in found if mode != name]
 
 
 def modeline(width: int, height: int) -> list[str]:

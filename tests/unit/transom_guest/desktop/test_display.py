@@ -85,13 +85,33 @@ def xrandr(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 async def test_a_new_size_gets_a_mode(xrandr: Path) -> None:
     assert await display.set_size(1001, 601) == (1000, 600)
     asked = (xrandr / "asked").read_text().splitlines()
-    assert asked[0].startswith("--newmode 1000x600 36.00 1000 1000 1000 1000 600")
-    assert asked[1:] == ["--addmode VNC-0 1000x600", "--output VNC-0 --mode 1000x600"]
+    assert asked[0].startswith("--newmode transom-1000x600 36.00 1000 1000 1000 1000 600")
+    assert asked[1:] == ["--addmode VNC-0 transom-1000x600", "--output VNC-0 --mode transom-1000x600"]
+
+
+@pytest.mark.parametrize("fails", ["--delmode", "--rmmode", "--newmode"])
+async def test_the_mode_of_a_size_before_goes_and_none_of_the_displays_own(xrandr: Path, fails: str) -> None:
+    (xrandr / "query").write_text(
+        QUERY + "   transom-800x500   60.00* \n  transom-700x500 (0x235) 36.000MHz\n        h: width  700\n"
+    )
+    (xrandr / f"fail{fails}").touch()
+    await display.set_size(900, 600)
+    asked = (xrandr / "asked").read_text().splitlines()
+    assert asked[2:] == [
+        "--output VNC-0 --mode transom-900x600",
+        "--delmode VNC-0 transom-800x500",
+        "--rmmode transom-800x500",
+        "--delmode VNC-0 transom-700x500",
+        "--rmmode transom-700x500",
+    ]
+    (xrandr / "asked").unlink()
+    await display.set_size(800, 500)
+    assert (xrandr / "asked").read_text().splitlines()[0] == "--output VNC-0 --mode transom-800x500"
 
 
 async def test_an_area_beyond_the_limit_is_never_asked_for(xrandr: Path) -> None:
     assert await display.set_size(7680, 4320) == (4096, 2304)
-    assert (xrandr / "asked").read_text().endswith("--output VNC-0 --mode 4096x2304\n")
+    assert (xrandr / "asked").read_text().endswith("--output VNC-0 --mode transom-4096x2304\n")
 
 
 async def test_a_known_size_is_only_switched_to(xrandr: Path) -> None:
@@ -102,7 +122,7 @@ async def test_a_known_size_is_only_switched_to(xrandr: Path) -> None:
 async def test_a_mode_that_only_the_server_knows_is_added(xrandr: Path) -> None:
     (xrandr / "fail--newmode").touch()
     await display.set_size(800, 600)
-    assert (xrandr / "asked").read_text().splitlines()[-1] == "--output VNC-0 --mode 800x600"
+    assert (xrandr / "asked").read_text().splitlines()[-1] == "--output VNC-0 --mode transom-800x600"
 
 
 async def test_a_refused_size_is_an_error(xrandr: Path) -> None:
