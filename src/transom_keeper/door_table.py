@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from transom_wire.control import RegisterPeer
+from transom_wire.rate import Bucket
 from transom_wire.stun import BindingRequest, StunError, is_binding_request, parse_binding_request
 
 Source = tuple[Any, ...]
@@ -50,7 +51,11 @@ class DoorLimits:
     """A source silent for longer is forgotten. Browsers check their spare pairs each 25 s."""
     packets_per_s: int = 8_000
     bytes_per_s: int = 6 * 2**20
-    """Both directions of all viewers together: four of them at 12 Mbit/s, and no more of a tunnel."""
+    """To all viewers together, and as many at once: four of them at 12 Mbit/s, and no more of a tunnel."""
+    viewer_packets_per_s: int = 1_500
+    viewer_bytes_per_s: int = 2 * 2**20
+    """From one viewer, and twice as many at once: so nobody who floods takes the room of another, or of the picture.
+    A page that types, points, speaks and reports sends some three hundred; a clipboard goes at this rate."""
     replays: int = 4_096
     """Transactions remembered, so that a check seen once teaches no second source."""
 
@@ -95,7 +100,20 @@ class _Path:
 class _Peer:
     pair: RegisterPeer
     since: float
+    allowance: _Allowance
     paths: list[_Path] = field(default_factory=list)
+
+
+class _Allowance:
+    """Packets, and the bytes in them."""
+
+    def __init__(self, packets: float, size: float, now: float, seconds: float) -> None:
+        """So many of each a second, and those of so many seconds at once."""
+        self._packets = Bucket(packets, packets * seconds, now)
+        self._bytes = Bucket(size, size * seconds, now)
+
+    def take(self, size: int, now: float) -> bool:
+        return self._packets.take(1, now) and self._bytes.take(size, now)
 
 
 class DoorTable:
@@ -112,9 +130,7 @@ class DoorTable:
         self._peers: dict[str, _Peer] = {}
         self._by_pair: dict[tuple[str, str], _Peer] = {}
         self._seen: OrderedDict[bytes, None] = OrderedDict()
-        self._second = 0.0
-        self._packets_left = self.limits.packets_per_s
-        self._bytes_left = self.limits.bytes_per_s
+        self._outward = _Allowance(self.limits.packets_per_s, self.limits.bytes_per_s, 0.0, 1.0)
 
     @property
     def peers(self) -> tuple[str, ...]:
@@ -149,7 +165,9 @@ class DoorTable:
         commands += self.release(pair.peer)
         if len(self._peers) >= self.limits.peers:
             commands += self.release(next(iter(self._peers)))
-        self._peers[pair.peer] = self._by_pair[_key(pair)] = _Peer(pair, now)
+        limits = self.limits
+        allowance = _Allowance(limits.viewer_packets_per_s, limits.viewer_bytes_per_s, now, 2.0)
+        self._peers[pair.peer] = self._by_pair[_key(pair)] = _Peer(pair, now, allowance)
         return commands
 
     def release(self, peer: str) -> list[Command]:
@@ -170,7 +188,8 @@ class DoorTable:
         path = self._by_source.get(source)
         if path is None or not datagram or (datagram[0] == 0 and is_binding_request(datagram)):
             return CHECK
-        if not self._within_rate(len(datagram), now):
+        if not path.peer.allowance.take(len(datagram), now):
+            self.dropped["viewer_rate"] += 1
             return DROP
         path.heard = now
         self.packets_in += 1
@@ -183,7 +202,8 @@ class DoorTable:
         if path is None or not datagram:
             self.dropped["unheld"] += 1
             return None
-        if not self._within_rate(len(datagram), now):
+        if not self._outward.take(len(datagram), now):
+            self.dropped["rate"] += 1
             return None
         if datagram[0] > LAST_STUN_BYTE:
             path.media = now
@@ -204,8 +224,8 @@ class DoorTable:
             return self._drop("user")
         if not request.proves(peer.pair.guest_password):
             return self._drop("integrity")
-        if not self._within_rate(len(datagram), now):
-            return []
+        if not peer.allowance.take(len(datagram), now):
+            return self._drop("viewer_rate")
         commands = self._admit(source, request, peer, now)
         if isinstance(commands, str):
             return self._drop(commands)
@@ -285,18 +305,6 @@ class DoorTable:
         self._seen[transaction] = None
         if len(self._seen) > self.limits.replays:
             self._seen.popitem(last=False)
-
-    def _within_rate(self, size: int, now: float) -> bool:
-        if now - self._second >= 1.0:
-            self._second = now
-            self._packets_left = self.limits.packets_per_s
-            self._bytes_left = self.limits.bytes_per_s
-        if self._packets_left <= 0 or self._bytes_left < size:
-            self.dropped["rate"] += 1
-            return False
-        self._packets_left -= 1
-        self._bytes_left -= size
-        return True
 
     def _drop(self, reason: str) -> list[Command]:
         self.dropped[reason] += 1

@@ -20,6 +20,7 @@ from typing import Annotated, ClassVar
 
 from transom_wire.codec import Blob, Many, Range, Text
 from transom_wire.fields import Hostname, Id, Line, MachineId, Milliseconds, Name, Side, Token, Url
+from transom_wire.peers import FLOODS as FLOODS
 from transom_wire.peers import PeerAnswer as PeerAnswer
 from transom_wire.peers import PeerChange as PeerChange
 from transom_wire.peers import PeerClose as PeerClose

@@ -8,6 +8,8 @@ from typing import Annotated, ClassVar
 from transom_wire.codec import Range, Text
 from transom_wire.fields import Epoch, Id, Line, Sdp
 
+FLOODS = frozenset(f"too many {what}" for what in ("channels", "messages", "malformed messages", "reports"))
+"""Reasons of a PeerState: the viewer was ended, for it sent what no page does."""
 Misdeeds = Annotated[int, Range(0, 2**53)]
 
 
@@ -101,4 +103,8 @@ class StreamReport:
     sizes: Misdeeds = 0
     """Of sizes that no desktop has."""
     floods: Misdeeds = 0
-    """That were more at once than anybody may say."""
+    """That were more at once than anybody may say, packets of RTCP among them."""
+    rtcp: Misdeeds = 0
+    """Packets of RTCP that were none."""
+    forged: Misdeeds = 0
+    """Packets of media or RTCP that were not sealed by the viewer's keys, or came twice."""

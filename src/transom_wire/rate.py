@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+DRIVER_RATE = 4000
+"""Messages a second of a viewer who drives: a mouse that tells of itself a thousand times a second is far below."""
+WATCHER_RATE = 200
+"""And of one who only watches: pings, and now and then a question for a picture."""
+BURST, DEBT = 2500, 1000
+"""Messages of a viewer at once, and those beyond it after which it is ended."""
 HAIR = 1e-9
 """Units that rounding may lack: who waits as long as it was told is let through."""
 

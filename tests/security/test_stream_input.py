@@ -25,9 +25,9 @@ from tests.support.stream_lab import DEADLINE, StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only
 from transom.stream.peers import PEERS_LIMIT
 from transom_guest.input.message import MAX_MESSAGE
-from transom_guest.stream.allowance import BURST, DEBT
 from transom_guest.stream.peers import MAX_PEERS
 from transom_wire.link import PeerAnswer, PeerOffer, PeerState, PeerTerms
+from transom_wire.rate import BURST, DEBT
 
 __all__ = ["golden_image", "loopback_only"]
 
@@ -37,6 +37,10 @@ WEBRTC_STRING = 51
 """The payload protocol of a text on a data channel (RFC 8831, 8)."""
 WRONG_SIZES, WRONG_WORDS = 3, 7
 """Those that are said on `control`, and so not lost."""
+SPEAKER = b"\x00\x00\x00\x07"
+"""Who sends the reports; under another name each would not be looked at."""
+MADE_UP, KEPT_BYTES = 5000, 2**24
+"""Senders whose names are made up: at seven kilobytes each they would be twice the bytes that may be kept."""
 SENDER_REPORT, GENERIC_FEEDBACK, PICTURE_FEEDBACK = 200, 205, 206
 
 
@@ -54,19 +58,24 @@ async def goes_on(lab: StreamLab, viewer: Viewer) -> None:
     await viewer.sees("black")
 
 
+def resident(lab: StreamLab) -> int:
+    """Bytes of memory that the service has."""
+    return int(Path(f"/proc/{lab.guest_pid()}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
 def reports(chance: random.Random) -> list[bytes]:
     """RTCP that is none: lengths that lie, counts without entries, feedback of packets nobody sent, noise."""
     found = []
     for kind in range(SENDER_REPORT, 208):
         for count in (0, 1, 15, 31):
             for words in (0, 1, 7, 0xFFFF):
-                head = bytes([0x80 | count, kind]) + words.to_bytes(2, "big")
+                head = bytes([0x80 | count, kind]) + words.to_bytes(2, "big") + SPEAKER
                 found.append(head + chance.randbytes(chance.choice((4, 8, 28, 400))))
     # transport-wide feedback: 65,535 packets in runs and vectors that end in the middle
-    body = chance.randbytes(8) + b"\xff\xf0\xff\xff" + b"\x00\x00\x01\x00" + b"\x3f\xff" * 20
+    body = SPEAKER + chance.randbytes(4) + b"\xff\xf0\xff\xff" + b"\x00\x00\x01\x00" + b"\x3f\xff" * 20
     found.append(bytes([0x8F, GENERIC_FEEDBACK]) + (len(body) // 4).to_bytes(2, "big") + body)
     # a bitrate estimate for 255 streams, and a mantissa shifted by 63
-    body = chance.randbytes(8) + b"REMB" + b"\xff\xff\xff\xff" + chance.randbytes(12)
+    body = SPEAKER + chance.randbytes(4) + b"REMB" + b"\xff\xff\xff\xff" + chance.randbytes(12)
     found.append(bytes([0x8F, PICTURE_FEEDBACK]) + (len(body) // 4).to_bytes(2, "big") + body)
     return found
 
@@ -89,6 +98,14 @@ async def test_a_viewer_s_broken_packets_and_messages_harm_nobody(lab: StreamLab
             await transport._send_rtp(report)
             await transport.transport._send(bytes([0x80]) + chance.randbytes(60))
         await goes_on(lab, good)
+        before = resident(lab)
+        for number in range(MADE_UP):
+            await transport.transport._send(
+                bytes([0x80, 96, 0, 1]) + bytes(4) + number.to_bytes(4) + bytes(50)
+            )
+            await asyncio.sleep(0.01 * (number % 100 == 0))
+        await goes_on(lab, good)
+        assert resident(lab) - before < KEPT_BYTES
 
         # messages: fewer than close the peer, of every wrong kind
         for text in ("", "[", "[1]", '["k"]', '["k", 1, 97]', '["s", 1, 1, 1]', '["s", 2, 32768, 32768]'):
@@ -116,7 +133,10 @@ async def test_a_viewer_s_broken_packets_and_messages_harm_nobody(lab: StreamLab
         await lab.until(
             lambda: any(told.peer == "bad" and told.malformed >= WRONG_WORDS for told in lab.reports)
         )
-        assert next(told for told in reversed(lab.reports) if told.peer == "bad").sizes >= WRONG_SIZES
+        told = next(told for told in reversed(lab.reports) if told.peer == "bad")
+        assert told.sizes >= WRONG_SIZES
+        assert told.rtcp >= len(reports(chance)) * 3 / 4
+        assert told.forged >= MADE_UP
     finally:
         await bad.close()
         await good.close()

@@ -12,7 +12,7 @@ from transom.model.quality import QualityRow
 
 RUNGS = ("webrtc", "webrtc-relay", "vnc")
 CAUSES = ("start", "loss", "delay", "probe", "limit")
-MISDEEDS = ("malformed", "unallowed", "sizes", "floods")
+MISDEEDS = ("malformed", "unallowed", "sizes", "floods", "rtcp", "forged")
 """What was wrong with a message: it was none, input of one who watches, a size that no desktop has, one too many."""
 LATENCY_BUCKETS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2)
 """Seconds from an input to the first picture that shows what it did."""

@@ -10,14 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 
-from transom_wire.rate import Bucket
+from transom_wire.rate import BURST, DEBT, Bucket
 
-DRIVER_RATE = 4000
-"""Messages a second of who drives: a mouse that tells of itself a thousand times a second is far below."""
-WATCHER_RATE = 200
-"""And of who only watches: pings, and now and then a question for a picture."""
-BURST, DEBT = 2500, 1000
-"""Messages at once, and those beyond it after which the viewer is ended: they are not taken."""
 PING_RATE, PING_BURST = 100, 200
 """Pings a second and at once that are answered; a page sends a few."""
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from transom_guest.stream.allowance import DRIVER_RATE, WATCHER_RATE, Allowance
+from transom_guest.stream.allowance import Allowance
 from transom_guest.stream.clip_channel import LABEL, ClipChannel, Connect
 from transom_guest.stream.gst import Gst, GstWebRTC
 from transom_guest.stream.sctp import highest_stream, packets_of
 from transom_guest.stream.waiting import Waiting
+from transom_wire.rate import DRIVER_RATE, WATCHER_RATE
 
 MAX_CHANNELS = 8
 """A page makes three."""

@@ -28,6 +28,7 @@ from transom_guest.stream.gst import (
     unwatch_bus,
     watch_bus,
 )
+from transom_guest.stream.inbound import Inbound
 from transom_guest.stream.offer import (
     H264,
     narrowed,
@@ -82,6 +83,7 @@ class Peer:
         self._channels = Channels(
             self, self.clipboard, connect=self._connect, keep=self._kept.append, to_loop=self._to_loop
         )
+        self._inbound = Inbound(lambda what: self._to_loop(self.channels_flooded, what))
         self._closed = False
         self._pipeline = self._webrtc = self._probe = cast("Any", None)
         self.video = Video(codec)
@@ -149,10 +151,12 @@ class Peer:
         if self.sound is not None:
             self.sound.may_speak(terms.microphone)
 
-    def misdeeds(self) -> tuple[int, int, int, int]:
-        """Messages that were not taken: malformed, a watcher's, sizes that no desktop has, too many at once."""
-        floods = self._channels.allowance.refused + self.pings.refused
-        return self.malformed, self.dropped, self.sizes, floods
+    def misdeeds(self) -> tuple[int, ...]:
+        """What was not taken: messages that were malformed, a watcher's, of sizes that no desktop has, too many at
+        once; RTCP that was malformed, packets under no key of the viewer's."""
+        floods = self._channels.allowance.refused + self.pings.refused + self._inbound.too_many
+        inbound = self._inbound.malformed, self._inbound.forged()
+        return self.malformed, self.dropped, self.sizes, floods, *inbound
 
     def rtp_time(self, seconds: float) -> int:
         """The timestamp in this peer's video of a monotonic time."""
@@ -173,6 +177,7 @@ class Peer:
             return
         self._closed = True
         self._channels.close()
+        self._inbound.close()
         self.video.close()
         for owner, handler in self._handlers:
             owner.disconnect(handler)
@@ -217,6 +222,7 @@ class Peer:
     def _added(self, _pipeline: Any, into: Any, element: Any) -> None:
         """In whichever thread builds: a certificate of our own, before any handshake."""
         watch_repairs(element, self.video.again, self._kept)
+        self._inbound.watch(element)
         if not self.tells:
             watch_reports(element, self.video.ssrc, self._told, self._connect)
         name = element.__gtype__.name  # not every element has a factory to ask
@@ -307,7 +313,7 @@ class Peer:
         self._events.peer_message(self, text, label)
 
     def channels_flooded(self, what: str) -> None:
-        """The viewer makes more channels, or says more, than any page does."""
+        """The viewer makes more channels, or says or reports more, than any page does."""
         self._state_is("failed", f"too many {what}")
 
 

@@ -50,7 +50,7 @@ class Viewed(Protocol):
     @property
     def video(self) -> Carried: ...
     def say(self, text: str) -> bool: ...
-    def misdeeds(self) -> tuple[int, int, int, int]: ...
+    def misdeeds(self) -> tuple[int, ...]: ...
 
 
 class _Link:
@@ -59,7 +59,7 @@ class _Link:
         self.key_at = self.reported_at = float("-inf")
         self.key_owed = False
         self.reported: tuple[object, ...] = ()
-        self.misdeeds = (0, 0, 0, 0)
+        self.misdeeds = (0,) * len(peer.misdeeds())
         """Of the peer, as they were reported."""
 
     def hold(self) -> None:

@@ -341,26 +341,47 @@ def test_the_oldest_registration_gives_way() -> None:
     assert door.peers == ("bob", "cyd")
 
 
-def test_packets_a_second_are_capped_for_all_directions_together() -> None:
+def test_packets_a_second_to_viewers_are_capped() -> None:
     door = table(packets_per_s=10)
     door.register(ADA, 0)
     inner = admitted(door, ADA, HOME, 5)
-    passed = [door.arrived(HOME, MEDIA, 5.5) for _ in range(5)]
-    passed += [inner if door.answered(inner, MEDIA, 5.9) else DROP for _ in range(10)]
-    assert passed == [inner] * 9 + [DROP] * 6
-    assert door.dropped == {"rate": 6}
-    assert door.arrived(HOME, MEDIA, 6.1) == inner
+    assert [door.answered(inner, MEDIA, 5.9) for _ in range(15)] == [HOME] * 10 + [None] * 5
+    assert door.dropped == {"rate": 5}
+    assert door.answered(inner, MEDIA, 6.1) == HOME
+
+
+def test_who_floods_takes_no_room_of_another_viewer_s_nor_of_the_picture() -> None:
+    door = table(packets_per_s=100, viewer_packets_per_s=10)
+    door.register(ADA, 0)
+    door.register(BOB, 0)
+    ada, bob = admitted(door, ADA, HOME, 5), admitted(door, BOB, PHONE, 5)
+    flood = [door.arrived(PHONE, MEDIA, 5) for _ in range(1000)]
+    assert flood.count(bob) < 20
+    assert door.dropped["viewer_rate"] == flood.count(DROP)
+    assert door.check(PHONE, check(BOB, transaction=b"flood-others"), 5) == []
+    assert [door.arrived(HOME, MEDIA, 5) for _ in range(10)] == [ada] * 10
+    assert [door.answered(ada, MEDIA, 5) for _ in range(100)] == [HOME] * 100
+    assert door.arrived(PHONE, MEDIA, 5.2) == bob
+
+
+def test_another_source_of_the_same_viewer_is_not_another_viewer() -> None:
+    door = table(viewer_packets_per_s=10)
+    door.register(ADA, 0)
+    first, second = admitted(door, ADA, HOME, 5), admitted(door, ADA, PHONE, 5)
+    passed = [door.arrived(where, MEDIA, 5) for _ in range(100) for where in (HOME, PHONE)]
+    assert passed.count(first) + passed.count(second) < 20
 
 
 def test_bytes_a_second_are_capped() -> None:
-    door = table(bytes_per_s=1000)
+    door = table(bytes_per_s=1000, viewer_bytes_per_s=500)
     door.register(ADA, 0)
     inner = admitted(door, ADA, HOME, 5)
     assert [door.arrived(HOME, bytes([128]) * 400, 5.1) for _ in range(3)] == [inner, inner, DROP]
+    assert [door.answered(inner, bytes([128]) * 400, 5.1) for _ in range(3)] == [HOME, HOME, None]
 
 
 def test_strangers_spend_nothing_of_the_cap() -> None:
-    door = table(packets_per_s=2)
+    door = table(viewer_packets_per_s=1)
     door.register(ADA, 0)
     for _ in range(100):
         door.check(PHONE, MEDIA, 1)

@@ -3,7 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.stream.allowance import BURST, DEBT, DRIVER_RATE, WATCHER_RATE, Allowance
+from transom_guest.stream.allowance import Allowance
+from transom_wire.rate import BURST, DEBT, DRIVER_RATE, WATCHER_RATE
 
 
 def test_a_burst_is_taken_more_is_not_and_much_more_is_the_end() -> None:

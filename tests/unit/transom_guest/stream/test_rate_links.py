@@ -38,7 +38,7 @@ class FakePeer:
     said: list[list[object]] = field(default_factory=list)
     ill: tuple[int, int, int, int] = (0, 0, 0, 0)
 
-    def misdeeds(self) -> tuple[int, int, int, int]:
+    def misdeeds(self) -> tuple[int, ...]:
         return self.ill
 
     def say(self, text: str) -> bool:
