@@ -72,6 +72,7 @@ class Composition:
         self.machine_metrics = MachineMetrics(self.metrics.registry)
         self.exit_metrics = ExitMetrics(self.metrics.registry)
         self.quality_metrics = QualityMetrics(self.metrics.registry)
+        self.limits = Limits()
         self._tasks: list[asyncio.Task[None]] = []
         self._opened = False
 
@@ -95,7 +96,13 @@ class Composition:
         await self.seating.open()
         count, seating, fared = self.metrics.signalling, self.seating, self.quality.link_fared
         self.broker = Broker(
-            self.guests, now_ms, count=count, terms=seating.terms, seated=seating.seated, fared=fared
+            self.guests,
+            now_ms,
+            count=count,
+            terms=seating.terms,
+            seated=seating.seated,
+            fared=fared,
+            flooded=self.limits.arrivals.flooded,
         )
         self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
         catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
@@ -164,7 +171,7 @@ class Composition:
             exits=self.exits.desk,
             files=self._files(),
             recordings=self.recordings,
-            limits=Limits(),
+            limits=self.limits,
             views=Views(now_ms),
         )
 

@@ -1,4 +1,4 @@
-"""What a viewer says in RFB (RFC 6143), with everything taken out that reaches a desktop. Pure.
+"""What a viewer says in RFB (RFC 6143), with everything taken out that reaches a desktop. Pure but for a clock.
 
 Both the guest and the controller put a watcher's bytes through `Watching`; neither trusts the other. Messages that
 ask for pictures pass; keys, pointer, clipboard and sizes are read and dropped; what is unknown ends the stream.
@@ -8,9 +8,12 @@ Only that direction is read: nothing here parses what a machine sends.
 from __future__ import annotations
 
 import struct
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NoReturn
+
+from transom_wire.rate import Bucket
 
 VERSIONS = (b"RFB 003.007\n", b"RFB 003.008\n")
 """3.3 is refused: in it the viewer does not choose the security type, so its next byte would mean something else."""
@@ -23,6 +26,10 @@ CUT_TEXT_LIMIT = 1024 * 1024
 """Bytes of one clipboard, which is read past and never kept."""
 FENCE_LIMIT = 64
 """Bytes of a fence, by its own definition."""
+WHOLE_PER_S, WHOLE_AT_ONCE = 0.5, 10.0
+"""Whole pictures that a watcher may ask for a second, and at once: each is drawn and packed anew beside who drives. Of
+what it asks for beyond, it is sent what has changed."""
+UPDATE, INCREMENTAL = 3, 1
 PICTURES = frozenset(
     {0, 1, 2, 5, 6, 7, 16, 21, 50, -223, -224, -239, -260, -307, -308, -312, -313, 0x574D5664}
 )
@@ -48,7 +55,8 @@ class _Message:
 class Watching:
     """One viewer's bytes in, those a machine may hear out. Keeps at most one unfinished message."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock, self._whole = clock, Bucket(WHOLE_PER_S, WHOLE_AT_ONCE, clock())
         self.dropped = 0
         """Messages of input that went no further."""
         self._kept = bytearray()
@@ -117,7 +125,11 @@ class Watching:
 
     def _pass(self, message: _Message, length: int) -> bytes | None:
         said = self._cut(length)
-        return None if said is None else message.passes(said)
+        if said is None:
+            return None
+        if said[0] == UPDATE and said[1] != INCREMENTAL and not self._whole.take(1, self._clock()):
+            said = bytes([UPDATE, INCREMENTAL]) + said[2:]
+        return message.passes(said)
 
     def _end(self, why: str) -> NoReturn:
         self._kept.clear()

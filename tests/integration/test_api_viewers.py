@@ -17,7 +17,7 @@ from tests.support.api import Api, close_of, serving
 from tests.support.sdps import answer, offer
 from tests.support.waiting import until
 from transom.api.events import NAMES_LIMIT
-from transom.stream import seats
+from transom.stream import intake, seats
 from transom.stream.peers import PEERS_LIMIT
 from transom_wire.link import PeerAnswer, PeerState
 
@@ -520,3 +520,50 @@ async def test_only_who_drives_keeps_a_session_from_idling_out(bench: Bench) -> 
     )
     assert beat.status_code == 200
     assert (await bench.api.sessions.ledger.get(bench.session)).last_seen_at == before
+
+
+async def test_who_floods_by_a_link_is_ended_and_waits_and_nobody_else_does(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On both sockets of the noVNC rung: what comes too fast is read later, and without end by nobody."""
+    monkeypatch.setattr(intake, "BURST", 50)
+    monkeypatch.setattr(intake, "DEBT", 20)
+    heard, streams = bytearray(), bench.api.driver.streams
+
+    async def silent() -> tuple[asyncio.StreamReader, Any]:
+        return asyncio.StreamReader(), Ear(bytearray())
+
+    friend = await bench.guest("view")
+    for road, message in (("vnc", ASK), ("channel", '["k", 1, 97, 1]')):
+        troll = await bench.guest("view")
+        path = f"/api/watch/{bench.session}"
+        signed = {"Cookie": troll.cookie}
+        bench.api.driver.stream = silent
+        del streams[:]
+        async with bench.api.socket(
+            f"{path}/{road}?peer=troll-{road}", **signed, Origin=bench.api.url
+        ) as flooding:
+            await until(lambda: streams)
+            bench.api.driver.stream = display(heard)
+            await flooding.send(HELLO if road == "vnc" else message)
+            for _ in range(200):
+                await flooding.send(message)
+            async with bench.vnc("friend", friend) as watching:
+                del heard[:]
+                await watching.send(HELLO + ASK)
+                await until(lambda: HELLO in heard)
+            assert await close_of(flooding) == (4429, "too many messages")
+        body = {"peer": f"again-{road}", "epoch": 1, "sdp": offer()}
+        refused = await troll.client.post(f"{path}/offer", json=body, headers=signed)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (429, "too_many")
+        assert int(refused.headers["Retry-After"]) >= 1
+        async with bench.events(troll) as events:
+            await say(events, type="offer", **body)
+            told = await hears(events, lambda message: message["type"] == "refused")
+            assert (told["code"], told["peer"]) == ("too_many", body["peer"])
+            assert told["retry_after"] >= 1
+        async with bench.api.socket(f"{path}/vnc?peer=other", **signed, Origin=bench.api.url) as socket:
+            assert (await close_of(socket))[0] == 4429
+    text = (await bench.owner.get("/metrics")).text
+    assert "transom_viewer_messages_late_total 4" in text
+    assert 'transom_signalling_events_total{event="flooded"} 2.0' in text

@@ -85,7 +85,15 @@ class Api:
             dismiss=lambda *viewer, final: self.broker.dismiss(*viewer, final=final),
         )
         count, seating = self.metrics.signalling, self.seating
-        self.broker = Broker(self.guests, now_ms, count=count, terms=seating.terms, seated=seating.seated)
+        self.limits = Limits()
+        self.broker = Broker(
+            self.guests,
+            now_ms,
+            count=count,
+            terms=seating.terms,
+            seated=seating.seated,
+            flooded=self.limits.arrivals.flooded,
+        )
         self.links = LinkService(self.store.links, now_ms)
         self.vault = VaultService(self.store, key_source(self.settings.kek, None), now_ms)
         terms = Terms("fake", 8 * 3600, 1800, self.settings.sessions_per_user, self.settings.sessions_max)
@@ -152,7 +160,7 @@ class Api:
             exits=self.exits.desk,
             files=FilesDesk(self.driver, self.settings, self.store, now_ms, state / "spool"),
             recordings=self.recordings,
-            limits=Limits(),
+            limits=self.limits,
             views=Views(now_ms),
         )
         self.sessions.ledger.watch_all(self.recordings.noticed)

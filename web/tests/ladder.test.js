@@ -40,6 +40,19 @@ describe("the first picture", () => {
   });
 });
 
+describe("a server that has had too many offers", () => {
+  test("is offered nothing before the time it said, whatever looks good meanwhile", () => {
+    trace.fallen();
+    trace.until(20_000);
+    const epoch = trace.ladder.epoch;
+    trace.say("refused", { epoch, code: "too_many", waitMs: 90_000 });
+    for (const sign of ["network", "signal"]) trace.say(sign, { up: true });
+    trace.say("choose", { rung: "webrtc" });
+    assert.deepEqual(trace.until(109_000).filter((one) => one.startsWith("open-peer")), []);
+    assert.deepEqual(trace.until(111_000).filter((one) => one.startsWith("open-peer")), [`open-peer ${epoch + 1}`]);
+  });
+});
+
 describe("falling to noVNC", () => {
   test("no picture: prepared early, shown at 5 s and not before, the try goes on", () => {
     trace.say("ready");

@@ -51,6 +51,35 @@ describe("an offer that went ahead of the page's modules", () => {
   });
 });
 
+describe("too many offers", () => {
+  const many = { code: "too_many", message: "wait" };
+  const refused = { type: "refused", epoch: 1, ...many };
+
+  test("the time that the server asks for is told, by either way, within reason", async () => {
+    for (const [retry_after, waitMs] of [[12, 12_000], [1e9, WAITS.patienceMs]]) {
+      await connected();
+      signal.offer(1, "OFFER");
+      sockets.at(-1).says({ ...refused, peer: "me", retry_after });
+      assert.deepEqual([told.at(-1)], [{ ...refused, waitMs }]);
+    }
+    server.on(OFFER, { status: 429, ...many, retryAfterS: 7 });
+    await start();
+    sockets.at(-1).closes();
+    signal.offer(1, "OFFER");
+    await settle();
+    assert.deepEqual(told.at(-1), { ...refused, waitMs: 7000 });
+  });
+
+  test("no other refusal makes a page wait, and no nonsense", async () => {
+    for (const said of [{ code: "no_answer", retry_after: 5 }, { retry_after: "x" }, { retry_after: -1 }, {}]) {
+      await connected();
+      signal.offer(1, "OFFER");
+      sockets.at(-1).says({ ...refused, peer: "me", ...said });
+      assert.deepEqual([told.at(-1)], [{ ...refused, code: said.code ?? "too_many" }]);
+    }
+  });
+});
+
 describe("the WebSocket", () => {
   test("sessions, answers and refusals are told; others' and nonsense are not", async () => {
     await connected();

@@ -9,7 +9,8 @@ export type LadderEvent = { now: number } & (
   | { type: "over" }
   | { type: "choose"; rung: "webrtc" | "vnc" }
   | { type: "signal"; up: boolean }
-  | { type: "refused"; epoch: number; code?: string; early?: boolean }
+  /** `waitMs`: so long the server wants no other offer. */
+  | { type: "refused"; epoch: number; code?: string; early?: boolean; waitMs?: number }
   | { type: "connection"; epoch: number; state: RTCPeerConnectionState }
   | { type: "picture"; epoch: number; relay: boolean }
   | { type: "frame"; epoch: number }
@@ -51,7 +52,7 @@ export type SignalEvent =
   | { type: "exit"; exit: OwnExit }
   | { type: "seats"; viewers: Seat[] }
   | { type: "link-over"; why: string }
-  | { type: "refused"; epoch: number; code: string; message: string; early?: boolean }
+  | { type: "refused"; epoch: number; code: string; message: string; early?: boolean; waitMs?: number }
   | { type: "reachable"; up: boolean }
   | { type: "missing" }
   | { type: "signed-out" };

@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 
 from transom.api.parts import Parts, parts_of
 from transom.auth.cookies import CookieForm, cookie_form, read_cookie
+from transom.auth.limits import address_key
 from transom.auth.origin import same_origin
 from transom.model.errors import Refused, Unauthenticated
 from transom.model.session import Session
@@ -23,6 +24,18 @@ def _parts(request: Request) -> Parts:
 
 
 P = Annotated[Parts, Depends(_parts)]
+
+
+def address_of(connection: Request | WebSocket) -> str:
+    """The key of the address that a request comes from."""
+    return address_key(connection.client.host if connection.client else "")
+
+
+def _address(request: Request) -> str:
+    return address_of(request)
+
+
+Address = Annotated[str, Depends(_address)]
 
 
 def form_of(connection: Request | WebSocket) -> CookieForm | None:

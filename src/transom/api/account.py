@@ -6,9 +6,8 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from transom.api.access import P, Who, cookie_of, form_of
+from transom.api.access import P, Who, address_of, cookie_of, form_of
 from transom.api.bodies import Me, NewToken, SignIn
-from transom.auth.limits import address_key
 from transom.model.errors import NotFound, Refused
 from transom.model.user import User
 
@@ -23,7 +22,7 @@ def me(user: User) -> dict[str, Any]:
 @router.post("/api/auth/sign-in")
 async def sign_in(wanted: SignIn, request: Request, response: Response, parts: P) -> dict[str, Me]:
     """Spend a one-use key; the cookie comes with the answer."""
-    parts.limits.sign_in(address_key(request.client.host if request.client else ""))
+    parts.limits.sign_in(address_of(request))
     form = form_of(request)
     if form is None:
         raise Refused("signing in over plain HTTP works on this computer only: use HTTPS", code="insecure")

@@ -55,9 +55,11 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
         terms = seating.terms(session, peer)
         if terms != told[0]:
             told[0] = terms
+            inlet.hold_to(drives=terms.drives)
             writer.write(framed(ChannelViewer(peer, terms)))
 
     touches = streams.Touches(parts, session)
+    inlet = streams.Inlet(parts, session, peer, drives=told[0].drives)
 
     def active() -> None:
         """Who only watches keeps no session from idling out."""
@@ -65,7 +67,7 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
             touches.active()
 
     with parts.ledger.watch(session, changed), seating.listen(session, seated):
-        talker = Talker(socket, peer)
+        talker = Talker(socket, peer, inlet)
         joined = asyncio.create_task(carry(talker, reader, writer, active))
         stays = asyncio.ensure_future(visitor.stays())
         works = (ended.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
@@ -90,14 +92,16 @@ async def _count(parts: Parts, session: str, talker: Talker) -> None:
 class Talker:
     """The WebSocket as `stream.channel_road` wants it."""
 
-    def __init__(self, socket: WebSocket, peer: str) -> None:
-        self._socket, self.peer = socket, peer
+    def __init__(self, socket: WebSocket, peer: str, inlet: streams.Inlet) -> None:
+        self._socket, self.peer, self._inlet = socket, peer, inlet
         self.keys = 0
         """Keys pressed and texts typed since this was taken away last."""
 
     async def receive(self) -> str | bytes | None:
         """The next message; None when the viewer is gone."""
         message = await sockets.receive(self._socket)
+        if message is not None:
+            await self._inlet.take(message)
         if isinstance(message, str):
             self.keys += message.startswith('["t"') or (
                 message.startswith('["k"') and message.endswith(",1]")

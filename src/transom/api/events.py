@@ -239,7 +239,7 @@ class Stream:
         except ValidationError:
             self._refuse(body, "invalid", "a field is missing, unknown or of another kind")
         except TransomError as error:
-            self._refuse(body, error.code, error.message)
+            self._refuse(body, error.code, error.message, error.retry_after)
 
     async def _act(self, kind: object, body: dict[str, Any]) -> None:
         parts, session = self._parts, self._session
@@ -247,7 +247,7 @@ class Stream:
             offer = OFFER.validate_python(body)
             if not offer.look:
                 await self._is(offer.peer)
-            await offered(parts, session, self._person, offer)
+            await offered(parts, session, self._person, offer, self._visitor.address)
         elif kind == "bye":
             bye = BYE.validate_python(body)
             if self._owner or parts.seating.whose(session.id, bye.peer) == self._person.id:
@@ -290,7 +290,7 @@ class Stream:
         self._names.append(peer)
         self._seated(self._parts.seating.seats(self._session.id))
 
-    def _refuse(self, body: dict[str, Any], code: str, message: str) -> None:
+    def _refuse(self, body: dict[str, Any], code: str, message: str, retry_after: int | None = None) -> None:
         peer, epoch = body.get("peer"), body.get("epoch")
         offers = body.get("sdp") is not None and isinstance(peer, str) and isinstance(epoch, int)
         where: dict[str, Any] = {"peer": None, "epoch": None}
@@ -298,7 +298,8 @@ class Stream:
             where["peer"] = str(peer)[:64]
         if offers:
             where["epoch"] = epoch
-        self._put({"type": "refused", **where, "code": code, "message": message})
+        patience = {} if retry_after is None else {"retry_after": retry_after}
+        self._put({"type": "refused", **where, "code": code, "message": message, **patience})
 
 
 def _why(refusal: Refusal) -> dict[str, str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from transom.api.arrivals import Arrivals
 from transom.auth.limits import RateLimiter
+from transom.model.seat import Person
 
 
 class Limits:
@@ -15,6 +17,8 @@ class Limits:
         self._offer = RateLimiter(count=300, seconds=60)
         self._pull = RateLimiter(count=60, seconds=60)
         self._exit_check = RateLimiter(count=20, seconds=60)
+        self.arrivals = Arrivals()
+        """Of those who came by a link."""
 
     def sign_in(self, address: str) -> None:
         """An attempt to sign in from `address`."""
@@ -28,9 +32,11 @@ class Limits:
         """Something is made for `user`: a session, a token, a key."""
         self._creation.check(user)
 
-    def offer(self, source: str) -> None:
-        """A peer connection is offered by a user, or by whoever came by one link."""
-        self._offer.check(source)
+    def offer(self, session: str, peer: str, person: Person, address: str) -> None:
+        """A peer connection is offered by a user, or from `address` by whoever came by one link."""
+        if person.link is None:
+            self._offer.check(person.id)
+        self.arrivals.offer(session, peer, person, address)
 
     def pull(self, user: str) -> None:
         """`user` asks for a credential's content."""

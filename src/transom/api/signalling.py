@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 from fastapi.responses import JSONResponse
 
-from transom.api.access import Owned, P, Who
+from transom.api.access import Address, Owned, P, Who
 from transom.api.bodies import Candidate, Description, Epoch, Offer, PeerName
 from transom.api.parts import Parts
 from transom.api.quality import told
@@ -36,9 +36,11 @@ async def get_ice_servers(who: Who, parts: P) -> dict[str, Any]:
 
 
 @router.post("/api/webrtc/session/{session}/offer", status_code=202)
-async def post_offer(owned: Owned, offer: Offer, person: OwnerPerson, parts: P) -> dict[str, Any]:
+async def post_offer(
+    owned: Owned, offer: Offer, person: OwnerPerson, address: Address, parts: P
+) -> dict[str, Any]:
     """Take a viewer's offer; its answer comes by `answer`, or by the events' WebSocket."""
-    await offered(parts, owned, person, offer)
+    await offered(parts, owned, person, offer, address)
     return {"peer": offer.peer, "epoch": offer.epoch}
 
 
@@ -113,9 +115,9 @@ async def post_heartbeat(owned: Owned, beat: Heartbeat, person: OwnerPerson, par
     return {"state": session.state.value, "idle_at": session.idle_at, "expires_at": session.expires_at}
 
 
-async def offered(parts: Parts, session: Session, person: Person, offer: Offer) -> None:
+async def offered(parts: Parts, session: Session, person: Person, offer: Offer, address: str) -> None:
     """Take in a viewer's offer: it has a seat first, and the guest is told with the offer what that allows."""
-    parts.limits.offer(person.link or person.id)
+    parts.limits.offer(session.id, offer.peer, person, address)
     heard_of = looked if offer.look else came
     await heard_of(parts, session.id, person, offer.peer)
     ready = session.state is SessionState.READY

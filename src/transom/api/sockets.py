@@ -12,7 +12,7 @@ from functools import partial
 from fastapi import WebSocket
 from starlette.websockets import WebSocketDisconnect, WebSocketState
 
-from transom.api.access import origin_allowed, principal_of
+from transom.api.access import address_of, origin_allowed, principal_of
 from transom.api.parts import parts_of
 from transom.api.seats import person_of
 from transom.model.errors import Gone, NotFound, TransomError, Unavailable
@@ -56,6 +56,8 @@ class Visitor:
     person: Person
     session: Session
     stays: Callable[[], Awaitable[None]]
+    address: str = "unknown"
+    """The key of where it comes from."""
 
 
 async def admit(socket: WebSocket, session: str, *, living: bool = False) -> Visitor:
@@ -74,7 +76,8 @@ async def admit(socket: WebSocket, session: str, *, living: bool = False) -> Vis
         raise Closing(OVER, error.reason or "over") from error
     except (Unavailable, TransomError) as error:
         raise Closing(TRY_AGAIN, error.message) from error
-    return Visitor(person_of(principal), found, partial(keep_signed_in, socket, principal))
+    stays = partial(keep_signed_in, socket, principal)
+    return Visitor(person_of(principal), found, stays, address_of(socket))
 
 
 async def still_signed_in(socket: WebSocket, principal: Principal) -> None:

@@ -19,6 +19,7 @@ from transom.api.sockets import Closing, Visitor
 from transom.model.errors import TransomError
 from transom.model.session import Session
 from transom.stream.fallback import Ended
+from transom.stream.intake import Intake
 
 log = structlog.get_logger(__name__)
 OPEN_S = 10.0
@@ -50,9 +51,11 @@ async def _sit(socket: WebSocket, parts: Parts, visitor: Visitor, join: Join) ->
     session, person = visitor.session.id, visitor.person
     peer = _peer(socket)
     try:
+        parts.limits.arrivals.stream(session, peer, person, visitor.address)
         await parts.seating.hold(session, peer, person)
     except TransomError as error:
-        raise Closing(sockets.TOO_MANY, error.message) from error
+        patience = f": {error.retry_after} s" if error.retry_after else ""
+        raise Closing(sockets.TOO_MANY, error.message + patience) from error
     try:
         await join(socket, parts, visitor, peer)
     finally:
@@ -115,6 +118,28 @@ def goodbye(joined: asyncio.Task[Ended], session: Session) -> Closing:
             return Closing(sockets.NO_DISPLAY, "the machine's display went away")
         case Ended.VIEWER:
             return Closing(1000, "goodbye")
+
+
+class Inlet:
+    """What one viewer sends by a socket, taken no faster than it may be."""
+
+    def __init__(self, parts: Parts, session: str, peer: str, *, drives: bool) -> None:
+        self._parts, self._session, self._peer = parts, session, peer
+        self._intake = Intake(drives=drives, late=parts.quality_metrics.late)
+
+    def hold_to(self, *, drives: bool) -> None:
+        """The desktop was given, or taken."""
+        self._intake.hold_to(drives=drives)
+
+    async def take(self, message: str | bytes) -> None:
+        """Wait until there is room for it. Raises Closing for one who floods."""
+        wait = self._intake.take(len(message))
+        if wait is None:
+            self._parts.metrics.signalling("flooded")
+            self._parts.limits.arrivals.flooded(self._session, self._peer)
+            raise Closing(sockets.TOO_MANY, "too many messages")
+        if wait > 0:
+            await asyncio.sleep(wait)
 
 
 class Touches:

@@ -56,7 +56,8 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
         if drives is not any(seat.peer == peer and seat.drives for seat in seats):
             moved.set()
 
-    viewer = Viewer(socket, parts, session, drives=drives)
+    inlet = streams.Inlet(parts, session, peer, drives=drives)
+    viewer = Viewer(socket, inlet, streams.Touches(parts, session), drives=drives)
     with parts.ledger.watch(session, changed), seating.listen(session, seated):
         reader, writer = await streams.open_stream(parts, visitor, "vnc" if drives else "view")
         joined = asyncio.create_task(pipe(viewer, reader, writer, viewer.active))
@@ -86,11 +87,12 @@ async def _count(parts: Parts, session: str, viewer: Viewer) -> None:
 class Viewer:
     """The WebSocket as `stream.fallback` wants it; of a watcher it hands on questions for pictures only."""
 
-    def __init__(self, socket: WebSocket, parts: Parts, session: str, *, drives: bool) -> None:
-        self._socket = socket
+    def __init__(
+        self, socket: WebSocket, inlet: streams.Inlet, touches: streams.Touches, *, drives: bool
+    ) -> None:
+        self._socket, self._inlet, self._touches = socket, inlet, touches
         self._watching = None if drives else Watching()
         self.tally = Tally() if drives else None
-        self._touches = streams.Touches(parts, session)
 
     async def receive(self) -> bytes | None:
         """The next binary message; None when the viewer is gone. Raises Closing for what no watcher says."""
@@ -98,6 +100,7 @@ class Viewer:
         if message is None:
             return None
         data = message.encode() if isinstance(message, str) else message
+        await self._inlet.take(data)
         if self.tally is not None:
             self.tally.read(data)
         if self._watching is None:

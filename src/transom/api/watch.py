@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, StringConstraints
 
 from transom.api import channel, events, sockets, vnc
-from transom.api.access import P, form_of, origin_allowed
+from transom.api.access import Address, P, address_of, form_of, origin_allowed
 from transom.api.bodies import Body, Offer
 from transom.api.parts import Parts, parts_of
 from transom.api.quality_bodies import Heartbeat
@@ -21,7 +21,6 @@ from transom.api.signalling import WAIT_LIMIT_MS, EpochQuery, PeerQuery, heard, 
 from transom.api.sockets import Closing, Visitor
 from transom.api.views import guest_session
 from transom.auth.cookies import read_cookie
-from transom.auth.limits import address_key
 from transom.auth.links import Guest
 from transom.model.errors import Gone, NotFound, Refused, TooMany, TransomError, Unauthenticated
 from transom.model.ids import is_id
@@ -52,9 +51,9 @@ class EntryView(BaseModel):
 
 
 @router.post("/api/watch")
-async def enter(entry: Entry, request: Request, response: Response, parts: P) -> EntryView:
+async def enter(entry: Entry, request: Request, response: Response, address: Address, parts: P) -> EntryView:
     """Exchange a link's token for a cookie that is good for its session's picture. 410 says why it is over."""
-    parts.limits.entry(address_key(request.client.host if request.client else ""))
+    parts.limits.entry(address)
     form = form_of(request)
     if form is None:
         raise Refused("watching over plain HTTP works on this computer only: use HTTPS", code="insecure")
@@ -115,9 +114,9 @@ async def get_ice_servers(by: By, watched: Watched, parts: P) -> dict[str, Any]:
 
 
 @router.post("/api/watch/{session}/offer", status_code=202)
-async def post_offer(by: By, watched: Watched, offer: Offer, parts: P) -> dict[str, Any]:
+async def post_offer(by: By, watched: Watched, offer: Offer, address: Address, parts: P) -> dict[str, Any]:
     """Take a guest's offer."""
-    await offered(parts, watched, by.person, offer)
+    await offered(parts, watched, by.person, offer, address)
     return {"peer": offer.peer, "epoch": offer.epoch}
 
 
@@ -186,7 +185,7 @@ async def _admit(socket: WebSocket, session: str) -> Visitor:
     async def until_over() -> None:
         raise Closing(sockets.LINK, await parts.links.ended(guest.link))
 
-    return Visitor(guest.person, found, until_over)
+    return Visitor(guest.person, found, until_over, address_of(socket))
 
 
 @router.websocket("/api/watch/{session}/events")

@@ -75,6 +75,11 @@ class QualityMetrics:
             ["why"],
             registry=registry,
         )
+        self._late = Counter(
+            "transom_viewer_messages_late",
+            "Messages of viewers on noVNC that came faster than they are taken.",
+            registry=registry,
+        )
         self._rows = Counter(
             "transom_quality_rows", "What became of what viewers told.", ["outcome"], registry=registry
         )
@@ -111,6 +116,10 @@ class QualityMetrics:
     def dropped(self, why: str, count: int) -> None:
         """A machine did not take so many of a viewer's messages."""
         self._dropped.labels(why).inc(count)
+
+    def late(self) -> None:
+        """A viewer on noVNC sent one more than may be, and was made to wait."""
+        self._late.inc()
 
     def look(self, connections: Iterable[tuple[str, str, str]], targets_kbps: Sequence[int] = ()) -> None:
         """Before somebody reads: (rung, candidate, transport) of each viewer there is, and its link's target."""

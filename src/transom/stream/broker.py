@@ -29,6 +29,7 @@ from transom.stream.sdp import (
 )
 from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
 from transom_wire.link import (
+    FLOODS,
     PeerAnswer,
     PeerClose,
     PeerOffer,
@@ -73,11 +74,13 @@ class Broker:
         terms: Callable[[str, str], PeerTerms] = lambda _session, _peer: PeerTerms(),
         seated: Callable[[str, str], bool] = lambda _session, _peer: True,
         fared: Callable[[str, StreamReport], None] = lambda _session, _report: None,
+        flooded: Callable[[str, str], None] = lambda _session, _peer: None,
     ) -> None:
         """`terms` says what a session's peer may do; it is told to the guest with each offer. `seated` says who
-        may have a picture at all. `fared` hears how the links of peers there are do."""
+        may have a picture at all. `fared` hears how the links of peers there are do, `flooded` of a viewer whose
+        guest ended it for a flood."""
         self._keepers, self._clock, self._count, self._terms = keepers, clock, count, terms
-        self._seated, self._fared = seated, fared
+        self._seated, self._fared, self._flooded = seated, fared, flooded
         self._sessions: dict[str, Peers] = {}
         self._listeners: Listeners[Listener] = Listeners()
         self._timers: set[asyncio.Task[None]] = set()
@@ -211,6 +214,9 @@ class Broker:
         if peer.pending:
             self._refuse(session, peer, "guest_failed", message.reason or "the machine could not answer")
         elif peer.stage is Stage.ANSWERED:
+            if message.reason in FLOODS:
+                self._count("flooded")
+                self._flooded(session, peer.name)
             peer.stage = Stage.OVER
             await self._release(session, peer, close=False)
             self._announce(session, peer, Refusal("peer_lost", message.reason or "the connection ended"))

@@ -6,7 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_wire.rfb import CUT_TEXT_LIMIT, ENCODINGS_LIMIT, SHARED, RfbError, Watching
+from transom_wire.rfb import (
+    CUT_TEXT_LIMIT,
+    ENCODINGS_LIMIT,
+    SHARED,
+    WHOLE_AT_ONCE,
+    WHOLE_PER_S,
+    RfbError,
+    Watching,
+)
 
 HELLO = b"RFB 003.008\n" + b"\x01" + b"\x01"
 PIXELS = b"\x00" + bytes(19)
@@ -32,6 +40,18 @@ def greeted() -> Watching:
     sieve = Watching()
     assert sieve.feed(HELLO) == HELLO
     return sieve
+
+
+def test_whole_pictures_are_asked_for_seldom_and_what_changed_as_often_as_one_likes() -> None:
+    """Each whole one is drawn and packed anew beside who drives."""
+    now = [0.0]
+    sieve = Watching(lambda: now[0])
+    sieve.feed(HELLO)
+    whole = ASK[:1] + b"\x00" + ASK[2:]
+    passed = sieve.feed(whole * 1000)
+    assert passed == whole * int(WHOLE_AT_ONCE) + ASK * (1000 - int(WHOLE_AT_ONCE))
+    now[0] = 60.0 / WHOLE_PER_S
+    assert sieve.feed(whole) == whole
 
 
 @pytest.mark.parametrize("message", PASSING)

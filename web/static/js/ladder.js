@@ -139,6 +139,7 @@ export class Ladder {
   /** @param {Extract<LadderEvent, { epoch: number } | { vnc: number }>} event */
   #fromRung(event) {
     if ("vnc" in event) return this.#below.take(event);
+    if (event.type === "refused" && event.waitMs) this.#climb.retry.hold(event.now, event.waitMs);
     const peer = this.#climb.find(event.epoch);
     return peer?.take(event, this.#awake.now, peer === this.#climb.peer) ?? false;
   }

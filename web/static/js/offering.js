@@ -1,4 +1,4 @@
-import { SERVER_DIED, WAITS } from "./waits.js";
+import { SERVER_DIED, TOO_MANY, WAITS } from "./waits.js";
 
 /** @import { Request } from "./signal.js" */
 /** @import { Offered, Places, SignalEvent } from "../../types/model" */
@@ -95,16 +95,18 @@ export class Offering {
 
   /**
    * @param {unknown} epoch
-   * @param {{ code?: string, message?: string }} why
+   * @param {{ code?: string, message?: string, retry_after?: number, retryAfterS?: number | null }} why by the WebSocket, or by HTTP
    * @param {boolean} [early] it was said before anybody asked: of a moment that is over, as when the machine waited in vain
    */
-  refused(epoch, { code = "", message = "" }, early = false) {
-    if (this.#keeps(epoch, (late) => this.refused(epoch, { code, message }, late))) return;
+  refused(epoch, why, early = false) {
+    if (this.#keeps(epoch, (late) => this.refused(epoch, why, late))) return;
+    const { code = "", message = "" } = why;
     const waits = this.#offer?.epoch === epoch;
     // The one refusal that comes after an answer, to a peer that may be on the screen.
     if (!waits && !(code === SERVER_DIED && Number.isInteger(epoch))) return;
     if (waits) this.#offer = null;
-    this.#tell({ type: "refused", epoch: Number(epoch), code, message, ...(early ? { early } : {}) });
+    const waitMs = patience(why);
+    this.#tell({ type: "refused", epoch: Number(epoch), code, message, ...(early ? { early } : {}), ...(waitMs ? { waitMs } : {}) });
   }
 
   /** What is said of the offer that went ahead waits until it is asked for. @param {unknown} epoch @param {(early: boolean) => void} tell */
@@ -113,4 +115,13 @@ export class Offering {
     this.#early = tell;
     return true;
   }
+}
+
+/**
+ * How long the server wants no other offer, in milliseconds: only where there were too many, for else the page knows better.
+ * @param {{ code?: string, retry_after?: unknown, retryAfterS?: unknown }} why
+ */
+function patience({ code, retry_after, retryAfterS }) {
+  const seconds = Number(retry_after ?? retryAfterS);
+  return code === TOO_MANY && seconds > 0 ? Math.min(1000 * seconds, WAITS.patienceMs) : 0;
 }

@@ -6,6 +6,8 @@ export class Retry {
   failures = 0;
   #at = 0;
   #failedAt = 0;
+  /** Before that nothing is tried, whatever is hoped: the server said so. */
+  #heldUntil = 0;
   #limits;
   #random;
   /** When the last good signs were followed. @type {number[]} */
@@ -47,8 +49,13 @@ export class Retry {
     this.#at = now;
   }
 
+  /** Not before so many milliseconds have passed. @param {number} now @param {number} ms */
+  hold(now, ms) {
+    this.#heldUntil = Math.max(this.#heldUntil, now + ms);
+  }
+
   /** @param {number} now */
   due(now) {
-    return now >= this.#at;
+    return now >= this.#at && now >= this.#heldUntil;
   }
 }

@@ -14,8 +14,13 @@ export const WAITS = Object.freeze({
   answerMs: 10_000,
   /** How often the session is asked for while there is no WebSocket. */
   pollMs: 1000,
+  /** Longer the server asks nobody to wait with the next offer. */
+  patienceMs: 900_000,
   again: Object.freeze({ firstMs: 300, mostMs: 5000 }),
 });
 
 /** Why every peer of the machine is dead: its stream server is. */
 export const SERVER_DIED = "stream_server_died";
+
+/** Why an offer is not taken: there were too many; the server says when the next may come. */
+export const TOO_MANY = "too_many";

@@ -62,6 +62,7 @@ async def test_only_who_drives_keeps_a_session_from_idling_out_by_its_channel(
         seating=SimpleNamespace(terms=lambda *_: PeerTerms(drives=drives), listen=nothing),
         ledger=SimpleNamespace(watch=nothing, touch=touch),
         clock=FakeClock(),
+        quality_metrics=SimpleNamespace(late=lambda: None),
     )
     visitor = SimpleNamespace(session=session, stays=stays)
     socket = cast("Any", SimpleNamespace(receive=receive))

@@ -18,6 +18,7 @@ from transom.stream.broker import ANSWER_MS, BOOT_MS, Broker
 from transom.stream.peers import PEERS_LIMIT, SILENT_MS, Refusal
 from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
 from transom_wire.link import (
+    FLOODS,
     PeerAnswer,
     PeerClose,
     PeerOffer,
@@ -68,7 +69,9 @@ class Bench:
             self.clock,
             count=self.counted.append,
             fared=lambda _session, report: self.fared.append(report),
+            flooded=lambda session, peer: self.floods.append((session, peer)),
         )
+        self.floods: list[tuple[str, str]] = []
         self.heard: list[tuple[str, int, str | Refusal]] = []
 
     async def offer(
@@ -373,6 +376,18 @@ async def test_a_peer_that_ends_leaves_the_door(bench: Bench, state: str) -> Non
     await bench.broker.peer_moved(SESSION, PeerState("p", 1, state))
     assert bench.keepers.told[-1] == ReleasePeer("p")
     assert isinstance(bench.heard[-1][2], Refusal)
+
+
+@pytest.mark.parametrize("reason", [*sorted(FLOODS), "the viewer went away", "too many viewers", ""])
+async def test_whose_guest_ended_it_for_a_flood_is_told(bench: Bench, reason: str) -> None:
+    await bench.broker.peer_moved(SESSION, PeerState("p", 1, "failed", reason))
+    await bench.offer()
+    await bench.answer()
+    await bench.broker.peer_moved(SESSION, PeerState("p", 2, "failed", reason))
+    assert bench.floods == []
+    for _ in range(2):
+        await bench.broker.peer_moved(SESSION, PeerState("p", 1, "failed", reason))
+    assert bench.floods == [(SESSION, "p")] * (reason in FLOODS)
 
 
 async def test_how_a_link_fares_is_heard_of_peers_there_are_only(bench: Bench) -> None:
