@@ -168,11 +168,8 @@ class Capture:
         else:
             self._pacer.failed(now)
         # reading pixels waits for a reply, and events that came before it are in Xlib's queue now
-        self._loop.call_soon(self._leftovers)
-
-    def _leftovers(self) -> None:
         if self._display.queued():
-            self._readable()
+            self._loop.call_soon(self._readable)
 
     def _refresh(self, screen: Screen, rows: tuple[int, int] | None) -> bool:
         if rows is None:

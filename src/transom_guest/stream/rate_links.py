@@ -80,14 +80,16 @@ class Links:
         """`apply` hears what to encode, `report` what to tell the controller, `key` that a key frame is due."""
         self._apply, self._report, self._key = apply, report, key
         self._links: dict[Viewed, _Link] = {}
+        self._watched = asyncio.Event()
         self._begun_at, self._begin_owed = float("-inf"), False
         self._applied: Decision | None = None
         self._told_at = float("-inf")
         self._told: tuple[object, ...] = ()
 
     async def run(self) -> None:
-        """Look at links that say nothing, again and again."""
+        """Look at links that say nothing, again and again, while there are any."""
         while True:
+            await self._watched.wait()
             await asyncio.sleep(TICK_S)
             self.tick(asyncio.get_running_loop().time())
 
@@ -95,6 +97,7 @@ class Links:
         """A viewer is connected, which gives feedback on each packet or not."""
         if peer not in self._links:
             self._links[peer] = _Link(peer, RateControl(now, peer.terms.kbps, told=told))
+            self._watched.set()
             self._settle(now)
 
     def leave(self, now: float, peer: Viewed) -> None:
@@ -102,6 +105,8 @@ class Links:
         link = self._links.pop(peer, None)
         if link is None:
             return
+        if not self._links:
+            self._watched.clear()
         if link.control.link.garbage:
             log.warning("peer %s told of %d packets that cannot be", peer.name, link.control.link.garbage)
         if link.peer.misdeeds() != link.misdeeds:

@@ -148,20 +148,17 @@ class Display:
 
     def events(self) -> list[XEvent]:
         """Every event that has arrived, without waiting."""
-        found: list[XEvent] = []
-        while self.x.XPending(self.pointer):
-            event = XEvent()
-            self.x.XNextEvent(self.pointer, c.byref(event))
-            found.append(event)
-        return found
+        return self._next(self.x.XPending(self.pointer))
 
     def some_events(self, most: int) -> list[XEvent]:
         """Up to `most` events that have arrived, without waiting; the rest are `queued`."""
-        found: list[XEvent] = []
-        while len(found) < most and self.x.XPending(self.pointer):
-            event = XEvent()
+        return self._next(min(self.x.XPending(self.pointer), most))
+
+    def _next(self, count: int) -> list[XEvent]:
+        # asking again would read the socket again, twice for each event of a screen in motion
+        found = [XEvent() for _ in range(count)]
+        for event in found:
             self.x.XNextEvent(self.pointer, c.byref(event))
-            found.append(event)
         return found
 
     def queued(self) -> bool:

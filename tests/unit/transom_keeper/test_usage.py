@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.forwarding import PATIENCE_S
-from transom_keeper.usage import UsageMeter, UsageReports, descendants
+from transom_keeper.usage import UsageMeter, UsageReports, below
 from transom_wire.codec import Message, decode, encode
 from transom_wire.control import Usage
 
@@ -70,7 +70,7 @@ def test_what_cannot_be_read_is_left_out(tmp_path: Path, empty: Path, text: str)
 
 
 def test_without_groups_the_processes_are_counted(tmp_path: Path, child: int) -> None:
-    assert child in descendants(os.getpid())
+    assert child in below(os.getpid())
     told = UsageMeter([], tmp_path).measure()
     assert int(told["memory_bytes"]) > 2**20 and int(told["pids"]) >= 1
     assert int(told["cpu_ms"]) >= 0
@@ -87,9 +87,7 @@ def test_a_machine_that_another_started_is_counted_too(tmp_path: Path) -> None:
         assert starter.stdout is not None and starter.stdin is not None
         starter.stdout.readline()
         starter.wait()
-        stranger = next(
-            pid for pid in _all_pids() if pid not in descendants(os.getpid()) and _says(pid, inner)
-        )
+        stranger = next(pid for pid in _all_pids() if pid not in below(os.getpid()) and _says(pid, inner))
         meter.outside = os.pidfd_open(stranger)
         told = meter.measure()
         starter.stdin.close()

@@ -1,3 +1,4 @@
+import { Brush } from "./brush.js";
 import { firstLit } from "./pixels.js";
 
 /** @import { Size } from "../../types/model" */
@@ -47,26 +48,20 @@ export function drawByCanvas(stream, frame) {
   const Processor = window.MediaStreamTrackProcessor;
   if (!track || !Processor) throw new Error("no track processor");
   const canvas = document.createElement("canvas");
-  const context = canvas.getContext("2d", { alpha: false });
+  const brush = new Brush(canvas);
   const lit = firstLit();
   const reader = new Processor({ track, maxBufferSize: 1 }).readable.getReader();
 
-  const paint = (/** @type {VideoFrame} */ picture) => {
-    const began = performance.now();
-    const { displayWidth, displayHeight } = picture;
-    if (canvas.width !== displayWidth) canvas.width = displayWidth;
-    if (canvas.height !== displayHeight) canvas.height = displayHeight;
-    context?.drawImage(picture, 0, 0);
-    const cost = performance.now() - began;
+  const paint = async (/** @type {VideoFrame} */ picture) => {
     const { rtpTimestamp } = /** @type {Described} */ (/** @type {unknown} */ (picture)).metadata?.() ?? {};
-    picture.close();
+    const cost = await brush.paint(picture).finally(() => picture.close());
     frame(cost, lit(canvas), rtpTimestamp);
   };
   const read = async () => {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      paint(value);
+      await paint(value);
     }
   };
   read().catch(() => {});

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import dataclass, field
 
 import pytest
 
+from transom_guest.stream import rate_links
 from transom_guest.stream.rate import DEAF_S, START_KBPS, UNREPORTED_S
 from transom_guest.stream.rate_decision import Decision
 from transom_guest.stream.rate_estimate import Packet
@@ -240,3 +242,25 @@ def test_what_a_viewer_said_in_vain_is_told_and_told_before_it_is_gone() -> None
 
 REPORTED_BY = 6
 """Seconds, one more than between two reports."""
+
+
+async def test_nothing_wakes_while_nobody_watches(monkeypatch: pytest.MonkeyPatch) -> None:
+    ticks: list[float] = []
+    monkeypatch.setattr(rate_links, "TICK_S", 0.001)
+    bench = Bench()
+    monkeypatch.setattr(bench.links, "tick", ticks.append)
+    running = asyncio.create_task(bench.links.run())
+    try:
+        await asyncio.sleep(0.05)
+        assert ticks == []
+        bench.links.join(0.0, bench.driver, told=True)
+        async with asyncio.timeout(5):
+            while len(ticks) < 3:
+                await asyncio.sleep(0.001)
+        bench.links.leave(1.0, bench.driver)
+        await asyncio.sleep(0.02)
+        seen = len(ticks)
+        await asyncio.sleep(0.05)
+        assert len(ticks) == seen
+    finally:
+        running.cancel()
