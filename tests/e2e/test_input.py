@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -417,6 +417,71 @@ def test_without_udp_keys_and_clipboard_go_by_novnc_and_come_back_with_it(
     expect(page.locator("#clipboard pre")).to_have_text("wieder da!")
     told = page.evaluate("window.told")
     assert len(set(told)) == len(told) and told[-1] == "wieder da!", f"nothing is told twice: {told}"
+
+
+SOCKETS = """() => {
+    window.lines = [];
+    window.WebSocket = new Proxy(WebSocket, { construct(made, [url, ...how]) {
+        if (!/\\/(vnc|channel)\\?/.test(url)) return new made(url, ...how);
+        const line = new made(window.barred ? 'ws://127.0.0.1:9/' : url, ...how), listen = line.addEventListener;
+        line.addEventListener = (type, hear, ...more) =>
+            listen.call(line, type, (event) => (type === 'message' && line.deaf) || hear(event), ...more);
+        window.lines.push(line);
+        return line;
+    } });
+}"""
+"""noVNC's sockets in `lines`: one that is deaf hears nothing more; while `barred` no new one opens."""
+
+
+def types_over_a_break(
+    page: Page, hands: Hands, text: str, heal: Callable[[], object] = lambda: None
+) -> None:
+    """Both sockets of noVNC break: a part is acknowledged before, one arrives and nobody hears so, one is lost on its
+    way, and one is typed when they are gone."""
+    size = len(text) // 4
+    first, unheard, lost = (text[size * part : size * (part + 1)] for part in range(3))
+    hands.type(first)
+    page.wait_for_timeout(800)
+    page.evaluate("lines.forEach((line) => (line.deaf = true))")
+    hands.type(unheard)
+    page.wait_for_timeout(400)
+    page.evaluate("lines.forEach((line) => (line.send = () => {}))")
+    hands.type(lost)
+    assert page.evaluate("window.transom.rung") == "vnc"
+    heal()
+    page.evaluate("lines.splice(0).forEach((line) => line.close())")
+    hands.type(text[size * 3 :])
+
+
+def test_each_layout_is_typed_by_novnc_and_what_is_typed_as_it_breaks_by_the_next_rung_once_and_in_order(
+    fresh: Page, desktop: Desktop, server: Server, session: str
+) -> None:
+    page = fresh
+    page.evaluate(SOCKETS)
+    with ExitStack() as stack:
+        stack.enter_context(udp_cut(door_port(server, session)))
+        wait_rung(page, "vnc")
+        expect(page.locator("#clipboard")).to_be_visible(timeout=15_000)
+        for layout in ("fr", "ru", "ja"):
+            Hands(page, layout).type(PARAGRAPHS[layout])
+            page.wait_for_timeout(300)
+            assert desktop.all_of_field() == PARAGRAPHS[layout]
+            desktop.clear_field()
+        # the next rung is another noVNC
+        types_over_a_break(page, Hands(page, "de"), PARAGRAPHS["de"])
+        page.wait_for_function("() => lines.length && window.transom.state === 'live'", timeout=15_000)
+        page.wait_for_timeout(1500)
+        assert desktop.all_of_field() == PARAGRAPHS["de"]
+        desktop.clear_field()
+        # the next rung is a peer
+        page.evaluate("window.barred = true")
+        types_over_a_break(page, Hands(page), PARAGRAPHS["us"], stack.close)
+    page.evaluate("window.dispatchEvent(new Event('online'))")
+    wait_rung(page, "webrtc")
+    page.wait_for_timeout(1500)
+    assert desktop.all_of_field() == PARAGRAPHS["us"]
+    assert desktop.keys_down() == []
+    assert "may not have arrived" not in page.locator("#toast").inner_text()
 
 
 @contextmanager

@@ -58,15 +58,23 @@ describe("noVNC's channel", () => {
     assert.ok(!channel.clip.may.up, "nothing goes while it is away");
   });
 
-  test("what the guest took of an earlier peer is told, and nothing that looks like it", () => {
+  test("what the guest took is told, of it and of an earlier connection, and nothing that looks like it", () => {
     /** @type {unknown[]} */
     const told = [];
-    channel.hear({ open: () => told.push("open"), had: (...what) => told.push(what) });
+    channel.hear({
+      open: () => told.push("open"),
+      gone: () => told.push("gone"),
+      is: (number) => told.push(`is ${number}`),
+      took: (seq) => told.push(`took ${seq}`),
+      had: (...what) => told.push(what),
+    });
     channel.open();
     lines[0].up();
     assert.ok(channel.ready && channel.say("o", 3));
     for (const said of ['["had", 3, 17]', '["had",3,-1]', '["had",3]', '["had",3,1e9]', '["had",3,1],', "x"]) lines[0].hear(said);
-    assert.deepEqual(told, ["open", [3, 17], [3, -1]]);
+    for (const said of ['["is", 1073741824]', '["is",-1]', '["p", 4]', '["p","4"]', '["p",4]]']) lines[0].hear(said);
+    lines[0].close(4503);
+    assert.deepEqual(told, ["open", [3, 17], [3, -1], "is 1073741824", "took 4", "gone"]);
     assert.deepEqual(lines[0].sent, ['["o",1,3]']);
   });
 

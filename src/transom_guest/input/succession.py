@@ -23,6 +23,14 @@ class Succession:
     def __init__(self, hands: Hands, taken: Taken) -> None:
         self._hands, self._taken = hands, taken
 
+    def begin(self, viewer: str) -> None:
+        """What this connection says is acted out from now on, and written down."""
+        self._taken.begin(viewer)
+
+    def admits(self, viewer: str) -> bool:
+        """False once its page has gone on by another connection."""
+        return self._taken.admits(viewer)
+
     def bar(self, page: str) -> None:
         """The desktop was taken from this page: nothing that it typed before is typed by its next connection."""
         self._taken.bar(page)

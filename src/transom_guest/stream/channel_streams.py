@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
+import secrets
+from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Protocol
@@ -17,6 +21,7 @@ from transom_guest.input.message import (
     InputError,
     Key,
     Message,
+    Ping,
     ReleaseAll,
     Text,
     Wheel,
@@ -36,7 +41,10 @@ HELLO_S = 5.0
 """Seconds until a stream must have said whose it is."""
 READ = 64 * 1024
 """Bytes taken in at once."""
-KEYS = tuple(f'["{tag}"' for tag in "khrtbwo")
+PASSED = (Key, Holding, ReleaseAll, Text, Button, Wheel)
+FIRST, LAST = 2**30, 2**31 - 2**20
+"""Where streams are numbered from, by chance: an earlier process's are written down, and peers' epochs are lower."""
+KEYS = tuple(f'["{tag}"' for tag in "khrtbwop")
 """How messages begin that are not the clipboard's."""
 log = logging.getLogger("transom.stream")
 
@@ -45,12 +53,15 @@ class Hands(Protocol):
     """What is needed of input.actor.Actor."""
 
     def take(self, viewer: str, message: Message) -> None: ...
+    def after(self, viewer: str, tell: Callable[[], object]) -> None: ...
     def leave(self, viewer: str) -> None: ...
 
 
 class Answers(Protocol):
     """What is needed of input.succession.Succession."""
 
+    def begin(self, viewer: str) -> None: ...
+    def admits(self, viewer: str) -> bool: ...
     def answer(self, viewer: str, asked: Asked) -> str: ...
     def bar(self, page: str) -> None: ...
 
@@ -61,7 +72,7 @@ class ChannelStreams:
     def __init__(self, clipboard: Clipboard, hands: Hands, answers: Answers) -> None:
         self._clipboard, self._hands, self._answers = clipboard, hands, answers
         self._tasks: set[asyncio.Task[None]] = set()
-        self._numbers = count(1)
+        self._numbers = count(FIRST + secrets.randbelow(LAST - FIRST))
 
     async def run(self, path: Path) -> None:
         """Listen at `path`, this user's alone, until cancelled; without it these viewers have neither."""
@@ -84,8 +95,8 @@ class ChannelStreams:
             return
         self._tasks.add(task)
         try:
-            name = f"channel-{next(self._numbers)}"
-            await _Stream(self._clipboard, self._hands, self._answers, name, reader, writer).run()
+            number = next(self._numbers)
+            await _Stream(self._clipboard, self._hands, self._answers, number, reader, writer).run()
         except (OSError, EOFError, FrameError) as error:
             log.info("a channel's stream is over: %s", error or type(error).__name__)
         except asyncio.CancelledError:
@@ -103,11 +114,11 @@ class _Stream:
         clipboard: Clipboard,
         hands: Hands,
         answers: Answers,
-        name: str,
+        number: int,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self._clipboard, self._hands, self._answers, self._name = clipboard, hands, answers, name
+        self._clipboard, self._hands, self._answers, self._number = clipboard, hands, answers, number
         self._reader, self._writer = reader, writer
         self._frames = FrameReader(FRAME_LIMIT)
         self._key = ""
@@ -156,12 +167,15 @@ class _Stream:
                 self._heard(content)
 
     def _is(self, viewer: ChannelViewer) -> None:
-        key = f"{viewer.peer}/{self._name}"
+        key = f"{viewer.peer}/{self._number}"
         if self._key not in ("", key):
             raise FrameError("it is another viewer's now")
         if self._drives and not viewer.terms.drives:
             self._hands.leave(key)
             self._answers.bar(viewer.peer)
+        if viewer.terms.drives and not self._drives:
+            self._answers.begin(key)
+            self.clip(json.dumps(["is", self._number]))
         self._drives = viewer.terms.drives
         self._clipboard.admit(key, viewer.terms)
         if not self._key:
@@ -186,5 +200,8 @@ class _Stream:
     def _typed(self, message: Message) -> None:
         if isinstance(message, Asked):
             self.clip(self._answers.answer(self._key, message))
-        elif isinstance(message, Key | Holding | ReleaseAll | Text | Button | Wheel):
+        elif isinstance(message, Ping):
+            # its answer says that what came before it was acted out
+            self._hands.after(self._key, partial(self.clip, json.dumps(["p", message.id])))
+        elif isinstance(message, PASSED) and self._answers.admits(self._key):
             self._hands.take(self._key, message)

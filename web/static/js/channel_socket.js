@@ -3,13 +3,25 @@ import { Retry } from "./retry.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
 
-const WAIT = Object.freeze({ firstMs: 1000, mostMs: 20_000 });
+const WAIT = Object.freeze({ firstMs: 500, mostMs: 20_000 });
 /** Unsent bytes from which on a held key does not repeat. */
 const CROWDED = 512;
-/** What the guest took of an earlier peer. */
+/** What the guest took of an earlier connection. */
 const HAD = /^\["had", ?(\d{1,10}), ?(-?\d{1,16})\]$/;
+/** By which number this one is known to the guest; all up to this number was acted out. */
+const IS = /^\["is", ?(\d{1,10})\]$/;
+const TOOK = /^\["p", ?(\d{1,16})\]$/;
 /** The server's words for a socket that is not to come back: signed out, no such session, over, the link is over. */
 const FINAL = [4401, 4404, 4410, 4411];
+
+/**
+ * @typedef {object} ChannelEvents
+ * @property {() => void} open
+ * @property {() => void} gone it was open, or was to be
+ * @property {(number: number) => void} is the guest takes what is typed by it, and knows it by this number
+ * @property {(seq: number) => void} took all up to this number was acted out
+ * @property {(epoch: number, had: number) => void} had what the guest took of an earlier connection
+ */
 
 /**
  * What data channels carry of keys and clipboards, for noVNC: in a WebSocket, which is opened again while this lives.
@@ -24,7 +36,7 @@ export class ChannelSocket {
   #seq = 0;
   #retry = new Retry(WAIT, Math.random);
   #closed = false;
-  /** @type {{ open: () => void, had: (epoch: unknown, had: unknown) => void } | null} */
+  /** @type {ChannelEvents | null} */
   #on = null;
 
   /** @param {() => WebSocket} open @param {ClipOrder} order */
@@ -42,7 +54,7 @@ export class ChannelSocket {
     }, order);
   }
 
-  /** @param {{ open: () => void, had: (epoch: unknown, had: unknown) => void }} on it is open; what the guest took of an earlier peer */
+  /** @param {ChannelEvents} on */
   hear(on) {
     this.#on = on;
   }
@@ -74,11 +86,11 @@ export class ChannelSocket {
     return (this.#socket?.bufferedAmount ?? 0) > CROWDED;
   }
 
-  /** Say something of the keys'. @param {string} tag @param {...unknown} rest @returns {boolean} false: it is not open */
+  /** Say something of the keys'. @param {string} tag @param {...unknown} rest @returns {number} its number; 0: it is not open */
   say(tag, ...rest) {
-    if (!this.ready) return false;
+    if (!this.ready) return 0;
     this.#socket?.send(JSON.stringify([tag, ++this.#seq, ...rest]));
-    return true;
+    return this.#seq;
   }
 
   close() {
@@ -89,8 +101,11 @@ export class ChannelSocket {
 
   /** @param {unknown} data of the guest, who may say anything */
   #received(data) {
-    const found = typeof data === "string" && HAD.exec(data);
-    if (found) this.#on?.had(Number(found[1]), Number(found[2]));
+    const said = typeof data === "string" ? data : "";
+    const [had, is, took] = [HAD, IS, TOOK].map((form) => form.exec(said)?.slice(1).map(Number));
+    if (had) this.#on?.had(Number(had[0]), Number(had[1]));
+    else if (is) this.#on?.is(Number(is[0]));
+    else if (took) this.#on?.took(Number(took[0]));
     else this.#clip.received(data);
   }
 
@@ -98,6 +113,7 @@ export class ChannelSocket {
   #gone(code) {
     this.#socket = null;
     this.#clip.close();
+    this.#on?.gone();
     if (this.#closed || FINAL.includes(code)) return;
     const now = performance.now();
     this.#timer = setTimeout(() => this.open(), this.#retry.fail(now) - now);

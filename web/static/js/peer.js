@@ -3,7 +3,7 @@ import { Gap, whole } from "./gap.js";
 import { Heir } from "./heir.js";
 import { LIMITS } from "./limits.js";
 import { takeLine } from "./line.js";
-import { Sent, isStroke } from "./sent.js";
+import { Sent, followed } from "./sent.js";
 import { readReport } from "./statistics.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
@@ -135,12 +135,10 @@ export class Peer {
     // what this one never could go on with; then nothing was said by it
     const before = this.#heir.leave();
     if (before) return before;
-    const { kept, since, lost, dropped } = this.#gap.end(performance.now());
-    const { sent, ...log } = this.#sent.left();
+    const left = { epoch: 0, ...this.#sent.left(), kept: [], since: null, lost: 0 };
     this.#sent.clear();
-    // half of it is worse than none
-    const gone = dropped ? sent.filter(({ typed }) => isStroke(typed)).length : 0;
-    return { ...log, sent: dropped ? [] : sent, kept, since, lost: lost + gone };
+    const { epoch: _, ...found } = followed(left, this.#gap.end(performance.now()));
+    return found;
   }
 
   /** Go on where another connection of this page ended. @param {Left} left */

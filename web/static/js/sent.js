@@ -15,6 +15,8 @@ import { LIMITS } from "./limits.js";
  * @property {number} lost key presses and texts that are dropped already
  */
 
+/** @typedef {{ kept: Typed[], since: number | null, lost: number, dropped: boolean }} Gone what a gap that is over kept */
+
 /** A key that goes with others: Shift, Control, Meta, Alt, Super, Hyper and AltGr; what locks would lock anew. @param {number} keysym */
 export function isModifier(keysym) {
   return keysym === 0xfe03 || (keysym >= 0xffe1 && keysym <= 0xffe4) || (keysym >= 0xffe7 && keysym <= 0xffee);
@@ -35,6 +37,19 @@ export function modifiersAfter(before, typed) {
     else down.delete(keysym);
   }
   return down;
+}
+
+/**
+ * What a connection leaves, and what was typed after it: all of it, or none.
+ * @param {Left} left
+ * @param {Gone} gap
+ * @returns {Left}
+ */
+export function followed(left, { kept, since, lost, dropped }) {
+  if (!dropped) return { ...left, kept: [...left.kept, ...kept], since: left.since ?? since, lost: left.lost + lost };
+  // half of it is worse than none
+  const gone = [...left.sent.map(({ typed }) => typed), ...left.kept].filter(isStroke).length;
+  return { ...left, sent: [], kept: [], since, lost: left.lost + lost + gone };
 }
 
 /** What went out on a connection and was not acknowledged: it may have to be said again on the next one. Pure. */

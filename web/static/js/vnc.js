@@ -86,7 +86,7 @@ export class Vnc {
     return this.#channel.clip;
   }
 
-  /** What of an earlier rung this one could not go on with. */
+  /** What was typed and may not have arrived, for another rung. */
   left() {
     return this.#keys.left();
   }
@@ -112,6 +112,7 @@ export class Vnc {
   #gone(tell) {
     if (this.#closed) return;
     this.#closed = true;
+    this.#keys.broke();
     this.#channel.close();
     this.#layer.append(this.#canvas);
     tell();

@@ -1,7 +1,10 @@
-import { keysAlone, whole } from "./gap.js";
+import { Gap, keysAlone, whole } from "./gap.js";
 import { Heir } from "./heir.js";
 import { Keys } from "./keys.js";
 import { keysymsOf } from "./keysyms.js";
+import { LIMITS } from "./limits.js";
+import { followed, isStroke } from "./sent.js";
+import { Unheard } from "./unheard.js";
 
 /** @import { ChannelSocket } from "./channel_socket.js" */
 /** @import { Typed } from "./gap.js" */
@@ -12,7 +15,7 @@ const LOCKS = [0xffe5, 0xff7f];
 
 /**
  * Keys, committed text and pastes of the noVNC rung, as the other rung has them: to the machine's stream server,
- * which repeats what is held and knows what no key has; by RFB while that cannot be reached.
+ * which repeats what is held and knows what no key has; by RFB while that cannot be reached. Once RFB is gone, they wait for another rung.
  */
 export class VncKeys {
   #send;
@@ -20,6 +23,16 @@ export class VncKeys {
   #keys;
   #heir;
   #dropped;
+  #unheard = new Unheard();
+  #gap = new Gap();
+  /** RFB is gone. */
+  #broken = false;
+  /** What of a connection before it never came to this one until it broke. @type {Left | null} */
+  #before = null;
+  /** When what is said was typed, where that is not now. @type {number | null} */
+  #typedAt = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} until the guest is asked for an acknowledgement */
+  #asking;
   /** @type {Set<number>} what went down by RFB */
   #down = new Set();
 
@@ -32,12 +45,18 @@ export class VncKeys {
     this.#channel = channel;
     this.#dropped = dropped;
     this.#heir = new Heir({
-      ask: (epoch) => channel.say("o", epoch),
-      type: (typed, held) => this.#repeat(typed, held),
+      ask: (epoch) => channel.say("o", epoch) > 0,
+      type: (typed, held, since) => this.#repeat(typed, held, since),
       after: (typed) => typed.forEach(([tag, ...rest]) => this.#say(tag, rest)),
       lost: dropped,
     });
-    channel.hear({ open: () => this.#heir.ask(), had: (epoch, had) => this.#heir.told(epoch, had) });
+    channel.hear({
+      open: () => this.#heir.ask(),
+      gone: () => this.#gone(),
+      is: (epoch) => this.#unheard.is(epoch),
+      took: (seq) => this.#unheard.took(seq),
+      had: (epoch, had) => this.#heir.told(epoch, had),
+    });
     this.#keys = new Keys(layer, {
       control: (tag, ...rest) => this.#say(tag, rest),
       again: (keysym) => this.#again(keysym),
@@ -61,9 +80,22 @@ export class VncKeys {
     this.#keys.tap(0x76, true);
   }
 
-  /** What of an earlier rung this one could not go on with. */
+  /** RFB is gone, and the channel with it: what is typed from now on is another rung's to type. */
+  broke() {
+    this.#broken = true;
+    this.#before = this.#heir.leave();
+  }
+
+  /** What was typed and may not have arrived, for another rung. @returns {Left} */
   left() {
-    return this.#heir.leave();
+    const now = performance.now();
+    const before = this.#before ?? this.#heir.leave();
+    const left = followed(before ?? this.#unheard.leave(), this.#gap.end(now));
+    // a paste that broke is over, with what was typed behind it: the desktop would paste something else
+    const waiting = this.#keys.drop().filter((one) => isStroke(/** @type {Typed} */ (one))).length;
+    const doubtful = this.#broken ? this.#unheard.lost(now) : 0;
+    this.forget();
+    return { ...left, lost: left.lost + waiting + doubtful };
   }
 
   /** Go on where another rung ended. @param {Left} left */
@@ -74,41 +106,71 @@ export class VncKeys {
   /** Nothing that was typed until now is to be said again. */
   forget() {
     this.#heir.forget();
+    this.#unheard.forget();
+    this.#gap.end(performance.now());
+    this.#before = null;
   }
 
   stop() {
+    clearTimeout(this.#asking);
     this.#heir.forget();
     this.#keys.release();
     this.#keys.stop();
   }
 
-  /** RFB is given what was typed up to the first click. @param {Typed[]} typed @param {number[]} held */
-  #repeat(typed, held) {
+  /** The channel is gone, and RFB is not: its next one is asked what it brought. */
+  #gone() {
+    if (this.#broken || this.#heir.waits) return;
+    const left = this.#unheard.leave();
+    if (left.sent.length) this.#heir.take(left);
+  }
+
+  /** RFB is given what was typed up to the first click. @param {Typed[]} typed @param {number[]} held @param {number} since */
+  #repeat(typed, held, since) {
     const { keys, lost } = this.#channel.ready ? { keys: typed, lost: 0 } : keysAlone(typed);
+    this.#typedAt = since;
     for (const [tag, ...rest] of whole(keys, held)) this.#say(tag, rest);
+    this.#typedAt = null;
     if (lost > 0) this.#dropped(lost);
   }
 
   /** A key that is down repeats: now or not at all. @param {number} keysym */
   #again(keysym) {
-    if (this.#heir.waits) return;
+    if (this.#heir.waits || this.#broken) return;
     if (this.#down.has(keysym)) this.#press(keysym, true);
     else if (!this.#channel.crowded) this.#channel.say("k", keysym, 1);
   }
 
   /** @param {string} tag @param {unknown[]} rest */
   #say(tag, rest) {
-    const [first, second] = rest;
-    if (this.#heir.waits) {
-      if (tag !== "h") this.#heir.keep([tag, ...rest]);
+    const typed = /** @type {Typed} */ ([tag, ...rest]);
+    const at = this.#typedAt ?? performance.now();
+    if (this.#heir.waits || this.#broken) {
+      if (tag !== "h") this.#broken ? this.#gap.keep(at, typed) : this.#heir.keep(typed);
       return;
     }
     if (tag === "r") for (const keysym of [...this.#down]) this.#press(keysym, false);
     // what went down by RFB comes up by it
-    const byRfb = tag === "k" && !second && this.#down.has(Number(first));
-    if (!byRfb && this.#channel.say(tag, ...rest)) return;
+    const byRfb = tag === "k" && !rest[1] && this.#down.has(Number(rest[0]));
+    const seq = byRfb ? 0 : this.#channel.say(tag, ...rest);
+    if (!seq) this.#byRfb(typed);
+    else if (this.#unheard.push(seq, at, typed)) this.#askSoon();
+  }
+
+  /** @param {Typed} typed */
+  #byRfb(typed) {
+    const [tag, first, second] = typed;
+    this.#unheard.byRfb(performance.now(), typed);
     if (tag === "k" && typeof first === "number") this.#press(first, second === 1);
     if (tag === "t" && typeof first === "string") for (const keysym of keysymsOf(first)) this.#send(keysym);
+  }
+
+  /** Once for all that is typed in a while: the channel is in order, so its answer means everything before. */
+  #askSoon() {
+    this.#asking ??= setTimeout(() => {
+      this.#asking = undefined;
+      if (!this.#unheard.empty && this.#unheard.told) this.#channel.say("p");
+    }, LIMITS.gap.acknowledgeMs);
   }
 
   /** @param {number} keysym @param {boolean} down */

@@ -29,7 +29,7 @@ def taken() -> Taken:
     return made
 
 
-@pytest.mark.parametrize("viewer", ["page/2", "page/channel-7"])
+@pytest.mark.parametrize("viewer", ["page/2", "page/1073741830"])
 def test_a_page_is_told_of_its_own_earlier_connection_which_is_over_then(
     hands: Hands, taken: Taken, viewer: str
 ) -> None:
@@ -45,3 +45,13 @@ def test_nobody_is_told_of_what_is_not_known_and_none_ends_itself(hands: Hands, 
     assert json.loads(succession.answer("page/3", Asked(1, 2))) == ["had", 2, -1]
     succession.bar("page")
     assert json.loads(succession.answer("page/3", Asked(1, 1))) == ["had", 1, -1]
+
+
+def test_a_channel_of_novnc_is_asked_about_by_its_number(hands: Hands, taken: Taken) -> None:
+    succession, number = Succession(hands, taken), 2**30 + 5
+    channel = f"page/{number}"
+    succession.begin(channel)
+    assert succession.admits(channel)
+    taken.felt(channel, 9)
+    assert json.loads(succession.answer("page/4", Asked(1, number))) == ["had", number, 9]
+    assert not succession.admits(channel) and hands.left == [channel]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any, cast
 
@@ -22,6 +22,9 @@ from transom_wire.peers import PeerTerms
 
 BOTH = PeerTerms(clipboard="both", clipboard_bytes=100)
 WATCHER = PeerTerms(drives=False)
+NUMBER = channel_streams.FIRST
+IS = f'["is", {NUMBER}]'
+"""What a driver is told first."""
 
 
 class HandsStandIn:
@@ -29,12 +32,23 @@ class HandsStandIn:
 
     def __init__(self) -> None:
         self.told: list[tuple[str, Any]] = []
+        self.over: set[str] = set()
+        """Connections whose pages have gone on."""
 
     def take(self, viewer: str, message: Message) -> None:
         self.told.append((viewer, message))
 
+    def after(self, viewer: str, tell: Callable[[], object]) -> None:
+        tell()
+
     def leave(self, viewer: str) -> None:
         self.told.append((viewer, "leave"))
+
+    def begin(self, viewer: str) -> None:
+        self.over.discard(viewer)
+
+    def admits(self, viewer: str) -> bool:
+        return viewer not in self.over
 
     def answer(self, viewer: str, asked: Asked) -> str:
         self.told.append((viewer, asked))
@@ -74,7 +88,8 @@ def clipboard() -> StandIn:
 
 
 @pytest.fixture
-async def path(tmp_path: Path, clipboard: StandIn) -> AsyncIterator[Path]:
+async def path(tmp_path: Path, clipboard: StandIn, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Path]:
+    monkeypatch.setattr(channel_streams, "LAST", NUMBER + 1)
     path = tmp_path / "channel.sock"
     task = asyncio.create_task(
         ChannelStreams(cast(Clipboard, clipboard), clipboard.hands, clipboard.hands).run(path)
@@ -91,10 +106,11 @@ async def test_a_stream_says_whose_it_is_and_then_carries_messages_both_ways(
     reader, writer = await asyncio.open_unix_connection(path)
     writer.write(framed(ChannelViewer("tab", BOTH)) + framed('["put", 1]') + framed(b"bytes"))
     read = FrameReader(FRAME_LIMIT)
-    assert [opened(frame) for frame in read.feed(await reader.read(1000))] == ['["may", 1, 1, 100, 0]']
+    said = [opened(frame) for frame in read.feed(await reader.read(1000))]
+    assert said == [IS, '["may", 1, 1, 100, 0]']
     writer.write(framed(ChannelViewer("tab", WATCHER)))
     await until(lambda: len(clipboard.told) == 4)
-    key = "tab/channel-1"
+    key = f"tab/{NUMBER}"
     assert clipboard.told == [
         ("admit", key, BOTH),
         ("heard", key, '["put", 1]'),
@@ -160,7 +176,7 @@ async def test_keys_and_texts_of_a_driver_are_acted_out_and_end_with_the_desktop
         framed('["b", 3, 5, 6, 1, 1]') + framed('["w", 4, 5, 6, 0, 1]') + framed('["s", 5, 640, 480]')
     )
     writer.write(framed(ChannelViewer("tab", WATCHER)) + framed('["k", 6, 98, 1]') + framed("after"))
-    key = "tab/channel-1"
+    key = f"tab/{NUMBER}"
     await until(lambda: ("heard", key, "after") in clipboard.told)
     writer.close()
     await until(lambda: ("leave", key) in clipboard.told)
@@ -177,20 +193,37 @@ async def test_a_driver_is_told_how_much_of_its_peer_was_acted_out_and_a_watcher
     writer.write(framed(ChannelViewer("tab", BOTH)) + asked + framed(ChannelViewer("tab", WATCHER)) + asked)
     read, said = FrameReader(FRAME_LIMIT), list[Any]()
     async with asyncio.timeout(10):
-        while len(said) < 2:
+        while len(said) < 3:
             said += [opened(frame) for frame in read.feed(await reader.read(1000))]
-    assert said[1:] == ['["had", 3, 17]']
-    key = "tab/channel-1"
+    assert said[2:] == ['["had", 3, 17]']
+    key = f"tab/{NUMBER}"
     await until(lambda: ("tab", "bar") in clipboard.hands.told)
     assert clipboard.hands.told == [(key, Asked(1, 3)), (key, "leave"), ("tab", "bar")]
     writer.close()
 
 
+async def test_a_driver_is_told_what_was_acted_out_and_nothing_is_once_its_page_has_gone_on(
+    path: Path, clipboard: StandIn
+) -> None:
+    reader, writer = await asyncio.open_unix_connection(path)
+    writer.write(framed(ChannelViewer("tab", BOTH)) + framed('["k", 1, 97, 1]') + framed('["p", 2]'))
+    read, said = FrameReader(FRAME_LIMIT), list[Any]()
+    async with asyncio.timeout(10):
+        while '["p", 2]' not in said:
+            said += [opened(frame) for frame in read.feed(await reader.read(1000))]
+    assert said[0] == IS
+    clipboard.hands.over.add(f"tab/{NUMBER}")
+    writer.write(framed('["k", 3, 98, 1]') + framed("after"))
+    await until(lambda: ("heard", f"tab/{NUMBER}", "after") in clipboard.told)
+    assert clipboard.hands.told == [(f"tab/{NUMBER}", Key(1, 97, True))]
+    writer.close()
+
+
 async def test_a_watcher_s_keys_are_not_even_read(path: Path, clipboard: StandIn) -> None:
     _, writer = await asyncio.open_unix_connection(path)
-    writer.write(framed(ChannelViewer("tab", WATCHER)) + 2 * MAX_MALFORMED * framed('["k", "no key"]'))
+    writer.write(framed(ChannelViewer("tab", WATCHER)) + 2 * MAX_MALFORMED * framed('["p", "k"'))
     writer.write(framed("after"))
-    await until(lambda: ("heard", "tab/channel-1", "after") in clipboard.told)
+    await until(lambda: ("heard", f"tab/{NUMBER}", "after") in clipboard.told)
     assert not clipboard.hands.told
     writer.close()
 
@@ -198,7 +231,7 @@ async def test_a_watcher_s_keys_are_not_even_read(path: Path, clipboard: StandIn
 async def test_who_takes_nothing_is_cut_before_much_waits_for_it(path: Path, clipboard: StandIn) -> None:
     _, writer = await asyncio.open_unix_connection(path)
     writer.write(framed(ChannelViewer("tab", BOTH)))
-    key = "tab/channel-1"
+    key = f"tab/{NUMBER}"
     await until(lambda: key in clipboard.wires)
     wire, chunk = clipboard.wires[key], bytes(10_000)
     taken = sum(wire.clip(chunk) for _ in range(400))
