@@ -16,7 +16,9 @@ import pytest
 from tests.support.api import Api, close_of, serving
 from tests.support.sdps import answer, offer
 from tests.support.waiting import until
+from transom.api import watch
 from transom.api.events import NAMES_LIMIT
+from transom.api.sockets import Places
 from transom.stream import intake, seats
 from transom.stream.peers import PEERS_LIMIT
 from transom_wire.link import PeerAnswer, PeerState
@@ -359,12 +361,37 @@ async def test_guests_are_so_many_at_most_and_the_owner_still_comes_in(bench: Be
     }
 
 
-def display(heard: bytearray) -> Any:
+async def test_one_link_s_sockets_leave_room_for_another_s(bench: Bench) -> None:
+    greedy, modest = await bench.guest("view"), await bench.guest("view")
+    bench.api.driver.stream = display(bytearray())
+
+    def channel(guest: Guest) -> Any:
+        path = f"/api/watch/{bench.session}/channel?peer={guest.link}"
+        return bench.api.socket(path, Cookie=guest.cookie, Origin=bench.api.url)
+
+    async with AsyncExitStack() as held:
+
+        async def all_taken(opens: Any, places: Places) -> None:
+            for _ in range(places.own + places.limit):
+                await held.enter_async_context(opens(greedy))
+            async with opens(greedy) as socket:
+                assert (await close_of(socket))[0] == 4429
+            socket = await held.enter_async_context(opens(modest))
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(close_of(socket), 0.5)
+
+        await all_taken(bench.events, watch.event_places)
+        await all_taken(lambda guest: bench.vnc(guest.link, guest), watch.vnc_places)
+        bench.api.driver.stream = display(bytearray(), says=b"")
+        await all_taken(channel, watch.channel_places)
+
+
+def display(heard: bytearray, says: bytes = b"RFB 003.008\n") -> Any:
     """A display that greets, and writes down what it hears."""
 
     async def stream() -> tuple[asyncio.StreamReader, Any]:
         reader = asyncio.StreamReader()
-        reader.feed_data(b"RFB 003.008\n")
+        reader.feed_data(says)
         return reader, Ear(heard)
 
     return stream

@@ -72,7 +72,7 @@ async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.P
         changes = Changes()
         with parts_of(socket).ledger.watch(session, changes):
             visitor = await admit(socket, session)
-            with places.take(visitor.session.id):
+            with places.take(visitor.session.id, visitor.person.link):
                 await Stream(socket, parts_of(socket), visitor, changes).run()
     except Closing as closing:
         await sockets.close(socket, closing)

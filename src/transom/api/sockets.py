@@ -126,21 +126,24 @@ async def close(socket: WebSocket, closing: Closing) -> None:
 
 
 class Places:
-    """How many sockets of a kind a session may have at once."""
+    """How many sockets of a kind a session may have at once: `own` of each link's, which no other link's holder can
+    take, and `limit` more that all share."""
 
-    def __init__(self, limit: int) -> None:
-        self.limit = limit
-        self._taken: Counter[str] = Counter()
+    def __init__(self, limit: int, *, own: int = 0) -> None:
+        self.limit, self.own = limit, own
+        self._taken: dict[str, Counter[str | None]] = {}
 
     @contextmanager
-    def take(self, session: str) -> Iterator[None]:
+    def take(self, session: str, link: str | None = None) -> Iterator[None]:
         """Hold a place while the block runs. Raises Closing when there is none."""
-        if self._taken[session] >= self.limit:
+        taken = self._taken.setdefault(session, Counter())
+        shared = sum(max(0, each - self.own) for each in taken.values())
+        if taken[link] >= self.own and shared >= self.limit:
             raise Closing(TOO_MANY, "too many connections to this session")
-        self._taken[session] += 1
+        taken[link] += 1
         try:
             yield
         finally:
-            self._taken[session] -= 1
-            if not self._taken[session]:
+            taken[link] -= 1
+            if not taken.total():
                 del self._taken[session]

@@ -37,7 +37,7 @@ async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.P
     """Serve whoever `admit` lets in to an accepted socket, and close it with a code."""
     try:
         visitor = await admit(socket, session)
-        with places.take(visitor.session.id):
+        with places.take(visitor.session.id, visitor.person.link):
             await _sit(socket, parts_of(socket), visitor, join)
     except Closing as closing:
         await sockets.close(socket, closing)

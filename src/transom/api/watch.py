@@ -31,8 +31,9 @@ from transom.stream.turn import ice_servers
 router = APIRouter(tags=["watching"])
 SECURE_NAME, PLAIN_NAME = "__Secure-transom-watch", "transom-watch-dev"
 TICKET_LIMIT = 128
-event_places, vnc_places = sockets.Places(limit=8), sockets.Places(limit=5)
-channel_places = sockets.Places(limit=5)
+event_places = sockets.Places(limit=6, own=2)
+vnc_places, channel_places = sockets.Places(limit=3, own=2), sockets.Places(limit=3, own=2)
+"""Two are a link's own: a page that comes back is there before its old socket is known to be gone."""
 
 
 class Entry(Body):

@@ -31,8 +31,8 @@ from transom_guest.stream.listening import listen
 from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
 from transom_wire.framing import FrameError, FrameReader
 
-MOST = 13
-"""Streams at once: eight of the owner's, five by links."""
+MOST = 21
+"""Streams at once: eight of the owner's, thirteen of guests, of whom five are there by links."""
 MAX_MALFORMED = 100
 """Malformed messages after which a stream is cut."""
 MAX_BUFFERED = 1 << 20

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.waiting import until
 from transom.api import channel, watch
+from transom.stream.seats import GUESTS_LIMIT
 from transom_guest.clipboard import frames
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.input.message import Asked, Button, Key, Message, Text, Wheel
@@ -242,4 +243,5 @@ async def test_who_takes_nothing_is_cut_before_much_waits_for_it(path: Path, cli
 
 
 def test_there_is_a_stream_for_each_socket_that_the_controller_lets_in() -> None:
-    assert channel.places.limit + watch.channel_places.limit <= MOST
+    guests = GUESTS_LIMIT * watch.channel_places.own + watch.channel_places.limit
+    assert channel.places.limit + guests <= MOST
