@@ -9,7 +9,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-beside test-alone test-host test-vm test-quick test-clones check image pictures lock clean bench-forwarder bench-stream bench-links soak
+.PHONY: run test test-beside test-alone test-host test-vm test-quick test-clones check image pictures lock clean bench-forwarder bench-stream bench-links sweep-links soak
 
 run:
 	@scripts/setup run
@@ -84,6 +84,11 @@ LINKS_ARGS ?=
 bench-links:
 	@scripts/setup test
 	$(bin)/python scripts/bench_links.py $(LINKS_ARGS)
+
+# Rate control over many simulated links, in many orders: no session, no network. Half a minute of two processors a seed.
+sweep-links:
+	@scripts/setup test
+	$(bin)/python scripts/sweep_links.py --seeds $(or $(SEEDS),6)
 
 # Hours in short: latency, descriptors, threads and memory of one session, and of 200 viewers that come and go.
 MINUTES ?= 60

@@ -2,7 +2,8 @@
 
 A queue that grows, or loss beyond what a radio does, cuts to less than what arrived, and the queue is let
 drain. A raise is a probe: a step up that is judged before the next; while the desktop has too little to show
-to fill the link, only a train of packets that came through faster than the target may raise it.
+to fill the link, only a train of packets that came through faster than the target may raise it. How far a step
+goes is also said by the spacing in which a frame's packets arrive.
 `docs/explanation/rate-control.md` tells why each number is what it is.
 """
 
@@ -18,6 +19,7 @@ from transom_guest.stream.rate_decision import Decision, vbv_ms
 from transom_guest.stream.rate_drain import DRAIN, DRAIN_FPS, DRAIN_FROM_S, Drain
 from transom_guest.stream.rate_estimate import ARRIVED_S, LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
+from transom_guest.stream.rate_promise import Promise
 from transom_guest.stream.rate_reports import Report, ReportEstimate
 
 FLOOR_KBPS = 150
@@ -76,11 +78,13 @@ class RateControl:
         self.link: LinkEstimate | ReportEstimate = LinkEstimate() if told else ReportEstimate()
         self.limited = True
         """The desktop had too little to show to fill the link, when last asked."""
+        self._filled = False
+        """What was sent since the last move filled the target."""
         self._cap = max(cap_kbps, FLOOR_KBPS)
         self._target = float(min(START_KBPS, self._cap))
         self._cause = "start"
         self._ladder = Ladder()
-        self._ceiling = Ceiling()
+        self._ceiling, self._promise = Ceiling(), Promise()
         self._moved = now
         self._proven = 0.0
         self._low_at = now
@@ -135,7 +139,7 @@ class RateControl:
         """The viewer told which packets arrived, and when."""
         if isinstance(self.link, LinkEstimate) and self.link.take(now, packets):
             self._heard, self._waiting = now, None
-            self.limited = self.link.sent_kbps < LIMITED * self._output()
+            self._look()
             if self.link.train_kbps:
                 self._burst.train(now, self.link.train_kbps, self.link.train_sent_kbps)
                 self._probe_kbps = min(self.link.train_kbps, self.link.train_sent_kbps)
@@ -150,7 +154,7 @@ class RateControl:
         """The viewer reported what it lost, and when it heard from us."""
         if isinstance(self.link, ReportEstimate) and self.link.take(now, report):
             self._heard, self._waiting = now, None
-            self.limited = self.link.sent_kbps < LIMITED * self._output()
+            self._look()
             if self.link.known_at >= self._moved:
                 self._judge(now)
         self._decision = self._decide(now)
@@ -166,6 +170,11 @@ class RateControl:
             self._move(now, self._target / 2, "loss")
         self._decision = self._decide(now)
         return self._decision
+
+    def _look(self) -> None:
+        least = LIMITED * self._output()
+        self.limited = self.link.sent_kbps < least
+        self._filled = self.link.sent_since(self._moved) >= least
 
     def _judge(self, now: float) -> None:
         link = self.link
@@ -198,7 +207,9 @@ class RateControl:
         queue, rtt = self.link.queue_s, self.link.rtt_s
         if drain.first and now - drain.since < ARRIVED_S:
             # what arrives was sent before the cut and filled the link; what arrived when it was made may be older
-            drain = self._drain = replace(drain, kbps=min(drain.kbps, self._carried(now) * DRAIN))
+            # a train may be of before, too: of a long queue what arrives is the measure
+            carried = self.link.arrived_kbps if queue > DRAIN_FROM_S else self._carried(now)
+            drain = self._drain = replace(drain, kbps=min(drain.kbps, carried * DRAIN))
         if queue < self._low_s():
             # until now the link was full, so this is what it carries
             self._drain, carried = None, self._carried(now)
@@ -210,7 +221,9 @@ class RateControl:
         elif now - drain.since > drain.patience_s + JUDGE_S + rtt:
             full = self.link.sure_loss > QUIET_LOSS or self.link.sent_kbps > drain.kbps / DRAIN * LIMITED
             if full or queue < drain.queue_s / 2:
-                self._drain = Drain(drain.kbps, now, queue, first=False)
+                # one that shortened nothing was no less than the link carries: that is what arrives
+                less = max(self.link.arrived_kbps * DRAIN, FLOOR_KBPS / 2) if full else drain.kbps
+                self._drain = Drain(min(drain.kbps, less), now, queue, first=False)
             else:
                 self._ceiling = Ceiling()
                 if queue > self._before.queue_s * UNMOVED:
@@ -237,6 +250,7 @@ class RateControl:
 
     def _over_used(self, now: float) -> None:
         self._burst.over_used()
+        self._promise.over_used(now)
         if not self._cut:
             self._before = _Before(self._target, self._ceiling, 0.0)
         self._before = replace(self._before, queue_s=max(self._before.queue_s, self.link.queue_s))
@@ -257,12 +271,14 @@ class RateControl:
     def _raise(self, now: float) -> None:
         if self._target >= self._cap:
             return
-        self._ceiling = self._ceiling.after(now)
-        wanted = self._target * self._ceiling.step(self._target)
+        self._promise.take(now, self.link.pair_kbps)
+        self._ceiling = self._promise.ceiling(now, self._ceiling.after(now))
+        near = self._ceiling.near(self._target)
+        wanted = self._target * self._promise.step(self._target, self._ceiling.step(self._target), near=near)
         train = self._probe_kbps * TRAIN_SHARE if now - self._probe_at < TRAIN_FOR_S else 0.0
-        if train > wanted and not self._ceiling.near(self._target):
+        if train > wanted and not near:
             self._move(now, min(train, 2 * self._target), "probe")
-        elif not self.limited:
+        elif self._filled:
             self._move(now, wanted, "probe")
         elif now - self._moved >= QUIET_S + self.link.rtt_s and self.link.sure_loss < QUIET_LOSS:
             known = 0 if self._ceiling.known else START_KBPS

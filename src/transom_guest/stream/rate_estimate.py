@@ -34,6 +34,10 @@ TRAIN_PACKETS = 6
 """Packets sent close together that measure a link."""
 TRAIN_GAP_S = 0.02
 """Seconds between two packets of one train at most."""
+SINCE_S = 0.15
+"""Seconds of packets that tell of a bitrate at least."""
+PAIRS_S, PAIR_GAP_S, PAIRS = 0.6, 0.002, 4
+"""Of frames in these seconds, so many at least, packets that left with no more between two of them tell of a link."""
 MOST_PACKETS = 4096
 """Packets of one feedback, and of the window; the rest is ignored."""
 MOST_BYTES = 65_535
@@ -110,12 +114,46 @@ class LinkEstimate:
     @property
     def too_lossy(self) -> bool:
         """More is lost than a radio loses."""
-        return self.sure_loss > LOSS_HIGH
+        return self.sure_loss > LOSS_HIGH and self._lost_in_both_halves
+
+    @property
+    def _lost_in_both_halves(self) -> bool:
+        """Half as much in each: a radio that loses all for a moment is no full link."""
+        middle = self._window[-1].sent - WINDOW_S / 2
+        halves: tuple[list[bool], list[bool]] = ([], [])
+        for each in self._window:
+            halves[each.sent > middle].append(each.arrived is None)
+        return all(sum(half) > LOSS_HIGH / 2 * len(half) for half in halves)
 
     @property
     def sent_kbps(self) -> float:
         """What was sent in the last second that feedback knows."""
         return sum(each.size for each in self._window) * 8 / 1000 / WINDOW_S
+
+    def sent_since(self, since: float) -> float:
+        """The same since a move at that time, where that is shorter ago and long enough."""
+        newest = self._window[-1].sent if self._window else since
+        span = min(newest - since, WINDOW_S)
+        if span < SINCE_S:
+            return self.sent_kbps
+        return sum(each.size for each in self._window if each.sent > newest - span) * 8 / 1000 / span
+
+    @property
+    def pair_kbps(self) -> float:
+        """What packets of one frame that left at once came through at, over some frames; 0 when there were too few.
+
+        Of jitter a sum has little left; a receiver that takes packets in together makes it more than the link carries.
+        """
+        bits = gaps = 0.0
+        frames, first, last = 0, True, None
+        for each in self._window:
+            pair = last is not None and _left_at_once(last, each)
+            if last is not None and pair and each.sent > self._window[-1].sent - PAIRS_S:
+                bits += each.size * 8 / 1000
+                gaps += (each.arrived or 0.0) - (last.arrived or 0.0)
+                frames += first
+            first, last = not pair, each
+        return bits / max(gaps, 0.001) if frames >= PAIRS else 0.0
 
     @property
     def arrived_kbps(self) -> float:
@@ -177,6 +215,11 @@ class LinkEstimate:
         bits = sum(each.size for each in train[1:]) * 8 / 1000
         self.train_sent_kbps = bits / max(train[-1].sent - train[0].sent, 0.001)
         self.train_kbps = bits / max(max(arrivals) - min(arrivals), 0.001)
+
+
+def _left_at_once(one: Packet, other: Packet) -> bool:
+    arrived = one.arrived is not None and other.arrived is not None
+    return arrived and 0 <= other.sent - one.sent < PAIR_GAP_S
 
 
 def _possible(packet: Packet, now: float) -> bool:

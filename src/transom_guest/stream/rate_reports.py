@@ -91,7 +91,9 @@ class ReportEstimate:
         self.queue_s = self.rtt_s = 0.0
         """Seconds in queues, and there and back."""
         self.train_kbps = self.train_sent_kbps = 0.0
-        """Nothing is known of trains."""
+        """Nothing is known of trains..."""
+        self.pair_kbps = 0.0
+        """...or of single packets."""
         self.garbage = 0
         self.loss = 0.0
         self.sure_loss = 0.0
@@ -133,6 +135,10 @@ class ReportEstimate:
             self._count(now - self.rtt_s, gap, report.lost, self.queue_s - stood)
         self._at = now
         return True
+
+    def sent_since(self, _since: float) -> float:
+        """The same: a move is judged by a report of what was sent after it."""
+        return self.sent_kbps
 
     def lengthen(self) -> None:
         """The way became longer: the round trip was so long for other reasons than a queue."""

@@ -85,25 +85,26 @@ class Reporter:
 def run(
     rate: Callable[[float], float],
     *,
-    rtt: float = 0.08,
+    rtt: float | Callable[[float], float] = 0.08,
     loss: Callable[[float], float] = lambda _: 0.0,
     wanted_kbps: Callable[[float], float] = lambda _: 99_999.0,
     fills: float = 1.0,
     longer: Callable[[float], float] = lambda _: 0.0,
-    jitter_s: float = 0.0,
+    jitter_s: float | Callable[[float], float] = 0.0,
     stalls: Callable[[float], float] = lambda at: at,
     seconds: float = 30.0,
     queue_s: float = 0.4,
     seed: int = 1,
     reports: bool = False,
 ) -> Run:
-    """Time steps of a millisecond; `rate` is the link's kbit/s at a time.
+    """Time steps of a millisecond; `rate` is the link's kbit/s at a time, and `rtt` and `jitter_s` may be of one too.
 
     `fills` is the share of what it may send that the encoder sends; `longer` are seconds that the way to the viewer
     is longer at a time; each packet is up to `jitter_s` later, and what would arrive at a time does at `stalls` of it.
     With `reports` the viewer tells of no single packet, and sends receiver reports.
     """
     dice, control, seen = random.Random(seed), RateControl(0.0, CAP, told=not reports), Run()
+    trip, jitter = _always(rtt), _always(jitter_s)
     reporter = Reporter(random.Random(seed))
     free_at = next_frame = last_at = 0.0
     bucket, first = Bucket(0.0, START_KBPS), FIRST_FRAME
@@ -111,7 +112,7 @@ def run(
     feedbacks: list[tuple[float, list[Packet]]] = []
     now, next_told = 0.0, FEEDBACK_S
     while now < seconds:
-        decision = control.decision
+        decision, half = control.decision, trip(now) / 2
         if control.heard:
             bucket.carry(now, decision.kbps, decision.burst_kbps)
         leaving: list[bytes] = []
@@ -125,10 +126,10 @@ def run(
         for size in map(len, leaving or bucket.take(now)):
             stands = max(free_at - now, 0.0)
             if stands > queue_s or dice.random() < loss(now):
-                told.append((now + stands + rtt / 2 + longer(now), Packet(now, None, size)))
+                told.append((now + stands + half + longer(now), Packet(now, None, size)))
                 continue
             free_at = max(free_at, now) + size * 8 / 1000 / rate(now)
-            last_at = max(last_at, stalls(free_at + rtt / 2 + longer(now) + dice.random() * jitter_s))
+            last_at = max(last_at, stalls(free_at + half + longer(now) + dice.random() * jitter(now)))
             at = last_at
             told.append((at, Packet(now, at + 1000.0, size)))
             seen.queues.append((now, stands * 1000))
@@ -136,19 +137,23 @@ def run(
             if not bucket.queued:
                 seen.frames.append(at)
         if reports:
-            reporter.step(now, max(free_at - now, 0.0) + rtt / 2 + longer(now))
+            reporter.step(now, max(free_at - now, 0.0) + half + longer(now))
             told = reporter.count(now, told)
-            for report in reporter.come(now, rtt / 2):
+            for report in reporter.come(now, half):
                 control.reported(now, report)
         elif now >= next_told:
             next_told = now + FEEDBACK_S
             due = [packet for at, packet in told if at <= now]
             told = [each for each in told if each[0] > now]
             if due:
-                feedbacks.append((now + rtt / 2, due))
+                feedbacks.append((now + half, due))
         while feedbacks and feedbacks[0][0] <= now:
             control.feedback(now, feedbacks.pop(0)[1])
         control.tick(now)
         seen.targets.append((now, control.decision.kbps))
         now += 0.001
     return seen
+
+
+def _always(found: float | Callable[[float], float]) -> Callable[[float], float]:
+    return found if callable(found) else lambda _: found
