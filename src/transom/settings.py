@@ -193,6 +193,7 @@ class Settings(StreamSettings):
         "providers_dirs",
         "exits",
         "image_without",
+        "recording_pages",
         mode="before",
     )
     @classmethod

@@ -8,6 +8,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, NoDecode
 
+from transom_wire.fields import PagePattern
+
 Words = Annotated[tuple[str, ...], NoDecode]
 
 
@@ -42,7 +44,10 @@ class StreamSettings(BaseSettings):
     """How long that command may take for one file; then the file does not pass."""
     recording: Literal["off", "ask", "always"] = "off"
     """Whether sessions are recorded, for debugging: never, when their owner turns it on, or all. The page says so to
-    the user all the time, and recording pauses while a sign-in's page is shown."""
+    the user all the time, and recording pauses while a page to sign in at is shown."""
+    recording_pages: Annotated[tuple[PagePattern, ...], NoDecode, Field(max_length=64)] = ()
+    """Pages to sign in at, besides the usual ones, while one of which is shown a recording has no picture: HOST or
+    HOST/PATH, with `*` for any host and `*.` before one for all below it."""
     recording_mib: int = Field(512, ge=16, le=1048576)
     """What one session's recording may take of the state folder's disk; its oldest segments go first. A segment counts
     for 64 KiB at least, and there are 10000 at most."""

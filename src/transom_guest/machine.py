@@ -39,6 +39,7 @@ from transom_guest.files.folder import FOLDER
 from transom_guest.identity import IdentityError, Taker
 from transom_guest.link import Link, LinkError, redial, write_link_token
 from transom_guest.processes import Children, no_noise
+from transom_guest.signin_pages import install as signin_pages
 from transom_guest.standby import Leash
 from transom_guest.supervise import Supervisor
 from transom_guest.wishes import Wishes
@@ -121,6 +122,7 @@ class Machine:
             profile = browser.profile(self._environment)
             browser.prepare(profile)
             browser.download_to(profile, Path(self._environment["HOME"]) / FOLDER)
+            signin_pages.prepare(self._environment, profile, self._link.welcome.signin_pages)
         with contextlib.suppress(OSError):
             if name == "sound":
                 sound.prepare(self._environment)

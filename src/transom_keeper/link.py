@@ -242,6 +242,7 @@ class LinkRelay:
             forwarder_port=told.forwarder_port,
             warm=told.warm,
             program=told.program,
+            signin_pages=told.signin_pages,
         )
 
     async def _read(self, role: str, framed: Framed) -> None:

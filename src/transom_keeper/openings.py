@@ -86,4 +86,5 @@ def _welcome(config: KeeperConfig) -> Welcome:
         forwarder_port=FORWARDER_PORT,
         warm=config.session is None,
         program=config.program,
+        signin_pages=config.signin_pages,
     )

@@ -21,4 +21,8 @@ Address = Annotated[str, Text(45, r"[0-9a-fA-F:.]+")]
 Path = Annotated[str, Text(1000, r"/[^\x00]*")]
 MachineId = Annotated[str, Text(32, r"[0-9a-f]{32}")]
 """What /etc/machine-id holds (machine-id(5))."""
+PagePattern = Annotated[
+    str, Text(200, r"(?:\*|(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:/[a-z0-9._~-]+)*")
+]
+"""Which pages are meant, by URL: a host, `*.` and one, or `*`; then, or not, segments of a path."""
 Hostname = Annotated[str, Text(63, r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")]

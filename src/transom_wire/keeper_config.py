@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from transom_wire.codec import Range, Text
+from transom_wire.codec import Many, Range, Text
 from transom_wire.exit import ExitRoute
-from transom_wire.fields import Address, Id, Milliseconds, Path, Port, Side, Token, Url
+from transom_wire.fields import Address, Id, Milliseconds, PagePattern, Path, Port, Side, Token, Url
 from transom_wire.vm import VmConfig
 
 
@@ -53,6 +53,8 @@ class KeeperConfig:
     limits: Limits
     program: Annotated[str, Text(16, "browser|terminal")] = "browser"
     """What the desktop starts with, and whose first window makes it ready."""
+    signin_pages: Annotated[tuple[PagePattern, ...], Many(64)] | None = None
+    """Told to the guest where sessions may be recorded: pages to sign in at, besides those that it knows."""
     vm: VmConfig | None = None
     """Set for the drivers that make virtual machines."""
     helper: Path | None = None

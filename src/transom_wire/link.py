@@ -19,7 +19,18 @@ from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
 from transom_wire.codec import Blob, Many, Range, Text
-from transom_wire.fields import Hostname, Id, Line, MachineId, Milliseconds, Name, Side, Token, Url
+from transom_wire.fields import (
+    Hostname,
+    Id,
+    Line,
+    MachineId,
+    Milliseconds,
+    Name,
+    PagePattern,
+    Side,
+    Token,
+    Url,
+)
 from transom_wire.peers import FLOODS as FLOODS
 from transom_wire.peers import PeerAnswer as PeerAnswer
 from transom_wire.peers import PeerChange as PeerChange
@@ -56,6 +67,8 @@ class Welcome:
     warm: bool = False
     """True: bring the desktop up and wait for Identity; `session` and `start_url` come with that."""
     program: Annotated[str, Text(16, "browser|terminal")] = "browser"
+    signin_pages: Annotated[tuple[PagePattern, ...], Many(64)] | None = None
+    """What is shown may be recorded: the browser says when a page to sign in at is shown, these among them."""
 
 
 @dataclass(frozen=True, slots=True)

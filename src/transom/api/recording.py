@@ -43,11 +43,13 @@ class SegmentView(BaseModel):
 
 
 class RecordingView(BaseModel):
-    """`policy` is off, ask or always; `state` is off, on or paused. `segments` is for the owner alone."""
+    """`policy` is off, ask or always; `state` is off, on or paused. `why` it is paused though no sign-in of ours says
+    so: `shown`, a page to sign in at is, or `silent`, the browser does not say. `segments` is for the owner alone."""
 
     session: str
     policy: str
     state: str
+    why: str | None
     started_at: int | None
     ended_at: int | None
     bytes: int
@@ -82,6 +84,7 @@ def _view(parts: P, recording: Recording, segments: list[SegmentFile]) -> Record
         session=recording.session,
         policy=desk.policy,
         state=desk.state(recording.session),
+        why=desk.why(recording.session),
         started_at=recording.started_at or None,
         ended_at=recording.ended_at,
         bytes=recording.bytes,

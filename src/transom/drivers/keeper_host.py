@@ -42,6 +42,8 @@ class Host:
     helper: Path | None = None
     """The root helper's socket, where there is one: for what this driver or another left there."""
     uid_base: int = UID_BASE
+    signin_pages: tuple[str, ...] | None = None
+    """Where sessions may be recorded: pages to sign in at, of which there is no picture to be."""
     python: str = sys.executable
     deadlines: KeeperDeadlines = field(default_factory=KeeperDeadlines)
 

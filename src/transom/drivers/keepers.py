@@ -157,6 +157,7 @@ class KeptDriver:
             deadline=spec.deadline,
             limits=spec.limits,
             program=spec.program,
+            signin_pages=host.signin_pages,
         )
         try:
             return decode(encode(self._describe(spec, config)), (KeeperConfig,))

@@ -37,6 +37,7 @@ def host_of(settings: Settings, guest_source: Path) -> Host:
         (settings.door_port_low, settings.door_port_high),
         helper=settings.helper_socket,
         uid_base=settings.uid_base,
+        signin_pages=None if settings.recording == "off" else settings.recording_pages,
     )
 
 

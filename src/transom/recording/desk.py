@@ -111,6 +111,11 @@ class RecordingDesk:
         live = self._lives.get(session)
         return live.state if live is not None else OFF
 
+    def why(self, session: str) -> str | None:
+        """What the machine paused it for: `shown` or `silent`."""
+        live = self._lives.get(session)
+        return live.page or None if live is not None and live.wanted == ON else None
+
     async def choose(self, session: Session, *, on: bool) -> None:
         """The owner's word. Raises Refused where the policy gives them none."""
         if self.policy == "off" or (self.policy == "always" and not on):

@@ -16,7 +16,7 @@ from transom.model.session import Session, SigninStage
 from transom.recording.shelf import Shelf
 from transom.recording.tape import Tape, tape
 from transom.recording.wish import OFF, ON, PAUSED, wanted
-from transom_wire.record import Record, RecordState, SegmentComes, SegmentTaken
+from transom_wire.record import PageSeen, Record, RecordState, SegmentComes, SegmentTaken
 
 log = structlog.get_logger(__name__)
 AGAIN_S, AGAIN_MOST_S = 1.0, 30.0
@@ -27,6 +27,10 @@ OFF_S = 30.0
 """Seconds for a guest to hand over the rest after it was told to stop."""
 SETTLE_S = 3.0
 """Seconds after a finished sign-in in which its page says so; then the guest leaves it, and goes on."""
+HIDDEN = ("shown", "silent")
+"""What a machine says of its browser's page while it takes no picture."""
+PAGES_LEAST_S = 0.5
+"""Seconds that one such word takes at least: each may be a line of the timeline."""
 Kept = Callable[["Live", SegmentFile], Awaitable[None]]
 
 
@@ -55,6 +59,8 @@ class Live:
         self._state: RecordState | None = None
         self._refused: set[int] = set()
         self._run = 0
+        self._page = "clear"
+        self._noted = OFF
         self._tape: Tape | None = None
         self._news, self._said = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -73,7 +79,13 @@ class Live:
     @property
     def state(self) -> str:
         """What the user is shown. `on` as soon as pictures may be taken."""
-        return self.wanted
+        return PAUSED if self.wanted == ON and self.page else self.wanted
+
+    @property
+    def page(self) -> str:
+        """Why the machine takes no picture though it should: `shown`, a page to sign in at, or `silent`, it does not
+        know. Empty: it does."""
+        return self._page if self._page in HIDDEN else ""
 
     def changed(self, session: Session | None = None) -> None:
         """The session's row is another, or the owner chose."""
@@ -161,6 +173,7 @@ class Live:
         if self._told is not None and self._told.state == ON and self.wanted == PAUSED:
             self._refused.add(self._told.run)
         self._tape = self._told = None
+        self._page, self._noted = "clear", OFF
         self._said.set()
 
     async def _play(self, found: Tape) -> None:
@@ -184,11 +197,27 @@ class Live:
                     self._run = max(self._run + 1, self._clock())
                 self._told = Record(state, self._run, self._terms.segment_s)
                 await found.say(self._told)
-                await self.note({ON: "start", PAUSED: "pause", OFF: "stop"}[state])
+                await self._mark()
                 if state == OFF:
                     await asyncio.sleep(OFF_S)
                     return
             await self._news.wait()
+
+    async def _mark(self) -> None:
+        """A line for what is so now, where that is another."""
+        told = self._told.state if self._told is not None else OFF
+        now = PAUSED if told == ON and self.page else told
+        if now != self._noted:
+            self._noted = now
+            why = {"why": self.page} if told == ON and self.page else {}
+            await self.note({ON: "start", PAUSED: "pause", OFF: "stop"}[now], **why)
+
+    async def _see(self, page: str) -> None:
+        self._page = page
+        await self._mark()
+        if page == "unwatched":
+            await self.note("unwatched")
+        await asyncio.sleep(PAGES_LEAST_S)
 
     async def _hear(self, found: Tape) -> None:
         while (message := await found.hear()) is not None:
@@ -198,6 +227,9 @@ class Live:
                     self._owed = False
                     self._news.set()
                 self._said.set()
+                continue
+            if isinstance(message, PageSeen):
+                await self._see(message.state)
                 continue
             segment = await self._take(found, message)
             await found.say(SegmentTaken(message.number))

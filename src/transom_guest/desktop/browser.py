@@ -11,7 +11,7 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from transom_guest.desktop.urls import BLANK, UrlRefused, checked_url
@@ -49,11 +49,14 @@ EMULATED = ("--single-process", "--no-sandbox", "--js-flags=--jitless")
 not Chromium's sandbox, is then what stands around a page; emulation is for tests."""
 
 
-def command(url: str, width: int, height: int, *, again: bool, emulated: bool = False) -> list[str]:
-    """Chromium's argv for a machine's one browser; `again` after a death: its tabs come back, no bubble."""
+def command(
+    url: str, width: int, height: int, *, again: bool, emulated: bool = False, more: Sequence[str] = ()
+) -> list[str]:
+    """Chromium's argv for a machine's one browser, `more` in it; `again` after a death: its tabs come back, no
+    bubble."""
     size = [f"--window-size={width},{height}", "--window-position=0,0"]
     extra = EMULATED if emulated else ()
-    return [BINARY, *FLAGS, *extra, *size, "--restore-last-session" if again else start_page(url)]
+    return [BINARY, *FLAGS, *extra, *more, *size, "--restore-last-session" if again else start_page(url)]
 
 
 def start_page(url: str) -> str:
@@ -119,7 +122,10 @@ def _forget_crash(preferences: Path) -> None:
 
 async def open_url(url: str, environment: Mapping[str, str]) -> None:
     """Open `url` in a new tab of the running Chromium. Raises UrlRefused, TimeoutError, OSError."""
-    url = checked_url(url)
+    await _open(checked_url(url), environment)
+
+
+async def _open(url: str, environment: Mapping[str, str]) -> None:
     folder = profile(environment)
     await _accepting(folder)
     async with asyncio.timeout(OPEN_DEADLINE):
@@ -128,14 +134,14 @@ async def open_url(url: str, environment: Mapping[str, str]) -> None:
         raise OSError(f"the browser did not take the URL: {answer[:20]!r}")
 
 
-async def leave_page(environment: Mapping[str, str]) -> None:
-    """Show a blank tab in place of the page that is shown. Returns as well when no Chromium is there for
-    SOCKET_DEADLINE. Raises TimeoutError, OSError."""
+async def leave_page(environment: Mapping[str, str], blank: str = BLANK) -> None:
+    """Show a blank tab, or what becomes one, in place of the page that is shown. Returns as well when no Chromium is
+    there for SOCKET_DEADLINE. Raises TimeoutError, OSError."""
     try:
         await _accepting(profile(environment))
     except TimeoutError:
         return
-    await open_url(BLANK, environment)
+    await _open(blank, environment)
 
 
 async def _tell(path: Path, argv: list[str]) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from transom_guest import standby
 from transom_guest.desktop import browser, density, display, session, sound, terminal
+from transom_guest.signin_pages import install
 from transom_guest.supervise import Program
 
 SERVICES = {"webrtc": "transom_guest.stream", "signin": "transom_guest.signin"}
@@ -46,7 +47,7 @@ def command(
             return display.command(environment["DISPLAY"], *size, environment["TRANSOM_VNC_SOCKET"])
         case "browser":
             emulated = "TRANSOM_EMULATED" in environment
-            return browser.command(url, *size, again=again, emulated=emulated)
+            return browser.command(url, *size, again=again, emulated=emulated, more=install.flag(environment))
         case "terminal":
             return terminal.command()
         case "sound" | "density":

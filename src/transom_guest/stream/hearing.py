@@ -25,10 +25,10 @@ from transom_guest.input.message import (
 )
 from transom_guest.input.succession import Succession
 from transom_guest.input.taken import Taken
+from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.marks import MARKED, Marks
 from transom_guest.stream.peer import Peer
 from transom_guest.stream.peers import MAX_MALFORMED
-from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.resize import Resizer
 from transom_guest.stream.sight import Sight
 
@@ -62,7 +62,7 @@ class Hearing:
         succession: Succession,
         clipboard: Clipboard,
         marks: Marks,
-        recorder: Recorder,
+        recorder: Hindsight,
         resizer: Resizer,
     ) -> None:
         self._ears, self._clock, self._actor, self._clipboard = ears, clock, actor, clipboard

@@ -141,6 +141,11 @@ class Recorder:
             self.lost += 1
         self._finished()
 
+    def begin_anew(self) -> None:
+        """Frames come again: with a key frame, and soon."""
+        if self.on:
+            self._ask()
+
     def fetched(self, number: int) -> None:
         """The controller has it."""
         self.waiting = deque(each for each in self.waiting if each.number != number)

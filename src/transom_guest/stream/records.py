@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
+from transom_guest.environment import paused_file
+from transom_guest.signin_pages import install
+from transom_guest.signin_pages.sight import CLEAR, Sight
+from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.listening import listen
-from transom_guest.stream.recorder import Recorder, Segment
-from transom_guest.stream.signin_page import Leave, SigninPage
+from transom_guest.stream.page_guard import PageGuard
+from transom_guest.stream.recorder import Segment
+from transom_guest.stream.signin_page import Leave, SigninPage, leave_page
 from transom_wire.codec import Message, WireError, decode, encode
 from transom_wire.files import CHUNK, chunk
 from transom_wire.framing import HEADER, FrameError, pack
-from transom_wire.record import FRAME_LIMIT, TO_RECORDER, Record, RecordState, SegmentComes, SegmentTaken
+from transom_wire.record import (
+    FRAME_LIMIT,
+    TO_RECORDER,
+    PageSeen,
+    Record,
+    RecordState,
+    SegmentComes,
+    SegmentTaken,
+)
 
 STALLED_S = 60.0
 """Seconds a controller may take nothing, or keep a segment unanswered."""
-LOOK_S = 1.0
-"""Seconds between two looks for a segment whose viewers have gone."""
+LOOK_S, IDLE_S = 0.05, 1.0
+"""Seconds between two looks at the page that is shown, and at what waits; and while nothing is recorded."""
 log = logging.getLogger("transom.stream")
 
 
@@ -37,9 +51,11 @@ def pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
 
 class Records:
     """The newest connection counts; when it ends, recording does. After a pause it goes on once `leave` has left the
-    page that was shown; `note` is where a pause outlives this process."""
+    page that was shown; `note` is where a pause outlives this process. `sight`
+    says what the browser shows."""
 
-    def __init__(self, recorder: Recorder, leave: Leave, note: Path) -> None:
+    def __init__(self, recorder: Hindsight, leave: Leave, note: Path, sight: Sight) -> None:
+        self._guard = PageGuard(recorder, sight)
         self._recorder, self._page = recorder, SigninPage(leave, note)
         self._current: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -57,15 +73,22 @@ class Records:
             return
         async with server:
             while True:
-                await asyncio.sleep(LOOK_S)
-                self._recorder.look(_now())
+                await asyncio.sleep(LOOK_S if self._recorder.wanted or not self._recorder.settled else IDLE_S)
+                self._look(_now())
+
+    def _look(self, now: float) -> None:
+        before = self._guard.seen
+        self._guard.look(now)
+        self._recorder.look(now)
+        if self._guard.seen != before:
+            self._news.set()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         older, self._current = self._current, asyncio.current_task()
         if older is not None:
             older.cancel()
             await asyncio.gather(older, return_exceptions=True)
-        connection = _Connection(self._recorder, self._page, self._news, reader, writer)
+        connection = _Connection(self._recorder, self._page, self._guard, self._news, reader, writer)
         try:
             await connection.run()
         except (OSError, EOFError, WireError, FrameError) as error:
@@ -84,13 +107,15 @@ class _Connection:
 
     def __init__(
         self,
-        recorder: Recorder,
+        recorder: Hindsight,
         page: SigninPage,
+        guard: PageGuard,
         news: asyncio.Event,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self._recorder, self._page, self._news = recorder, page, news
+        self._recorder, self._page, self._guard, self._news = recorder, page, guard, news
+        self._seen = CLEAR
         self._reader, self._writer = reader, writer
         self._sending = asyncio.Lock()
         self._taken = asyncio.Event()
@@ -147,6 +172,12 @@ class _Connection:
     async def _send(self) -> None:
         while True:
             self._news.clear()
+            if self._guard.seen != self._seen:
+                self._seen = self._guard.seen
+                async with self._sending:
+                    await self._say(PageSeen(self._seen))
+            while self._ending is not None and not self._recorder.settled:
+                await asyncio.sleep(LOOK_S)
             while self._recorder.waiting:
                 await self._hand_over(self._recorder.waiting[0])
             if self._ending is not None:
@@ -184,6 +215,12 @@ class _Connection:
         self._writer.write(data)
         async with asyncio.timeout(STALLED_S):
             await self._writer.drain()
+
+
+def records(recorder: Hindsight, environment: Mapping[str, str]) -> Records:
+    """Those of this machine."""
+    note, shown = paused_file(environment), install.shown(environment)
+    return Records(recorder, partial(leave_page, environment, note), note, Sight(shown))
 
 
 def _now() -> float:

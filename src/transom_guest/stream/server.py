@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from transom_guest.clipboard.service import Clipboard
-from transom_guest.environment import paused_file, taken_file
+from transom_guest.environment import taken_file
 from transom_guest.input import taken
 from transom_guest.input.actor import Actor
 from transom_guest.input.succession import Succession
@@ -20,6 +20,7 @@ from transom_guest.stream.deadlines import ANSWER_SENT, CONNECT_DEADLINE, EARLY,
 from transom_guest.stream.encode import AccessUnit, Encoder
 from transom_guest.stream.gst import GstError
 from transom_guest.stream.hearing import Hearing
+from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.marks import Marks
 from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
@@ -28,9 +29,8 @@ from transom_guest.stream.peers import Full, Stale, judge
 from transom_guest.stream.rate_feedback import Told
 from transom_guest.stream.rate_links import Links
 from transom_guest.stream.recorder import Recorder
-from transom_guest.stream.records import Records
+from transom_guest.stream.records import records
 from transom_guest.stream.resize import Resizer
-from transom_guest.stream.signin_page import leave_page
 from transom_guest.stream.sockets import Sockets
 from transom_guest.stream.sound import Sound
 from transom_guest.stream.sound_offer import sound_of
@@ -68,8 +68,9 @@ class StreamServer:
         self._clipboard = Clipboard(Display(), self._loop.time)
         self._encoder = Encoder(self._encoded, self._encoder_failed)
         self._capture = Capture(self._display, self._encoder, self, self._marks)
-        self._recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
-        self._records = Records(self._recorder, leave_page, paused_file(os.environ))
+        recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
+        self._recorder = Hindsight(recorder)
+        self._records = records(self._recorder, os.environ)
         self._sockets = Sockets(self._records, self._clipboard, self._actor, succession)
         self._sound = Sound(self._played)
         self._hearing = Hearing(

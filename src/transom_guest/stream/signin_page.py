@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+
+from transom_guest.signin_pages import install
 
 SHOWN_S = 1.0
 """Seconds for the blank page to be on the screen, once the browser has taken it."""
@@ -27,6 +28,8 @@ class SigninPage:
 
     def begins(self) -> None:
         """A pause: it may be shown from now on."""
+        if self.shown and self._note.exists():
+            return
         self.shown = True
         try:
             self._note.touch(mode=0o600)
@@ -51,8 +54,16 @@ class SigninPage:
             self._note.unlink()
 
 
-async def leave_page() -> None:
-    """Of this machine's browser."""
+async def leave_page(environment: Mapping[str, str], note: Path) -> None:
+    """Of this machine's browser; where its pages are looked at, the tabs of a sign-in since the pause are closed."""
     from transom_guest.desktop import browser
 
-    await browser.leave_page(os.environ)
+    await browser.leave_page(environment, install.leave_page(environment, _began(note)))
+
+
+def _began(note: Path) -> int:
+    """When, in Unix milliseconds; in no time that was, where nobody wrote it down."""
+    try:
+        return note.stat().st_mtime_ns // 1_000_000
+    except OSError:
+        return 2**53

@@ -120,7 +120,7 @@ def patch(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
         world.sizes.put_nowait((width, height))
         return width, height
 
-    def browse(*_: object, again: bool, emulated: bool) -> list[str]:
+    def browse(*_: object, again: bool, emulated: bool, more: list[str]) -> list[str]:
         world.again.append(again)
         return world.browser
 

@@ -92,19 +92,19 @@ export class RecorderPanel {
   /** @param {Recorded} now */
   #show(now) {
     this.#now = now;
-    const { policy, state, bytes } = now;
+    const { policy, state, why, bytes } = now;
     this.#badge.show(state);
     this.#place.hidden = policy === "off" && !bytes;
     this.#see.hidden = !bytes;
-    this.#choose.hidden = policy === "off" || (policy === "always" && state !== "paused");
-    setText(this.#choose, state === "off" ? "Record this session" : state === "on" ? "Stop recording" : "Go on recording");
+    this.#choose.hidden = policy === "off" || (policy === "always" && (state !== "paused" || why !== null));
+    setText(this.#choose, state === "off" ? "Record this session" : wanted(now) ? "Stop recording" : "Go on recording");
     setText(this.#word, words(now));
   }
 
   async #chosen() {
     this.#choose.disabled = true;
     try {
-      this.#show(await post(this.#url, { on: this.#now?.state !== "on" }));
+      this.#show(await post(this.#url, { on: !(this.#now && wanted(this.#now)) }));
     } catch (error) {
       setText(this.#word, /** @type {ApiError} */ (error).message);
     } finally {
@@ -113,9 +113,16 @@ export class RecorderPanel {
   }
 }
 
+/** It is on, but for a page that is shown. @param {Recorded} now */
+function wanted({ state, why }) {
+  return state === "on" || why !== null;
+}
+
 /** @param {Recorded} now */
-function words({ policy, state, bytes }) {
+function words({ policy, state, why, bytes }) {
   const kept = bytes ? ` ${amount(bytes)} are kept.` : "";
+  if (why === "shown") return `It pauses while a page to sign in at is shown.${kept}`;
+  if (why === "silent") return `It pauses until the desktop's browser says which page it shows.${kept}`;
   if (state === "paused") return `It pauses while you sign in, and after a sign-in that was not finished until you say.${kept}`;
   if (state === "on") return `The picture is recorded for debugging while somebody watches it by WebRTC; of input only how much.${kept}`;
   if (policy === "always") return `It begins once the desktop is ready.${kept}`;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import json
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -25,7 +26,9 @@ from transom.recording.desk import RecordingDesk
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
 from transom_guest.input.message import Key
-from transom_guest.stream import signin_page
+from transom_guest.signin_pages.sight import Sight
+from transom_guest.stream import page_guard, signin_page
+from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.recorder import Recorder
 from transom_guest.stream.records import Records
 from transom_wire.codec import encode
@@ -43,8 +46,8 @@ class Guest:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.recorder = Recorder(lambda: None, lambda: self.records.finished())
-        self.note = path.with_name("paused")
-        self.records = Records(self.recorder, self._leave, self.note)
+        self.note, self.shown = path.with_name("paused"), path.with_name("shown")
+        self.records = self._records()
         self.streams = 0
         self.asked = 0
         self.browser = asyncio.Event()
@@ -66,6 +69,10 @@ class Guest:
         for number, (data, key) in enumerate(FRAMES[:count]):
             self.recorder.take(data, key, at + number / 50)
 
+    def _records(self) -> Records:
+        self.hindsight = Hindsight(self.recorder)
+        return Records(self.hindsight, self._leave, self.note, Sight(self.shown))
+
     async def serve(self) -> None:
         self.serving = asyncio.create_task(self.records.run(self.path))
         await until(self.path.exists)
@@ -78,7 +85,7 @@ class Guest:
         await asyncio.gather(self.serving, return_exceptions=True)
         self.path.unlink(missing_ok=True)
         self.recorder = Recorder(lambda: None, lambda: self.records.finished())
-        self.records = Records(self.recorder, self._leave, self.note)
+        self.records = self._records()
 
 
 @pytest.fixture
@@ -134,8 +141,8 @@ async def test_segments_come_out_and_are_forgotten_inside(bench: Bench, guest: G
     assert path is not None and path.stat().st_mode & 0o777 == 0o600
     assert path.read_bytes()[4:8] == b"ftyp" and path.stat().st_size == segment.bytes
     assert bench.live.shelf.folder.stat().st_mode & 0o777 == 0o700
-    kinds = [line["kind"] for line in bench.timeline()]
-    assert kinds == ["start", "segment", "input"] and bench.timeline()[2]["keys"] == 1
+    lines = [line for line in bench.timeline() if line["kind"] != "unwatched"]
+    assert [line["kind"] for line in lines] == ["start", "segment", "input"] and lines[2]["keys"] == 1
 
 
 async def test_a_sign_in_waits_until_no_picture_is_taken(bench: Bench, guest: Guest) -> None:
@@ -226,6 +233,39 @@ async def test_a_stream_server_that_dies_in_a_pause_has_the_page_left_as_well(
     assert not guest.recorder.on
     guest.browser.set()
     await until(lambda: guest.recorder.on and not guest.note.exists())
+
+
+async def test_a_page_to_sign_in_at_pauses_a_recording_and_its_going_ends_that(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(page_guard, "GONE_S", 0.2)
+    monkeypatch.setattr(module, "PAGES_LEAST_S", 0.01)
+    guest.shown.mkdir()
+    await until(lambda: (bench.live.state, bench.live.page) == ("paused", "silent"))
+    (guest.shown / "hello").touch()
+    await until(lambda: bench.live.state == "on")
+    with open(guest.shown / "123", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        await until(lambda: (bench.live.state, bench.live.page) == ("paused", "shown"))
+        assert guest.hindsight.wanted and not guest.hindsight.on
+    await until(lambda: bench.live.page == "silent")
+    (guest.shown / "123").unlink()
+    await until(lambda: bench.live.state == "on" and guest.hindsight.on)
+    looks = [(line["kind"], line.get("why")) for line in bench.timeline() if line["kind"] != "unwatched"]
+    assert looks == [
+        ("start", None),
+        ("pause", "silent"),
+        ("start", None),
+        ("pause", "shown"),
+        ("start", None),
+    ]
+
+
+async def test_a_desktop_whose_pages_nobody_looks_at_is_recorded_and_that_is_said(
+    bench: Bench, guest: Guest
+) -> None:
+    await until(lambda: any(line["kind"] == "unwatched" for line in bench.timeline()))
+    assert bench.live.state == "on" and guest.hindsight.on
 
 
 async def test_a_pause_that_no_guest_heard_of_is_told_before_it_goes_on(
@@ -405,7 +445,7 @@ async def test_age_and_a_limit_of_all_take_of_sessions_that_live(tmp_path: Path,
     await desk.prune()
     assert not await desk.segments(session.id) and desk.state(session.id) == "on"
     assert rows.rows[session.id].segments == 0 and rows.rows[session.id].ended_at is None
-    (said,) = map(json.loads, desk.shelf(session.id).timeline.read_text().splitlines())
+    *_, said = map(json.loads, desk.shelf(session.id).timeline.read_text().splitlines())
     assert said == {"at_ms": now[0], "kind": "dropped", "why": "age", "first": 1, "last": 1}
     desk._stock._most = 1
     guest.frames()

@@ -1,0 +1,6 @@
+/** Closes the tabs that had a page to sign in at since a moment, and becomes a blank page. */
+const since = Number(new URLSearchParams(location.search).get("since"));
+const { signins = {} } = await chrome.storage.session.get("signins");
+const tabs = Object.entries(signins).filter(([, at]) => at >= since);
+await Promise.allSettled(tabs.map(([tab]) => chrome.tabs.remove(Number(tab))));
+location.replace("about:blank");
