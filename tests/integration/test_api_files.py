@@ -97,13 +97,23 @@ async def test_a_body_without_a_length_and_an_empty_one(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".bashrc", "%2e%2e", "a%00b", "a%0ab", "a%5cb", "x" * 201, "u%CC%88", "%E2%80%AEa"]
+    "name", [".bashrc", "%2e%2e", "a%00b", "a%0ab", "a%5cb", "x" * 201, "%E2%80%AEa", "u%CC%88%00"]
 )
 async def test_names_that_no_file_has(bench: Bench, name: str) -> None:
     for method in ("PUT", "GET", "DELETE"):
         answer = await bench.client.request(method, bench.url(name), content=b"x")
         assert code(answer) == (422, "name"), answer.text
     assert not bench.guest.folder.exists()
+
+
+async def test_a_name_that_is_taken_apart_is_that_of_the_same_letters_as_they_are_typed(bench: Bench) -> None:
+    apart, typed = "u%CC%88.txt", "\u00fc.txt"
+    assert (await bench.put(apart, b"1")).json() == {"name": typed, "size": 1}
+    assert (await bench.put("%C3%BC.txt", b"22")).json() == {"name": typed, "size": 2}
+    assert bench.guest.names() == [typed]
+    assert (await bench.client.get(bench.url(apart))).content == b"22"
+    assert (await bench.client.delete(bench.url(apart))).status_code == 204
+    assert bench.guest.names() == []
 
 
 @pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "a%2fb"])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import unicodedata
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import structlog
 from fastapi import APIRouter, Request, Response
+from pydantic import AfterValidator
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
@@ -18,6 +21,8 @@ from transom.api.bodies import FilesView
 from transom.model.errors import TransomError, Unavailable
 from transom_wire.files import CHUNK
 
+Name = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
+"""As it is typed on the desktop: macOS takes the letters of its names apart."""
 router = APIRouter(tags=["files"])
 log = structlog.get_logger(__name__)
 STALL_S = 30.0
@@ -42,7 +47,7 @@ async def get_files(owned: Owned, parts: P, list: bool = True) -> dict[str, Any]
 
 
 @router.put("/api/sessions/{session}/files/{name}", status_code=201)
-async def put_file(name: str, owned: Owned, request: Request, parts: P) -> dict[str, Any]:
+async def put_file(name: Name, owned: Owned, request: Request, parts: P) -> dict[str, Any]:
     """Put a file on the desktop; one of this name is replaced once the new one is whole and clean."""
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdigit() and len(announced) < 20 else None
@@ -61,7 +66,7 @@ async def put_file(name: str, owned: Owned, request: Request, parts: P) -> dict[
 
 
 @router.get("/api/sessions/{session}/files/{name}", response_class=Response)
-async def get_file(name: str, owned: Owned, parts: P) -> Response:
+async def get_file(name: Name, owned: Owned, parts: P) -> Response:
     """A file of the desktop's, to be saved and never shown."""
     held = AsyncExitStack()
     size, content = await held.enter_async_context(parts.files.get(owned, name))
@@ -70,7 +75,7 @@ async def get_file(name: str, owned: Owned, parts: P) -> Response:
 
 
 @router.delete("/api/sessions/{session}/files/{name}", status_code=204)
-async def delete_file(name: str, owned: Owned, parts: P) -> None:
+async def delete_file(name: Name, owned: Owned, parts: P) -> None:
     """Remove a file from the desktop."""
     await parts.files.remove(owned, name)
 

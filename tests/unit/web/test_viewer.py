@@ -160,6 +160,30 @@ def test_held_keys_are_repeated_and_let_go_on_leaving(page: Page, controller: Fa
     assert len(guest.got("h")) == count
 
 
+def test_a_key_whose_release_went_elsewhere_keeps_no_sign_of_it(
+    page: Page, controller: FakeController
+) -> None:
+    guest, screen = controller.guest, page.locator("#screen")
+    live(page, controller)
+    screen.focus()
+    page.keyboard.down("g")
+    page.locator("#use-vnc").focus()
+    page.keyboard.up("g")
+    screen.focus()
+    page.keyboard.press("Shift+G")
+    # an input method begins while a key is down
+    page.keyboard.down("h")
+    page.evaluate(
+        "document.activeElement.dispatchEvent(new KeyboardEvent('keyup', "
+        "{ code: 'KeyH', key: 'h', isComposing: true, bubbles: true, cancelable: true }))"
+    )
+    page.keyboard.press("Shift+H")
+    wait_until(lambda: len(guest.got("k")) == 11, "the keys")
+    g, h = [[0x67, 1]], [[0x68, 1], [0x68, 0]]
+    upper = [[[0xFFE1, 1], [sign, 1], [sign, 0], [0xFFE1, 0]] for sign in (0x47, 0x48)]
+    assert [m[2:] for m in guest.got("k")] == [*g, *upper[0], *h, *upper[1]]
+
+
 def test_the_keyboard_comes_back_to_the_page(page: Page, controller: FakeController) -> None:
     live(page, controller)
     page.locator("#screen").click()

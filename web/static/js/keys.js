@@ -51,8 +51,7 @@ export class Keys {
     this.#listenText();
     this.#listenLeaving();
     this.#keyboard = new Keyboard(layer);
-    this.#keyboard.onkeyevent = (keysym, code, down) => this.#key(keysym, code, down);
-    this.#keyboard.grab();
+    this.#listenKeyboard();
     this.#beat = setInterval(() => this.#heartbeat(), HEARTBEAT_MS);
   }
 
@@ -98,6 +97,7 @@ export class Keys {
     this.#held.clear();
     this.#repeats.stop();
     this.#pasting.clear();
+    this.#listenKeyboard();
     this.#out.go();
     this.#out.say("r");
   }
@@ -137,6 +137,15 @@ export class Keys {
     on.addEventListener(type, listener, { ...options, signal: this.#stop.signal });
   }
 
+  /** From no key down on: a release that goes elsewhere would leave its key the sign that it had, as if it were down still. */
+  #listenKeyboard() {
+    this.#keyboard.onkeyevent = () => {};
+    this.#keyboard.ungrab();
+    if (this.#stop.signal.aborted) return;
+    this.#keyboard.onkeyevent = (keysym, code, down) => this.#key(keysym, code, down);
+    this.#keyboard.grab();
+  }
+
   #listenText() {
     for (const type of ["keydown", "keyup"]) {
       this.#on(type, (event) => this.#filterKey(event), { capture: true });
@@ -161,6 +170,8 @@ export class Keys {
     if (this.#pasteKey(event)) return event.stopImmediatePropagation();
     const text = textOfKey(event.key);
     if (!isComposing(event) && text === null) return;
+    // it went down before the input method began
+    if (event.type === "keyup" && this.#held.keysym(event.code) !== null) return;
     event.stopImmediatePropagation();
     if (text === null) return;
     event.preventDefault();
