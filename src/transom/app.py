@@ -24,7 +24,7 @@ from transom.exits import Exits
 from transom.files.desk import FilesDesk
 from transom.guests.guests import Guests
 from transom.images.store import ImageStore
-from transom.model.clock import now_ms
+from transom.model.clock import now_ms, steady_ms
 from transom.model.errors import DriverError, TransomError
 from transom.model.ports import Driver
 from transom.model.session import Session
@@ -91,13 +91,18 @@ class Composition:
         self.guests = Guests(self.driver)
         peer_terms = viewer_terms(settings, drives=True)
         self.seating = Seating(
-            self.store.links, self.guests, now_ms, driver=peer_terms, dismiss=self._dismiss
+            self.store.links,
+            self.guests,
+            now_ms,
+            steady=steady_ms,
+            driver=peer_terms,
+            dismiss=self._dismiss,
         )
         await self.seating.open()
         count, seating, fared = self.metrics.signalling, self.seating, self.quality.link_fared
         self.broker = Broker(
             self.guests,
-            now_ms,
+            steady_ms,
             count=count,
             terms=seating.terms,
             seated=seating.seated,

@@ -31,7 +31,7 @@ from transom.choices import warm
 from transom.exits import Exits
 from transom.files.desk import FilesDesk
 from transom.guests.guests import Guests
-from transom.model.clock import now_ms
+from transom.model.clock import now_ms, steady_ms
 from transom.model.user import Role, User
 from transom.observe.exits import ExitMetrics
 from transom.observe.machines import MachineMetrics
@@ -81,6 +81,7 @@ class Api:
             self.store.links,
             self.guests,
             now_ms,
+            steady=steady_ms,
             driver=peer_terms(self.settings, drives=True),
             dismiss=lambda *viewer, final: self.broker.dismiss(*viewer, final=final),
         )
@@ -88,7 +89,7 @@ class Api:
         self.limits = Limits()
         self.broker = Broker(
             self.guests,
-            now_ms,
+            steady_ms,
             count=count,
             terms=seating.terms,
             seated=seating.seated,

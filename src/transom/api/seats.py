@@ -14,7 +14,7 @@ from transom.api.parts import Parts
 from transom.model.errors import Invalid
 from transom.model.seat import Kind, Person, Seat
 from transom.model.user import Principal
-from transom.stream.seat_events import Asked, Came, Declined, Event, Given, Left, Looked, Taken
+from transom.stream.seat_events import Asked, Declined, Event, Given, Left, Taken
 
 router = APIRouter(tags=["viewers"])
 
@@ -84,28 +84,29 @@ async def post_seats(owned: Owned, wanted: SeatAct, person: OwnerPerson, parts: 
 
 async def act(parts: Parts, session: str, person: Person, wanted: SeatAct) -> None:
     """Carry out what one viewer does. Raises TransomError."""
-    await parts.seating.act(session, _event(wanted, person, parts.clock()))
+    if wanted.do == "here":
+        await parts.seating.came(session, wanted.peer, person)
+    else:
+        await parts.seating.act(session, _event(wanted, person))
 
 
 async def came(parts: Parts, session: str, person: Person, peer: str) -> None:
     """Something was heard of a viewer. Raises Conflict for another's name, TooMany."""
-    await parts.seating.act(session, Came(peer, person, parts.clock()))
+    await parts.seating.came(session, peer, person)
 
 
 async def looked(parts: Parts, session: str, person: Person, peer: str) -> None:
     """A look begins. Raises Conflict for another's name, TooMany."""
-    await parts.seating.act(session, Looked(peer, person, parts.clock()))
+    await parts.seating.looked(session, peer, person)
 
 
-def _event(wanted: SeatAct, person: Person, now: int) -> Event:
+def _event(wanted: SeatAct, person: Person) -> Event:
     peer, to = wanted.peer, wanted.to
     if wanted.do in ("give", "refuse"):
         if to is None:
             raise Invalid("say `to` whom")
         return Given(peer, person, to) if wanted.do == "give" else Declined(peer, person, to)
     match wanted.do:
-        case "here":
-            return Came(peer, person, now)
         case "leave":
             return Left(peer, person)
         case "request":

@@ -34,7 +34,8 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One viewer of a session. `until` is when it counts as gone, unless something is heard of it before."""
+    """One viewer of a session. `until` is when, by a steady clock, it counts as gone, unless something is heard of it
+    before."""
 
     peer: str
     person: Person

@@ -1,4 +1,4 @@
-"""Whose each viewer's name is: its first person's, there or not. Pure. Times are milliseconds of the wall clock.
+"""Whose each viewer's name is: its first person's, there or not. Pure. Times are milliseconds of a steady clock.
 
 Everybody in a session is shown the others' names. Were one free as soon as its viewer is silent, another person's
 offer by it would replace the picture that goes on.

@@ -1,4 +1,5 @@
-"""What happens to a session's viewers, and what is to be done about it. Times are milliseconds of the wall clock."""
+"""What happens to a session's viewers, and what is to be done about it. `now` is milliseconds of a
+steady clock: were it the host's, one step of it would make everybody silent at once."""
 
 from __future__ import annotations
 
@@ -86,9 +87,10 @@ class LinkOver:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passes."""
+    """Time passes. `date`: Unix milliseconds, in which links end."""
 
     now: int
+    date: int
 
 
 Event = Came | Looked | Cut | Left | Asked | Given | Declined | Taken | LinkOver | Tick

@@ -15,7 +15,7 @@ from transom.model.clock import Clock
 from transom.model.errors import TransomError, Unavailable
 from transom.model.listeners import Listeners
 from transom.model.seat import Person, Seat, SeatStore
-from transom.stream.seat_events import Came, Command, Cut, End, Event, Left, LinkOver, Tick
+from transom.stream.seat_events import Came, Command, Cut, End, Event, Left, LinkOver, Looked, Tick
 from transom.stream.seats import AWAY_MS, Seats
 from transom.stream.terms import WATCHER
 from transom_wire.link import PeerChange, PeerTerms, ToGuestMessage
@@ -44,9 +44,17 @@ class Seating:
     """Every session's seats. What a guest could not be told is owed to it, and told later."""
 
     def __init__(
-        self, store: SeatStore, guests: Room, clock: Clock, *, driver: PeerTerms, dismiss: Dismissing
+        self,
+        store: SeatStore,
+        guests: Room,
+        clock: Clock,
+        *,
+        steady: Clock,
+        driver: PeerTerms,
+        dismiss: Dismissing,
     ) -> None:
-        self._store, self._guests, self._clock = store, guests, clock
+        """`clock` says when links end, `steady` how long nothing was heard of somebody."""
+        self._store, self._guests, self._clock, self._steady = store, guests, clock, steady
         self._driver, self._dismiss = driver, dismiss
         self._sessions: dict[str, Seats] = {}
         self._owed: dict[str, dict[str, Command]] = {}
@@ -58,7 +66,7 @@ class Seating:
 
     async def open(self) -> None:
         """Know again who was there before a restart: the driver keeps the desktop while it is expected back."""
-        until = self._clock() + AWAY_MS
+        until = self._steady() + AWAY_MS
         for session, seats in (await self._store.all_seats()).items():
             self._sessions[session] = Seats(replace(seat, until=until) for seat in seats)
 
@@ -100,9 +108,17 @@ class Seating:
             async with self._locks.setdefault(session, asyncio.Lock()):
                 await self._pay(session)
 
+    async def came(self, session: str, peer: str, person: Person) -> None:
+        """Something was heard of a viewer. Raises what Seats.handle does."""
+        await self.act(session, Came(peer, person, self._steady()))
+
+    async def looked(self, session: str, peer: str, person: Person) -> None:
+        """A look begins. Raises what Seats.handle does."""
+        await self.act(session, Looked(peer, person, self._steady()))
+
     async def hold(self, session: str, peer: str, person: Person) -> None:
         """A connection is this viewer's from now on. Raises what Seats.handle does."""
-        await self.act(session, Came(peer, person, self._clock()))
+        await self.came(session, peer, person)
         self._held[session, peer] += 1
 
     async def let_go(self, session: str, peer: str, person: Person) -> None:
@@ -111,7 +127,7 @@ class Seating:
         if self._held[session, peer] <= 0:
             del self._held[session, peer]
             if session in self._sessions:
-                await self.act(session, Cut(peer, person, self._clock()))
+                await self.act(session, Cut(peer, person, self._steady()))
 
     async def gone(self, session: str, peer: str, person: Person) -> None:
         """A viewer said goodbye. One that holds a connection goes on by another rung."""
@@ -163,7 +179,7 @@ class Seating:
                 self._save_soon.set()
             for session in list(self._sessions):
                 try:
-                    await self.act(session, Tick(self._clock()))
+                    await self.act(session, Tick(self._steady(), self._clock()))
                 except TransomError as error:
                     log.warning("seats are not settled", session=session, reason=error.message)
                 if self._of(session).idle and session not in self._owed and session not in self._unsaved:

@@ -114,8 +114,8 @@ class Seats:
                 self._taken(self._own(peer, person))
             case LinkOver(link, why):
                 return self._end([s for s in self._all() if s.person.link == link], why)
-            case Tick(now):
-                return self._tick(now)
+            case Tick(now, date):
+                return self._tick(now, date)
         return []
 
     def _is(self, peer: str, person: Person) -> bool:
@@ -218,12 +218,12 @@ class Seats:
             drives = peer == to
             self._seats[peer] = replace(seat, drives=drives, asks=seat.asks and not drives)
 
-    def _tick(self, now: int) -> list[Command]:
+    def _tick(self, now: int, date: int) -> list[Command]:
         ends: list[Command] = []
         self._names.tick(now, self._there)
         self._begun = [(link, at) for link, at in self._begun if now - at < LOOKS_MS]
         for seat in self._all():
-            if seat.person.ends_at is not None and seat.person.ends_at <= now:
+            if seat.person.ends_at is not None and seat.person.ends_at <= date:
                 ends += self._end([seat], "this link has expired")
             elif seat.until <= now and seat.peer in self._looks:
                 ends += self._end([seat], "this look is over")

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
 from tests.support.fakes import FakeClock
+from tests.support.waiting import until
 from transom.model.errors import Unavailable
 from transom.model.seat import Kind, Person, Seat
+from transom.stream import seating as module
 from transom.stream.seat_events import Came, Given, Left, LinkOver, Looked, Tick
 from transom.stream.seating import Seating
 from transom.stream.seats import AWAY_MS
@@ -60,7 +64,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture
 async def seating(outside: Outside, clock: FakeClock) -> AsyncIterator[Seating]:
-    made = Seating(outside, outside, clock, driver=DRIVER, dismiss=outside.dismiss)
+    made = Seating(outside, outside, clock, steady=clock, driver=DRIVER, dismiss=outside.dismiss)
     await made.open()
     yield made
 
@@ -78,7 +82,7 @@ async def test_a_look_is_told_to_no_one_watches_only_and_ends_with_time(
         await seating.act(S, Looked("look", GUEST, 0))
         assert (seating.whose(S, "look"), seating.guests(S)) == (GUEST.id, 0)
         assert seating.terms(S, "look") == WATCHER
-        await seating.act(S, Tick(AWAY_MS))
+        await seating.act(S, Tick(AWAY_MS, AWAY_MS))
     assert (outside.told, heard) == (["look: this look is over"], [])
 
 
@@ -102,7 +106,7 @@ async def test_who_left_and_came_back_before_the_guest_was_told_keeps_its_pictur
         await seating.act(S, Left(peer, person))
     await seating.act(S, Came("g", GUEST, 1))
     outside.linked = True
-    await seating.act(S, Tick(2))
+    await seating.act(S, Tick(2, 2))
     assert outside.told == [PeerChange("g", WATCHER), "a: the viewer left"]
     assert not seating.seated(S, "a")
 
@@ -127,7 +131,7 @@ async def test_what_a_guest_could_not_be_told_it_is_told_later_the_newest_only(
         await seating.act(S, Given(by, person, to))
     assert outside.told == []
     outside.linked = True
-    await seating.act(S, Tick(1))
+    await seating.act(S, Tick(1, 1))
     assert outside.told == [PeerChange("a", WATCHER), PeerChange("g", DRIVER)]
 
 
@@ -139,7 +143,7 @@ async def test_a_picture_that_must_end_ends_when_the_guest_is_back(
     outside.linked = False
     await seating.act(S, LinkOver("lnk_a", "withdrawn"))
     outside.linked = True
-    await seating.act(S, Tick(1))
+    await seating.act(S, Tick(1, 1))
     assert outside.told == ["g: withdrawn"]
 
 
@@ -151,16 +155,39 @@ async def test_after_a_restart_the_driver_still_drives_and_a_silent_guest_is_end
     await seating.save()
     outside.told.clear()
     clock.forward(3600)
-    again = Seating(outside, outside, clock, driver=DRIVER, dismiss=outside.dismiss)
+    again = Seating(outside, outside, clock, steady=clock, driver=DRIVER, dismiss=outside.dismiss)
     await again.open()
     await again.act(S, Came("a", OWNER, clock()))
     assert outside.told == []
     assert again.drives(S, "g")
     clock.forward(AWAY_MS / 1000)
     await again.act(S, Came("a", OWNER, clock()))
-    await again.act(S, Tick(clock()))
+    await again.act(S, Tick(clock(), clock()))
     assert outside.told[0] == "g: nothing was heard of this viewer any more"
     assert outside.told[-1] == PeerChange("a", DRIVER)
+
+
+async def test_the_host_s_clock_may_be_set_and_nobody_loses_a_seat(
+    outside: Outside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NTP, or a host that slept: links end by the date, and silence is counted by no clock that somebody sets."""
+    monkeypatch.setattr(module, "TICK_S", 0.01)
+    clock, steady = FakeClock(0), FakeClock(5)
+    seating = Seating(outside, outside, clock, steady=steady, driver=DRIVER, dismiss=outside.dismiss)
+    brief = replace(GUEST, id="lnk_b.1", link="lnk_b", ends_at=2_000_000)
+    for peer, person in (("a", OWNER), ("g", GUEST), ("b", brief)):
+        await seating.hold(S, peer, person)
+    outside.told.clear()
+    runs = asyncio.create_task(seating.run())
+    for seconds in (30, -3600, 3600 + 30):
+        clock.forward(seconds)
+        await asyncio.sleep(0.1)
+    assert ([seat.peer for seat in seating.seats(S)], outside.told) == (["a", "g", "b"], [])
+    clock.forward(3600)
+    await until(lambda: outside.told == ["b: this link has expired"])
+    steady.forward(AWAY_MS / 1000)
+    await until(lambda: "g: nothing was heard of this viewer any more" in outside.told)
+    runs.cancel()
 
 
 async def test_a_full_disk_costs_a_seat_its_memory_and_nothing_else(

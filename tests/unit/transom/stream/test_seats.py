@@ -54,6 +54,11 @@ def left(peer: str) -> End:
     return End(peer, "the viewer left", final=False)
 
 
+def tick(now: int) -> Tick:
+    """Both clocks say the same."""
+    return Tick(now, now)
+
+
 def driver(seats: Seats) -> str | None:
     return seats.driver.peer if seats.driver else None
 
@@ -122,29 +127,29 @@ def test_a_driver_that_left_or_is_not_heard_of_frees_the_desktop() -> None:
     seats = here(("a", OWNER), ("b", OWNER))
     assert seats.handle(Left("a", OWNER)) == [left("a"), Drive("a", False), Drive("b", True)]
     seats.handle(Came("c", OWNER, AWAY_MS - 1))
-    assert seats.handle(Tick(AWAY_MS)) == [Drive("b", False), Drive("c", True)]
+    assert seats.handle(tick(AWAY_MS)) == [Drive("b", False), Drive("c", True)]
 
 
 def test_a_broken_connection_keeps_its_seat_for_some_seconds() -> None:
     seats = here(("a", OWNER), ("b", OWNER))
     seats.handle(Came("b", OWNER, 1000))
     seats.handle(Cut("a", OWNER, 1000))
-    assert seats.handle(Tick(1000 + CUT_MS - 1)) == []
-    assert seats.handle(Tick(1000 + CUT_MS)) == [Drive("a", False), Drive("b", True)]
+    assert seats.handle(tick(1000 + CUT_MS - 1)) == []
+    assert seats.handle(tick(1000 + CUT_MS)) == [Drive("a", False), Drive("b", True)]
 
 
 def test_a_guests_picture_ends_with_its_link_and_with_silence_and_an_owners_does_not() -> None:
     brief = replace(GUEST, ends_at=1000)
     seats = here(("a", OWNER), ("g", brief), ("v", WATCHER))
     seats.handle(Given("a", OWNER, "g"))
-    assert seats.handle(Tick(1000)) == [
+    assert seats.handle(tick(1000)) == [
         End("g", "this link has expired"),
         Drive("g", False),
         Drive("a", True),
     ]
     assert seats.handle(LinkOver("lnk_v", "withdrawn")) == [End("v", "withdrawn")]
     seats.handle(Came("v", WATCHER, 0))
-    ended = seats.handle(Tick(AWAY_MS))
+    ended = seats.handle(tick(AWAY_MS))
     assert [type(command) for command in ended] == [End, Drive]
     assert seats.listing() == ()
 
@@ -180,13 +185,13 @@ def test_a_look_takes_no_seat_and_drives_nothing_also_with_nobody_there() -> Non
     assert seats.handle(Left("look", OWNER)) == [left("look")]
     assert seats.handle(Left("page", OWNER)) == [left("page"), Drive("page", False)]
     assert not seats.idle, "whose the names are is remembered"
-    seats.handle(Tick(2000 + KEPT_MS))
+    seats.handle(tick(2000 + KEPT_MS))
     assert seats.idle
 
 
 def test_a_name_stays_its_first_person_s_there_or_not() -> None:
     seats = here(("a", OWNER), ("g", GUEST))
-    seats.handle(Tick(AWAY_MS))
+    seats.handle(tick(AWAY_MS))
     seats.handle(Came("g", GUEST, AWAY_MS))
     seats.handle(Left("g", GUEST))
     assert seats.listing() == ()
@@ -227,8 +232,8 @@ def test_a_look_is_its_maker_s_and_ends_by_itself_or_with_its_link() -> None:
     for event in (Asked("look", GUEST), Given("a", OWNER, "look")):
         with pytest.raises(NotFound):
             seats.handle(event)
-    assert seats.handle(Tick(AWAY_MS - 1)) == []
-    assert End("look", "this look is over") in seats.handle(Tick(AWAY_MS))
+    assert seats.handle(tick(AWAY_MS - 1)) == []
+    assert End("look", "this look is over") in seats.handle(tick(AWAY_MS))
     seats.handle(Looked("look", GUEST, 0))
     assert seats.handle(LinkOver("lnk_a", "withdrawn")) == [End("look", "withdrawn")]
 
@@ -237,7 +242,7 @@ def test_a_look_that_is_repeated_lasts_no_longer() -> None:
     seats = here(("a", OWNER))
     seats.handle(Looked("look", WATCHER, 0))
     seats.handle(Looked("look", WATCHER, AWAY_MS - 5000))
-    assert End("look", "this look is over") in seats.handle(Tick(AWAY_MS + 1000))
+    assert End("look", "this look is over") in seats.handle(tick(AWAY_MS + 1000))
 
 
 def test_a_link_s_looks_one_after_the_other_are_few() -> None:
@@ -254,7 +259,7 @@ def test_a_link_s_looks_one_after_the_other_are_few() -> None:
     seats.handle(Left("a", OWNER))
     for name, person in (("another's", GUEST), ("own", OWNER)):
         seats.handle(Left(name, person))
-    seats.handle(Tick(LOOKS_MS + 100))
+    seats.handle(tick(LOOKS_MS + 100))
     seats.handle(Looked("late", WATCHER, LOOKS_MS + 100))
 
 
@@ -280,7 +285,7 @@ def test_who_comes_under_its_look_s_name_has_a_seat_and_no_look() -> None:
     seats.handle(Came("g", GUEST, 1000))
     seats.handle(Looked("g", GUEST, 2000))
     assert seats.handle(Given("a", OWNER, "g")) == [Drive("a", False), Drive("g", True)]
-    seats.handle(Tick(AWAY_MS))
+    seats.handle(tick(AWAY_MS))
     assert [seat.peer for seat in seats.listing()] == ["g"]
 
 
@@ -297,7 +302,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(Declined, PEERS, PEOPLE, PEERS),
     st.builds(Taken, PEERS, PEOPLE),
     st.builds(LinkOver, st.sampled_from(["lnk_a", "lnk_v", "lnk_b"]), st.just("why")),
-    st.builds(Tick, TIMES),
+    st.builds(Tick, TIMES, TIMES),
 )
 
 
@@ -322,6 +327,18 @@ def test_whatever_happens_at_most_one_drives_and_the_guest_is_told_the_same(even
         assert not any(seat.asks and seat.drives for seat in seats.listing())
         if any(seat.person.kind is Kind.OWNER for seat in seats.listing()):
             assert driving
+
+
+@given(st.lists(st.integers(-(10**9), 10**12), max_size=20))
+def test_whatever_the_host_s_clock_is_set_to_who_is_heard_of_keeps_its_seat(dates: list[int]) -> None:
+    seats = here(("a", OWNER), ("g", GUEST), ("v", WATCHER))
+    before = [(seat.peer, seat.drives) for seat in seats.listing()]
+    for number, date in enumerate(dates):
+        now = number * 10_000
+        for peer, person in (("a", OWNER), ("g", GUEST), ("v", WATCHER)):
+            assert seats.handle(Came(peer, person, now)) == []
+        assert seats.handle(Tick(now + AWAY_MS - 1, date)) == []
+    assert [(seat.peer, seat.drives) for seat in seats.listing()] == before
 
 
 @given(st.lists(EVENTS, max_size=60))
