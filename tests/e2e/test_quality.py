@@ -44,6 +44,12 @@ def test_a_real_session_has_figures_while_it_lives_and_after(viewer: BrowserCont
     assert rows[0]["words"]["remote"] == "host"
     page.close()
     with server.client() as client:
+        told = client.get("/metrics").text
+        assert float(told.split('transom_stream_reports_total{cause="start"} ')[1].split("\n")[0]) > 0
+        for why in ("malformed", "floods", "rtcp", "forged"):
+            assert f'transom_viewer_messages_dropped_total{{why="{why}"}} 0.0' in told, (
+                "a browser means no harm"
+            )
         client.delete(f"/api/sessions/{session}")
     server.wait_for(session, "ended")
     assert rows_of(server, session)[0] == rows[0]

@@ -17,6 +17,7 @@ import pytest
 from tests.support.api import Api, serving
 from tests.support.guest_files import GuestFiles
 from transom.api import files as route
+from transom.files import pace
 
 MIB = 2**20
 
@@ -158,8 +159,15 @@ async def test_a_viewer_that_stalls_or_goes_leaves_nothing(
         await asyncio.sleep(3)
         yield b"x"
 
+    async def dribbles() -> AsyncIterator[bytes]:
+        for pause in (0.4, 2.0, 0.0):
+            yield b"x"
+            await asyncio.sleep(pause)
+
     answer = await bench.put("a", stalls())
     assert code(answer) == (408, "too_slow")
+    monkeypatch.setattr(pace, "WINDOW_S", 0.3)
+    assert code(await bench.put("c", dribbles())) == (408, "too_slow")
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.2):
             await bench.put("b", stalls())
@@ -188,7 +196,7 @@ async def test_only_so_many_at_once(bench: Bench) -> None:
 
     going = [asyncio.create_task(bench.put(f"{n}", waits())) for n in range(4)]
     async with asyncio.timeout(20):
-        while bench.api.parts.files._taken.total() < 4:
+        while bench.api.parts.files._taken[bench.session] < 4:
             await asyncio.sleep(0.01)
     assert code(await bench.client.get(bench.url())) == (429, "too_many")
     go.set()

@@ -18,6 +18,7 @@ from starlette.types import Receive, Scope, Send
 
 from transom.api.access import Owned, P
 from transom.api.bodies import FilesView
+from transom.files.pace import LEAST_BYTES, WINDOW_S, Pace
 from transom.model.errors import TransomError, Unavailable
 from transom_wire.files import CHUNK
 
@@ -82,7 +83,8 @@ async def delete_file(name: Name, owned: Owned, parts: P) -> None:
 
 async def _body(request: Request) -> AsyncIterator[bytes]:
     """The body in chunks. Raises TooSlow, ClientDisconnect."""
-    stream = request.stream()
+    stream, clock = request.stream(), asyncio.get_running_loop().time
+    pace = Pace(clock())
     while True:
         try:
             async with asyncio.timeout(STALL_S):
@@ -91,6 +93,8 @@ async def _body(request: Request) -> AsyncIterator[bytes]:
             return
         except TimeoutError as error:
             raise TooSlow(f"nothing came for {STALL_S:g} seconds") from error
+        if not pace.moves(len(data), clock()):
+            raise TooSlow(f"less than {LEAST_BYTES} bytes came in {WINDOW_S:g} seconds")
         for start in range(0, len(data), CHUNK):
             yield data[start : start + CHUNK]
 

@@ -22,8 +22,8 @@ from transom.model.stores import Trail
 from transom_wire.files import FileEntry, FileGet, FilePut, name_fault
 
 log = structlog.get_logger(__name__)
-SESSION_PLACES, ALL_PLACES = 4, 32
-"""Requests about files at once, of a session and of all: each holds a stream, and some a file in the spool."""
+SESSION_PLACES, USER_PLACES, ALL_PLACES = 4, 8, 32
+"""Requests about files at once, of a session, a user and of all: each holds a stream, some a file in the spool."""
 MIB = 2**20
 
 
@@ -79,7 +79,7 @@ class FilesDesk:
         """The files on the desktop, and whether there are some that cannot be shown; none where nothing travels."""
         if self.policy == "off":
             return [], False
-        with self._place(session.id):
+        with self._place(session):
             async with dialogue(self._driver, session.machine) as guest:
                 return await guest.listing()
 
@@ -89,7 +89,7 @@ class FilesDesk:
             self._allowed("up", name)
             if size is not None and size > self.most_bytes:
                 raise self._too_large()
-            with self._place(session.id):
+            with self._place(session):
                 line.size = await self._put(session, name, size, self._counted(line, content))
             line.outcome = "ok"
         return line.size
@@ -109,7 +109,7 @@ class FilesDesk:
         """The file's size and content, until the block ends. `ok` in the trail once all of it was read."""
         async with self._noted(session, "file_down", name) as line, AsyncExitStack() as held:
             self._allowed("down", name)
-            held.enter_context(self._place(session.id))
+            held.enter_context(self._place(session))
             guest = await held.enter_async_context(dialogue(self._driver, session.machine))
             line.size = await guest.get(FileGet(name, self.most_bytes))
             content = guest.content(line.size)
@@ -123,7 +123,7 @@ class FilesDesk:
         """Remove a file from the desktop."""
         async with self._noted(session, "file_remove", name) as line:
             self._allowed("", name)
-            with self._place(session.id):
+            with self._place(session):
                 async with dialogue(self._driver, session.machine) as guest:
                     line.size = await guest.remove(name)
             line.outcome = "ok"
@@ -147,17 +147,19 @@ class FilesDesk:
         return TooLarge(f"a file may have {self._rules.files_mib} MiB")
 
     @contextmanager
-    def _place(self, session: str) -> Iterator[None]:
+    def _place(self, session: Session) -> Iterator[None]:
         """Raises TooMany."""
-        if self._taken[session] >= SESSION_PLACES or self._taken.total() >= ALL_PLACES:
+        places = ((session.id, SESSION_PLACES), (session.user, USER_PLACES), ("all", ALL_PLACES))
+        if any(self._taken[holder] >= most for holder, most in places):
             raise TooMany("too many files travel at once: wait for one to end", retry_after=1)
-        self._taken[session] += 1
+        self._taken.update(holder for holder, _ in places)
         try:
             yield
         finally:
-            self._taken[session] -= 1
-            if not self._taken[session]:
-                del self._taken[session]
+            for holder, _ in places:
+                self._taken[holder] -= 1
+                if not self._taken[holder]:
+                    del self._taken[holder]
 
     @asynccontextmanager
     async def _noted(self, session: Session, action: str, name: str) -> AsyncIterator[_Line]:
