@@ -1,15 +1,15 @@
 /** Every wait of the ladder, in milliseconds. */
 export const LIMITS = Object.freeze({
   /** No WebRTC picture for this long, at first or after a loss: noVNC is shown. */
-  fallMs: 5000,
+  fallMs: 4700,
   /** noVNC is prepared unseen this early, so that it can be shown when `fallMs` is over. */
-  prepareMs: 4000,
+  prepareMs: 3900,
   /** The guest repeats its picture every 2 s; without one for this long a new peer is tried beside the old. */
   staleMs: 3000,
   /** A peer that answers pings: a key frame is asked for when a repeat is late by so much, and it is frozen after this. */
   nudgeMs: 2500,
   nudgeEachMs: 600,
-  frozenMs: 4500,
+  frozenMs: 4100,
   /** A peer without a picture is given up after this; noVNC is on the screen by then. */
   tryMs: 15_000,
   /** A noVNC connection without a picture is given up after this. */
@@ -47,6 +47,11 @@ export const LIMITS = Object.freeze({
   /** This long unanswered, and so many pings: the peer is cut off. Not under a bad mobile network's round trip. */
   silentMs: 1200,
   silentPings: 10,
+  /**
+   * The way to a peer whose pictures come, which answers alone tell of: asked each `pingMs`, and each `hurryEachMs` once an answer is
+   * late. Unanswered for so long, and so many pings, it is in doubt, or cut: 30 % loss each way does that by chance once in a year of it.
+   */
+  up: Object.freeze({ pingMs: 1000, hurryMs: 700, hurryEachMs: 75, suspectMs: 1500, suspectPings: 8, silentMs: 2500, silentPings: 18 }),
   /** A guest that answered none of so many pings knows none. */
   pingsWasted: 25,
   /** The guest says it sent a changed picture, and none came in this time: it is frozen. */
