@@ -88,8 +88,8 @@ class Desk:
     def __init__(self) -> None:
         self.guest, self.vault = Guest(), Vault()
         catalog = Catalog.load([ROOT / "providers"])
-        wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S, clock=lambda: self.now).allow
         self.now = 0
+        wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S, clock=lambda: self.now).allow
         self.service = SigninService(catalog, self.vault, self.guest, lambda: 0, wait=wait)
         self.session = Session(
             "ses_1", "usr_1", SessionState.READY, "namespace", "digest", 0, 0, 10**9, 60, 0, 1280, 720,
