@@ -244,6 +244,29 @@ async def test_the_scan_stands_before_both_ways(tmp_path: Path, way: str) -> Non
         ]
 
 
+@pytest.mark.parametrize("way", ["up", "down"])
+@pytest.mark.parametrize(
+    ("exits", "status", "word"), [(1, 403, "scan_refused"), (0, 503, "scan_unavailable")]
+)
+async def test_a_scan_that_takes_the_file_away(
+    tmp_path: Path, way: str, exits: int, status: int, word: str
+) -> None:
+    """`clamscan --remove` and `--move` do."""
+    scan = tmp_path / "scan"
+    scan.write_text(f'#!/bin/sh\nrm -f "$1"\necho Eicar FOUND\nexit {exits}\n')
+    scan.chmod(0o755)
+    async with bench_of(tmp_path, files_scan=str(scan)) as bench:
+        bench.guest.folder.mkdir()
+        if way == "down":
+            (bench.guest.folder / "a").write_bytes(b"x")
+            answer = await bench.client.get(bench.url("a"))
+        else:
+            answer = await bench.put("a", b"x")
+        assert code(answer) == (status, word)
+        assert [outcome for _, outcome, _ in await bench.trail()] == [word]
+        assert bench.guest.names() == (["a"] if way == "down" else [])
+
+
 @pytest.mark.parametrize(("policy", "up", "down"), [("off", 403, 403), ("up", 201, 403), ("down", 403, 404)])
 async def test_the_operator_says_which_way(tmp_path: Path, policy: str, up: int, down: int) -> None:
     async with bench_of(tmp_path, files=policy) as bench:

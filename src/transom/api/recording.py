@@ -4,6 +4,7 @@ large it is, and may remove it."""
 from __future__ import annotations
 
 import asyncio
+import os
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -163,8 +164,7 @@ async def get_timeline(own: Own, parts: P) -> KeptFile:
 async def get_archive(own: Own, parts: P) -> StreamingResponse:
     """All of it as one tar."""
     shelf = parts.recordings.shelf(own.session)
-    kept = await parts.recordings.segments(own.session)
-    paths = [path for each in kept if (path := await asyncio.to_thread(shelf.path, each.number))]
+    paths = [shelf.file(each) for each in await parts.recordings.segments(own.session)]
     if await asyncio.to_thread(shelf.timeline.is_file):
         paths.append(shelf.timeline)
     if not paths:
@@ -182,7 +182,7 @@ async def _tar(folder: str, paths: list[Path]) -> AsyncIterator[bytes]:
             continue
         with file:
             entry = tarfile.TarInfo(f"{folder}/{path.name}")
-            found = path.stat()
+            found = os.fstat(file.fileno())
             entry.size, entry.mtime, entry.mode = found.st_size, int(found.st_mtime), 0o600
             yield entry.tobuf()
             left = entry.size

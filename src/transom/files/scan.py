@@ -65,6 +65,8 @@ class Scanner:
             raise Refused(first_line(said) or "the file was refused", code="scan_refused")
         if code != CLEAN:
             raise _unavailable(f"exit {code}")
+        if not await asyncio.to_thread(path.is_file):
+            raise _unavailable("it took the file away, and calls it clean")
 
 
 def first_line(said: bytes) -> str:

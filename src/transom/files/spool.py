@@ -43,7 +43,9 @@ class Spool:
                     await asyncio.to_thread(self._write, file, data)
             yield Path(name)
         finally:
-            os.unlink(name)
+            # a scan may have taken it away, as clamscan --move does
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(name)
 
     def _make(self) -> tuple[int, str]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -65,10 +65,11 @@ class Shelf:
 
     def path(self, number: int) -> Path | None:
         """The file of a segment."""
-        for each in self.segments():
-            if each.number == number:
-                return self.folder / _name(each)
-        return None
+        return next((self.file(each) for each in self.segments() if each.number == number), None)
+
+    def file(self, segment: SegmentFile) -> Path:
+        """Of one that was listed; it may have gone since."""
+        return self.folder / _name(segment)
 
     def begin(self) -> BinaryIO:
         """A file for a segment that comes. Raises Full, OSError."""
