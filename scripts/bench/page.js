@@ -35,6 +35,8 @@
     let most = 64 * 64;
     for (const one of document.querySelectorAll("canvas, video")) {
       const [width, height] = sizeOf(one);
+      // Asking where a thing is lays the page out anew: while it loads, each few milliseconds.
+      if (one.hidden || width * height <= most) continue;
       const box = one.getBoundingClientRect();
       const area = Math.min(box.width * box.height, width * height);
       if (area > most && getComputedStyle(one).visibility !== "hidden") [best, most] = [one, area];
