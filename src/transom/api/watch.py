@@ -147,9 +147,10 @@ async def post_heartbeat(by: By, watched: Watched, beat: Heartbeat, parts: P) ->
 
 
 @router.get("/api/watch/{session}/recording")
-async def get_recorded(by: By, parts: P) -> dict[str, str]:
-    """Whether what they see and do is recorded: off, on or paused."""
-    return {"state": parts.recordings.state(by.link.session)}
+async def get_recorded(by: By, parts: P) -> dict[str, str | None]:
+    """Whether what they see and do is recorded: off, on or paused, and why."""
+    session = by.link.session
+    return {"state": parts.recordings.state(session), "why": parts.recordings.why(session)}
 
 
 @router.get("/api/watch/{session}/seats")

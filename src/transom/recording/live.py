@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from transom.model.clock import Clock
-from transom.model.errors import TransomError
+from transom.model.errors import Full, TransomError
 from transom.model.ports import Driver
 from transom.model.recording import SegmentFile
 from transom.model.session import Session, SigninStage
@@ -60,6 +60,7 @@ class Live:
         self._refused: set[int] = set()
         self._run = 0
         self._page = "clear"
+        self._full, self._took = False, False
         self._noted = OFF
         self._tape: Tape | None = None
         self._news, self._said = asyncio.Event(), asyncio.Event()
@@ -84,7 +85,9 @@ class Live:
     @property
     def page(self) -> str:
         """Why the machine takes no picture though it should: `shown`, a page to sign in at, or `silent`, it does not
-        know. Empty: it does."""
+        know, or `full`, nothing could be kept. Empty: it does."""
+        if self._full:
+            return "full"
         return self._page if self._page in HIDDEN else ""
 
     def changed(self, session: Session | None = None) -> None:
@@ -152,21 +155,39 @@ class Live:
     async def _keep(self) -> None:
         pause = AGAIN_S
         while self.wanted != OFF:
-            self._state = None
+            self._state, self._took, full = None, False, ""
             try:
                 async with tape(self._driver, self.session.machine) as found:
                     self._tape, self._told = found, None
                     await self._play(found)
+            except Full as error:
+                full = error.message
             except TransomError as error:
                 log.info("a recording waits for its machine", session=self.session.id, reason=error.message)
             except Exception as error:
                 log.error("a recording cannot be kept", session=self.session.id, reason=repr(error))
             finally:
-                answered = self._state is not None
+                fared = self._took if full else self._state is not None
                 self._lose()
-            pause = AGAIN_S if answered else min(2 * pause, AGAIN_MOST_S)
-            if self.wanted != OFF:
+            pause = AGAIN_S if fared else min(2 * pause, AGAIN_MOST_S)
+            if full:
+                await self._room(full, pause)
+            elif self.wanted != OFF:
                 await asyncio.sleep(pause)
+
+    async def _room(self, why: str, pause: float) -> None:
+        """Wait until segments can be kept again, `pause` seconds at least. No stream is open: nothing is recorded."""
+        self._full = True
+        log.error("a recording waits for room on the disk", session=self.session.id, reason=why)
+        await self.note("pause", why="full")
+        while self.wanted != OFF:
+            self._news.clear()
+            await asyncio.wait({waits := asyncio.ensure_future(self._news.wait())}, timeout=pause)
+            timed = waits.cancel()
+            if timed and await asyncio.to_thread(self.shelf.room):
+                break
+            pause = min(2 * pause, AGAIN_MOST_S) if timed else pause
+        self._full = False
 
     def _lose(self) -> None:
         """The stream is over: what the guest may have recorded since its last word is not known to be right."""
@@ -237,14 +258,19 @@ class Live:
                 await self._kept(self, segment)
 
     async def _take(self, found: Tape, comes: SegmentComes) -> SegmentFile | None:
+        """Raises Full where the disk does not take it."""
         at = self._clock() - comes.ago_ms
-        with await asyncio.to_thread(self.shelf.begin) as file:
-            async for data in found.content(comes):
-                await asyncio.to_thread(file.write, data)
-        if comes.run in self._refused:
-            await asyncio.to_thread(self.shelf.drop)
-            return None
-        segment = await asyncio.to_thread(self.shelf.keep, comes, at, self._terms.most_bytes)
+        try:
+            with await asyncio.to_thread(self.shelf.begin) as file:
+                async for data in found.content(comes):
+                    await asyncio.to_thread(file.write, data)
+            if comes.run in self._refused:
+                await asyncio.to_thread(self.shelf.drop)
+                return None
+            segment = await asyncio.to_thread(self.shelf.keep, comes, at, self._terms.most_bytes)
+        except OSError as error:
+            raise Full(f"the server's disk cannot take a segment: {error.strerror}") from error
+        self._took = True
         if segment is not None:
             await asyncio.to_thread(self.shelf.note, *_lines(segment, comes))
         return segment

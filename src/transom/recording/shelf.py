@@ -39,6 +39,8 @@ LAST_NUMBER = 999_999
 """What a name's digits hold."""
 RESERVE = 256 * 2**20
 """Bytes of the disk that stay free: the database is there."""
+ROOM = 64 * 2**20
+"""Bytes more that are free before a recording goes on which a full disk ended: some segments, and not one."""
 
 
 class Shelf:
@@ -71,11 +73,25 @@ class Shelf:
         """Of one that was listed; it may have gone since."""
         return self.folder / _name(segment)
 
-    def begin(self) -> BinaryIO:
-        """A file for a segment that comes. Raises Full, OSError."""
+    def room(self) -> bool:
+        """Whether some more segments can be kept."""
+        try:
+            return self._free() >= RESERVE + ROOM and self._next(self.segments()) <= LAST_NUMBER
+        except OSError:
+            return False
+
+    def _free(self) -> int:
+        """Bytes of the disk. Raises OSError."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         space = os.statvfs(self.folder)
-        if space.f_bavail * space.f_frsize < RESERVE:
+        return space.f_bavail * space.f_frsize
+
+    def _next(self, known: Sequence[SegmentFile]) -> int:
+        return 1 + (known[-1].number if known else self._last_number())
+
+    def begin(self) -> BinaryIO:
+        """A file for a segment that comes. Raises Full, OSError."""
+        if self._free() < RESERVE:
             raise Full("the server's disk is full")
         coming = self.folder / COMING
         coming.unlink(missing_ok=True)
@@ -92,7 +108,7 @@ class Shelf:
             if same and abs(each.at - at) < SAME_MS:
                 self.drop()
                 return None
-        number = 1 + (known[-1].number if known else self._last_number())
+        number = self._next(known)
         if number > LAST_NUMBER:
             self.drop()
             raise Full("the recording has as many segments as can be numbered")

@@ -7,9 +7,10 @@ import { amount } from "./exit.js";
 
 const LOOK_MS = 2000;
 
-/** What the header says, all the time. @param {Recorded["state"]} state */
-export function saying(state) {
+/** What the header says, all the time. @param {Recorded["state"]} state @param {Recorded["why"]} why */
+export function saying(state, why) {
   if (state === "on") return "This session is recorded";
+  if (why === "full") return "Nothing is recorded: the server's disk is full";
   return state === "paused" ? "Recording pauses while you sign in" : "";
 }
 
@@ -24,18 +25,18 @@ class Badge {
     place.append(make("span", { class: "dot", "aria-hidden": "true" }), this.#text);
   }
 
-  /** @param {Recorded["state"]} state */
-  show(state) {
+  /** @param {Recorded["state"]} state @param {Recorded["why"]} why */
+  show(state, why) {
     this.#place.hidden = state === "off";
     this.#place.dataset["record"] = state;
-    setText(this.#text, saying(state));
+    setText(this.#text, saying(state, why));
   }
 }
 
 /** Tell who came by a link that they watch what is recorded. @param {string} session @param {HTMLElement} place */
 export function tellRecorded(session, place) {
   const badge = new Badge(place);
-  const look = () => get(`/api/watch/${session}/recording`).then(({ state }) => badge.show(state)).catch(() => {});
+  const look = () => get(`/api/watch/${session}/recording`).then(({ state, why }) => badge.show(state, why)).catch(() => {});
   setInterval(() => document.hidden || void look(), LOOK_MS);
   void look();
 }
@@ -93,7 +94,7 @@ export class RecorderPanel {
   #show(now) {
     this.#now = now;
     const { policy, state, why, bytes } = now;
-    this.#badge.show(state);
+    this.#badge.show(state, why);
     this.#place.hidden = policy === "off" && !bytes;
     this.#see.hidden = !bytes;
     this.#choose.hidden = policy === "off" || (policy === "always" && (state !== "paused" || why !== null));
@@ -123,6 +124,7 @@ function words({ policy, state, why, bytes }) {
   const kept = bytes ? ` ${amount(bytes)} are kept.` : "";
   if (why === "shown") return `It pauses while a page to sign in at is shown.${kept}`;
   if (why === "silent") return `It pauses until the desktop's browser says which page it shows.${kept}`;
+  if (why === "full") return `Nothing is recorded: the server's disk is full. It goes on when there is room.${kept}`;
   if (state === "paused") return `It pauses while you sign in, and after a sign-in that was not finished until you say.${kept}`;
   if (state === "on") return `The picture is recorded for debugging while somebody watches it by WebRTC; of input only how much.${kept}`;
   if (policy === "always") return `It begins once the desktop is ready.${kept}`;

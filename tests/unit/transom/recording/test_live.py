@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import fcntl
 import json
 from collections.abc import AsyncIterator, Callable
@@ -21,6 +22,7 @@ from transom.model.clock import now_ms
 from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session, SessionState, Signin, SigninStage
 from transom.recording import live as module
+from transom.recording import shelf as shelves
 from transom.recording.beats import BURST, BURST_S
 from transom.recording.desk import RecordingDesk
 from transom.recording.live import Live, Terms
@@ -118,7 +120,8 @@ class Bench:
         return self.session
 
     def timeline(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.live.shelf.timeline.read_text().splitlines()]
+        path = self.live.shelf.timeline
+        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 @pytest.fixture
@@ -294,6 +297,58 @@ async def test_a_stream_that_breaks_is_opened_again_and_loses_no_segment(
     bench.live._tape.cut()
     await until(lambda: guest.streams == 2 and bench.kept)
     assert len(bench.kept) == 1
+
+
+async def test_a_full_disk_is_said_and_the_recording_goes_on_when_there_is_room(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 0.05)
+    monkeypatch.setattr(module, "AGAIN_MOST_S", 0.2)
+    monkeypatch.setattr(shelves, "RESERVE", 2**62)
+    guest.frames()
+    guest.recorder.finish(asyncio.get_running_loop().time())
+    await until(lambda: (bench.live.state, bench.live.page) == ("paused", "full"))
+    await asyncio.sleep(1)
+    assert guest.streams == 1, "it is not asked again and again for what cannot be kept"
+    assert not guest.recorder.on and not bench.kept
+    bench.signin(SigninStage.PENDING)
+    await bench.live.pause()
+    bench.signin(SigninStage.FAILED)
+    bench.live.released = "flw_a"
+    monkeypatch.setattr(shelves, "RESERVE", 0)
+    bench.live.changed()
+    await until(lambda: bench.live.state == "on" and guest.recorder.on)
+    assert guest.streams == 2
+    guest.frames()
+    guest.recorder.finish(asyncio.get_running_loop().time())
+    await until(lambda: bench.kept)
+    kinds = [(line["kind"], line.get("why")) for line in bench.timeline() if line["kind"] != "unwatched"]
+    assert kinds[:2] == [("start", None), ("pause", "full")]
+    assert ("segment", None) in kinds[2:] and ("pause", "full") not in kinds[2:]
+
+
+@pytest.mark.parametrize("fails", ["begin", "keep"])
+async def test_a_disk_that_takes_nothing_is_tried_ever_more_seldom(
+    tmp_path: Path, guest: Guest, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    """A quota, say, of which statvfs(3) does not know."""
+
+    def refuses(*_: object) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    bench = Bench(tmp_path / "recordings", guest.open)
+    with monkeypatch.context() as full:
+        full.setattr(module, "AGAIN_S", 0.05)
+        full.setattr(Shelf, fails, refuses)
+        bench.live.changed()
+        await until(lambda: guest.recorder.on)
+        guest.frames()
+        guest.recorder.finish(asyncio.get_running_loop().time())
+        await until(lambda: bench.live.page == "full")
+        await asyncio.sleep(1.5)
+        assert 2 <= guest.streams <= 6
+    await until(lambda: bench.kept)
+    await bench.live.close()
 
 
 async def test_a_guest_that_does_not_pause_is_not_believed(
