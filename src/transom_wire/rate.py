@@ -33,17 +33,23 @@ class Bucket:
             self._left = max(self._left - units, -self._debt)
         return passes
 
-    def wait_s(self, units: float, now: float) -> float:
-        """Seconds from `now` until `units` may pass; for ever where they are more than a burst."""
+    def spend(self, units: float, now: float) -> None:
+        """So many pass, whether there is room for them or not: it is owed, however much."""
         self._fill(now)
-        if units > self._burst:
-            return float("inf")
+        self._left -= units
+
+    def wait_s(self, units: float, now: float) -> float:
+        """Seconds from `now` until there is room for `units`; more than a burst have it only one after another."""
+        self._fill(now)
         return max(units - self._left, 0.0) / self._rate
 
-    def change(self, rate: float, now: float) -> None:
-        """From `now` on so many units a second."""
+    def change(self, rate: float, now: float, burst: float | None = None) -> None:
+        """From `now` on so many units a second, and at once; what was spent stays spent."""
         self._fill(now)
         self._rate = rate
+        if burst is not None:
+            self._left += burst - self._burst
+            self._burst = burst
 
     @property
     def overdrawn(self) -> bool:

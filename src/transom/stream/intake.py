@@ -51,8 +51,8 @@ class Intake:
             self._late()
             if not self._patience.take(1, now):
                 return None
-        self._messages.take(1, now + wait)
-        self._bytes.take(size, now + wait)
+        self._messages.spend(1, now + wait)
+        self._bytes.spend(size, now + wait)
         return wait
 
 

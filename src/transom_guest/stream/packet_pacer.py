@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from transom_guest.stream.bucket import Bucket
+from transom_guest.stream.packet_bucket import PacketBucket
 
 Send = Callable[[list[bytes]], None]
 
@@ -18,7 +18,7 @@ class PacketPacer:
     def __init__(self, send: Send, kbps: int) -> None:
         """`kbps` is what the link is thought to carry before it said anything."""
         self._send, self._loop = send, asyncio.get_running_loop()
-        self._bucket, self._lock = Bucket(time.monotonic(), kbps), threading.Lock()
+        self._bucket, self._lock = PacketBucket(time.monotonic(), kbps), threading.Lock()
         self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 

@@ -75,4 +75,15 @@ def test_who_waits_as_long_as_told_is_let_through(sizes: list[float], debt: floa
     for units in sizes:
         now += bucket.wait_s(units, now)
         assert bucket.take(units, now)
-    assert bucket.wait_s(9, now) == float("inf")
+
+
+@given(st.lists(st.tuples(st.floats(0, 2), st.floats(0, 30), st.floats(1, 20)), min_size=1, max_size=60))
+def test_what_was_spent_stays_spent_whatever_burst_there_is_then(
+    steps: list[tuple[float, float, float]],
+) -> None:
+    bucket, level, burst, now = Bucket(rate=3, burst=10, now=0.0), 0.0, 10.0, 0.0
+    for wait, units, other in steps:
+        now, level = now + wait, max(level - 3 * wait, 0.0) + units
+        bucket.spend(units, now)
+        bucket.change(3, now, burst := other)
+        assert abs(bucket.wait_s(burst, now) - level / 3) < 1e-6

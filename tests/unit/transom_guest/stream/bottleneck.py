@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from transom_guest.stream.bucket import Bucket
+from transom_guest.stream.packet_bucket import PacketBucket
 from transom_guest.stream.rate import START_KBPS, RateControl
 from transom_guest.stream.rate_estimate import Packet
 from transom_guest.stream.rate_reports import Report
@@ -107,7 +107,7 @@ def run(
     trip, jitter = _always(rtt), _always(jitter_s)
     reporter = Reporter(random.Random(seed))
     free_at = next_frame = last_at = 0.0
-    bucket, first = Bucket(0.0, START_KBPS), FIRST_FRAME
+    bucket, first = PacketBucket(0.0, START_KBPS), FIRST_FRAME
     told: list[tuple[float, Packet]] = []
     feedbacks: list[tuple[float, list[Packet]]] = []
     now, next_told = 0.0, FEEDBACK_S

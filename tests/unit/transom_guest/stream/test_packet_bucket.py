@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.stream.bucket import BURST_S, FIRST_BURST, LEAST_BURST, PACE, Bucket
+from transom_guest.stream.packet_bucket import BURST_S, FIRST_BURST, LEAST_BURST, PACE, PacketBucket
 
 MTU = 1200
 
@@ -14,7 +14,7 @@ def frame(size: int) -> list[bytes]:
     return [bytes(MTU)] * (size // MTU) + [bytes(size % MTU)] * (size % MTU > 0)
 
 
-def let_out(bucket: Bucket, now: float) -> list[tuple[float, bytes]]:
+def let_out(bucket: PacketBucket, now: float) -> list[tuple[float, bytes]]:
     """All that waits, each packet when it is due."""
     out: list[tuple[float, bytes]] = []
     while (due := bucket.due()) is not None:
@@ -24,13 +24,13 @@ def let_out(bucket: Bucket, now: float) -> list[tuple[float, bytes]]:
 
 
 def test_a_first_picture_waits_for_nothing() -> None:
-    bucket = Bucket(0.0, 1000)
+    bucket = PacketBucket(0.0, 1000)
     assert len(bucket.put(0.1, frame(FIRST_BURST // MTU * MTU))) == FIRST_BURST // MTU
     assert bucket.due() is None
 
 
 def test_a_frame_that_fits_the_burst_waits_for_nothing() -> None:
-    bucket = Bucket(0.0, 1000)
+    bucket = PacketBucket(0.0, 1000)
     bucket.carry(0.0, 300, 300)
     for step in range(1, 20):
         assert len(bucket.put(step, frame(4 * MTU))) == 4
@@ -38,7 +38,7 @@ def test_a_frame_that_fits_the_burst_waits_for_nothing() -> None:
 
 
 def test_a_large_frame_leaves_at_the_pace_and_not_at_once() -> None:
-    bucket = Bucket(0.0, 1000)
+    bucket = PacketBucket(0.0, 1000)
     bucket.carry(0.0, 1000, 1000)
     at_once = bucket.put(1.0, frame(50_000))
     assert len(at_once) == round(PACE * 125_000 * BURST_S) // MTU
@@ -49,13 +49,13 @@ def test_a_large_frame_leaves_at_the_pace_and_not_at_once() -> None:
 
 
 def test_on_a_link_that_has_proved_to_be_fast_a_large_frame_leaves_at_once() -> None:
-    bucket = Bucket(0.0, 1000)
+    bucket = PacketBucket(0.0, 1000)
     bucket.carry(0.0, 2000, 60_000)
     assert len(bucket.put(1.0, frame(120_000))) == 100
 
 
 def test_what_is_sent_again_is_room_that_frames_have_not() -> None:
-    bucket = Bucket(0.0, 1000)
+    bucket = PacketBucket(0.0, 1000)
     bucket.carry(0.0, 300, 300)
     for _ in range(4):
         bucket.spent(1.0, MTU)
@@ -64,7 +64,7 @@ def test_what_is_sent_again_is_room_that_frames_have_not() -> None:
 
 
 def test_what_waits_can_be_forgotten() -> None:
-    bucket = Bucket(0.0, 300)
+    bucket = PacketBucket(0.0, 300)
     bucket.put(0.0, frame(100_000))
     assert bucket.queued
     bucket.clear()
@@ -78,7 +78,7 @@ def test_what_waits_can_be_forgotten() -> None:
 def test_no_packet_is_lost_or_overtaken_and_no_interval_has_more_than_a_burst_and_the_pace(
     kbps: int, pushed: list[tuple[float, int, bool]]
 ) -> None:
-    bucket, now = Bucket(0.0, 1000), 10.0
+    bucket, now = PacketBucket(0.0, 1000), 10.0
     bucket.carry(0.0, kbps, 0)
     given_in: list[bytes] = []
     left: list[tuple[float, bytes]] = []
