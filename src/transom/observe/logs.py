@@ -75,8 +75,7 @@ class Seldom:
         if "session" not in event:
             return event
         key = f"{event['session']} {event.get('event')}"
-        if self._wait(key):
-            self._count()
+        if not self.admits(key):
             if key in self._left_out or len(self._left_out) < LEFT_OUT_KEYS:
                 self._left_out[key] = self._left_out.get(key, 0) + 1
             raise structlog.DropEvent
@@ -84,6 +83,29 @@ class Seldom:
         if left_out:
             event["left_out"] = left_out
         return event
+
+    def admits(self, key: str) -> bool:
+        """Whether one more line of this kind may be written; it is counted when not."""
+        if self._wait(key) == 0:
+            return True
+        self._count()
+        return False
+
+
+class Broken(logging.Filter):
+    """Text on a WebSocket that is none is no fault of the server's: one line of the library's, seldom, and without the
+    traceback that it would write for each."""
+
+    def __init__(self, seldom: Seldom | None) -> None:
+        super().__init__()
+        self._seldom = seldom
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        broken = record.exc_info and isinstance(record.exc_info[1], UnicodeDecodeError)
+        if not broken or not record.name.startswith("uvicorn"):
+            return True
+        record.exc_info = None
+        return self._seldom is None or self._seldom.admits("text that is none")
 
 
 def configure(*, form: str, level: str, seldom: Seldom | None = None) -> None:
@@ -115,6 +137,7 @@ def configure(*, form: str, level: str, seldom: Seldom | None = None) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(Broken(seldom))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transom.auth.limits import RateLimiter
-from transom.observe.logs import HIDDEN, Seldom, clean, configure, redact
+from transom.observe.logs import HIDDEN, Broken, Seldom, clean, configure, redact
 
 CANARY = "c4n4ry-Zq8wLm2pX7vT1sR5"
 
@@ -101,3 +101,20 @@ def test_a_session_cannot_fill_the_log() -> None:
 def test_a_line_of_no_session_is_always_written() -> None:
     seldom = Seldom(lambda key: 1, lambda: None)
     assert seldom(None, "info", {"event": "host"}) == {"event": "host"}
+
+
+def test_text_on_a_websocket_that_is_none_is_a_line_without_a_traceback_and_seldom() -> None:
+    left_out: list[int] = []
+    waits = iter((0, 5, 5))
+    broken = Broken(Seldom(lambda _key: next(waits), lambda: left_out.append(1)))
+
+    def record(name: str, error: Exception) -> logging.LogRecord:
+        return logging.LogRecord(name, logging.ERROR, "", 1, "said", (), (type(error), error, None))
+
+    ours, theirs = record("transom", ValueError()), UnicodeDecodeError("utf-8", b"\xff", 0, 1, "no")
+    assert broken.filter(ours)
+    assert ours.exc_info is not None
+    lines = [record("uvicorn.error", theirs) for _ in range(3)]
+    assert [broken.filter(line) for line in lines] == [True, False, False]
+    assert (lines[0].exc_info, len(left_out)) == (None, 2)
+    assert broken.filter(record("uvicorn.error", RuntimeError()))
