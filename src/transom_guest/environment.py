@@ -50,6 +50,11 @@ def taken_file(environment: Mapping[str, str]) -> Path:
     return _beside_the_display(environment, "taken")
 
 
+def touch_socket(environment: Mapping[str, str]) -> Path:
+    """Where the display's touch screen listens."""
+    return Path(environment.get("XDG_RUNTIME_DIR") or RUNTIME_DIR) / "touch.sock"
+
+
 def _beside_the_display(environment: Mapping[str, str], name: str) -> Path:
     vnc = environment.get("TRANSOM_VNC_SOCKET")
     return Path(vnc).with_name(name) if vnc else Path(environment["XDG_RUNTIME_DIR"]) / name

@@ -124,7 +124,9 @@ class Machine:
             browser.download_to(profile, Path(self._environment["HOME"]) / FOLDER)
             signin_pages.prepare(self._environment, profile, self._link.welcome.signin_pages)
         with contextlib.suppress(OSError):
-            if name == "sound":
+            if name == "display":
+                display.prepare(self._environment, self._size)
+            elif name == "sound":
                 sound.prepare(self._environment)
             elif name == "density":
                 density.prepare(self._environment)

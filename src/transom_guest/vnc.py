@@ -1,4 +1,4 @@
-"""Joins a stream link to Xvnc's unix socket: bytes both ways, at the pace of the slower reader."""
+"""Joins a stream link to the VNC server's unix socket: bytes both ways, at the pace of the slower reader."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transom_guest.link import Link
 from transom_wire.rfb import RfbError, Watching
 
 CONNECT_DEADLINE = 5.0
-"""Seconds for Xvnc to accept."""
+"""Seconds for it to accept."""
 CHUNK = 64 * 1024
 """Bytes read at once, and with it what one direction can hold beside the socket buffers."""
 STALLED = 60.0

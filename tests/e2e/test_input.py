@@ -308,7 +308,7 @@ def test_the_wheel_scrolls_zooms_by_a_pinch_and_a_locked_pointer_moves_by_steps(
         page.wait_for_function("document.pointerLockElement === null")
 
 
-def test_fingers_on_a_phone(
+def test_fingers_that_are_to_move_the_pointer(
     browser: Browser, server: Server, session: str, desktop: Desktop, shared: Shared
 ) -> None:
     shared.close()
@@ -317,6 +317,8 @@ def test_fingers_on_a_phone(
     with server.client() as client, viewer_browser.signed_in(browser, client, **options) as phone:
         page = opened(phone, server, session)
         expect(page.get_by_role("button", name="Keyboard")).to_be_visible()
+        page.get_by_role("button", name="Fingers: touch").click()
+        expect(page.get_by_role("button", name="Fingers: pointer")).to_be_visible()
         box = page.locator("#screen").bounding_box()
         assert box
         x, y = box["x"] + 150, box["y"] + 200

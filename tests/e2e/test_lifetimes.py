@@ -53,7 +53,7 @@ def test_a_session_that_nobody_watches_ends_as_idle(server: Server) -> None:
 def test_a_dead_display_fails_the_session_and_its_folder_is_kept_a_while(server: Server) -> None:
     session = server.create()["id"]
     server.wait_for(session, "ready")
-    kill_guest_process(server.machine(session), "Xvnc")
+    kill_guest_process(server.machine(session), "Xorg")
     failed = server.wait_for(session, "failed")
     folder = server.state / "machines" / server.machine(session)
     assert failed["reason"] in ("guest_failed", "machine_gone")

@@ -261,7 +261,7 @@ async def main() -> None:
     async with asyncio.timeout(20):
         await boot.wait()
     seen["stop_ms"] = round((time.monotonic() - began) * 1000)
-    seen["left"] = list(processes("Xvnc|chromium|openbox|transom_guest").values())
+    seen["left"] = list(processes("Xorg|Xvnc|chromium|openbox|transom_guest").values())
     server.close()
     print(json.dumps(seen))
 

@@ -21,7 +21,7 @@ from transom_guest.desktop import display
 
 async def main():
     await display.wait_up(os.environ["DISPLAY"])
-    [folder] = [one.parent for one in Path("/proc").glob("[0-9]*/comm") if one.read_text() == "Xvnc\\n"]
+    [folder] = [one.parent for one in Path("/proc").glob("[0-9]*/comm") if one.read_text() in ("Xorg\\n", "Xvnc\\n")]
     for turn in range({WARM + RESIZES + 1}):
         size = await display.set_size(600 + 2 * (turn % {SIZES}), 500)
         if turn % {RESIZES} == {WARM}:
@@ -44,5 +44,5 @@ async def test_two_hundred_sizes_leave_the_displays_modes_and_memory_as_they_wer
         await lab.until(lambda: sum(line.startswith("resized") for line in lab.felt) == 2, seconds=90)
         before, after = (line.split()[1:] for line in lab.felt if line.startswith("resized"))
     assert before[0] == after[0] == "True", "it has the size that was wanted last"
-    assert int(after[1]) == int(before[1]) < 30, "lines of its modes"
+    assert int(after[1]) == int(before[1]) < 60, "lines of its modes"
     assert int(after[2]) - int(before[2]) < MOST_KIB, (before, after)

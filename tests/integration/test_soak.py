@@ -54,9 +54,9 @@ def held(process: int) -> Held:
 
 
 def display(lab: StreamLab) -> int:
-    """The process id of the lab's Xvnc outside the sandbox."""
+    """The process id of the lab's display outside the sandbox."""
     for process in descendants(lab.process.pid):
-        if Path(f"/proc/{process}/comm").read_text() == "Xvnc\n":
+        if Path(f"/proc/{process}/comm").read_text() in ("Xorg\n", "Xvnc\n"):
             return process
     raise AssertionError("there is no display")
 

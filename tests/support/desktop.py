@@ -17,6 +17,8 @@ from tests.support.processes import keeper_of
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
+SERVERS = (b"/usr/lib/xorg/Xorg\0", b"Xvnc\0")
+"""How the command line of a display's server begins."""
 CONTROL, A, DELETE = 37, 38, 119
 """Keycodes of every PC keyboard."""
 
@@ -35,7 +37,7 @@ def display_of(machine: str) -> Iterator[str]:
     """The DISPLAY of a sandbox's desktop for programs of this host, while the block runs."""
     sockets = Path("/tmp/.X11-unix")
     for pid in descendants(keeper_of(machine)):
-        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(b"Xvnc\0"):
+        if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(SERVERS):
             link = sockets / f"X{40_000 + pid % 20_000}"
             link.symlink_to(f"/proc/{pid}/root/tmp/.X11-unix/X1")
             try:

@@ -1,4 +1,4 @@
-"""Xvnc, an X client and the stream server in a sandbox over the golden image; the test plays the link."""
+"""The display, an X client and the stream server in a sandbox over the golden image; the test plays the link."""
 
 from __future__ import annotations
 
@@ -35,8 +35,10 @@ namespace's, which labs share with the host, so two labs on one display would ty
 UNPRIVILEGED = "64321"
 DEADLINE = 20.0
 BEGIN = """
-Xvnc $DISPLAY -geometry 1280x720 -depth 24 -rfbunixpath /tmp/vnc.sock -rfbport -1 -nolisten tcp \
-  -SecurityTypes None -AlwaysShared -AcceptSetDesktopSize=0 -FrameRate 60 2>/dev/null &
+python3 -c 'import os; from transom_guest.desktop import display; size = (1280, 720)
+display.prepare(os.environ, size)
+argv = display.command(os.environ, *size)
+os.execvp(argv[0], argv)' 2>/dev/null &
 until [ -S /tmp/.X11-unix/X${DISPLAY#:} ]; do sleep 0.02; done
 python3 /opt/transom/stream_client.py &
 while :; do python3 -m transom_guest.stream; sleep 0.1; done
@@ -200,6 +202,7 @@ def _sandbox(root: Path, source: Path, port: int) -> list[str]:
         "PATH": "/usr/local/bin:/usr/bin:/bin",
         "XDG_RUNTIME_DIR": "/run/user",
         "PULSE_SERVER": "unix:/run/user/pulse/native",
+        "TRANSOM_VNC_SOCKET": "/tmp/vnc.sock",
         "TRANSOM_LINK": f"127.0.0.1:{port}",
         "TRANSOM_LINK_TOKEN_FILE": "/opt/transom/link-token",
     }

@@ -17,6 +17,8 @@ DEADLINE = 3600.0
 UNPACK_DEADLINE = 600.0
 LEFT_OUT = ("doc", "man", "info", "locale", "lintian", "bug")
 """Folders of /usr/share that no program needs to run; licences are kept (see COPYRIGHT)."""
+UNUSED = ("/usr/lib/udev/*", "/usr/lib/systemd/system/*udev*", "/usr/lib/systemd/system/*hwdb*")
+"""Xorg's package asks for udev: 22 MB of hardware's names, and services that no machine is to start."""
 COPYRIGHT = "/usr/share/doc/*/copyright"
 MILESTONES = {
     "running apt-get update": 0.02,
@@ -105,6 +107,7 @@ def _mmdebstrap(recipe: Recipe, target: Path) -> list[str]:
         '--aptopt=Acquire::Retries "3"',
         "--dpkgopt=force-unsafe-io",
         *(f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in LEFT_OUT),
+        *(f"--dpkgopt=path-exclude={path}" for path in UNUSED),
         f"--dpkgopt=path-include={COPYRIGHT}",
         f"--customize-hook={NOTE_OWNERS.format(beside=BESIDE, owners=OWNERS)}",
         *([f"--customize-hook={_fetching(recipe)}"] if recipe.fetched else []),

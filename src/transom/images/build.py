@@ -31,9 +31,13 @@ CLI_TOOLS = {"npm": "npm"}
 VM_TOOLS = {"dpkg-deb": "dpkg", "mksquashfs": "squashfs-tools", "zstd": "zstd"}
 EXT4_TOOLS = {"mke2fs": "e2fsprogs", "debugfs": "e2fsprogs"}
 LANDMARKS = (
-    *("usr/lib/chromium/chromium", "usr/bin/Xvnc", "usr/bin/openbox", "usr/lib/x86_64-linux-gnu/libc.so.6"),
-    *("usr/lib/aarch64-linux-gnu/libc.so.6", "etc/chromium/policies/managed/transom.json", "etc/passwd"),
-    *("var/lib/dpkg/status", "opt/cli/node_modules/@openai/codex/package.json"),
+    *("usr/lib/chromium/chromium", "usr/bin/Xvnc", "usr/lib/xorg/Xorg", "usr/bin/openbox"),
+    *("usr/lib/x86_64-linux-gnu/libc.so.6", "usr/lib/aarch64-linux-gnu/libc.so.6", "etc/passwd"),
+    *(
+        "etc/chromium/policies/managed/transom.json",
+        "var/lib/dpkg/status",
+        "opt/cli/node_modules/@openai/codex/package.json",
+    ),
 )
 
 

@@ -21,7 +21,7 @@ from transom.images.errors import ImageError
 
 GENERATION = 4
 """Rises when the building code makes another image from the same recipe."""
-BOOTSTRAP_GENERATION = 2
+BOOTSTRAP_GENERATION = 3
 """Rises when it makes another tarball from the same packages."""
 SUITE_DEFAULT = "trixie"
 BASE, CLI, VM = "base", "cli", "vm"

@@ -12,6 +12,8 @@ from transom.images.run import inside, run
 PRESENT = {
     "base": ("usr/bin/python3", "usr/local/bin/xdg-open", "opt/transom", "home/user"),
     "desktop": (
+        *("usr/lib/xorg/Xorg", "usr/lib/xorg/modules/drivers/dummy_drv.so"),
+        *("usr/lib/xorg/modules/input/inputtest_drv.so", "usr/lib/xorg/modules/extensions/libvnc.so"),
         *("usr/bin/Xvnc", "usr/bin/openbox", "usr/bin/xrandr", "usr/lib/chromium/chromium"),
         *("etc/chromium/policies/managed/transom.json", "etc/transom/openbox/rc.xml"),
     ),

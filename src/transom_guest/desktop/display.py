@@ -1,4 +1,4 @@
-"""The display: Xvnc's command line, when it answers, and any desktop size at run time by RandR."""
+"""The display: which server it is, when it answers, and any desktop size at run time by RandR."""
 
 from __future__ import annotations
 
@@ -8,27 +8,32 @@ import fcntl
 import logging
 import os
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from transom_guest.desktop import xorg
+from transom_guest.desktop.modes import FRAME_RATE, modeline
 from transom_wire import screen
 
-FRAME_RATE = 60
 UP_DEADLINE = 15.0
-"""Seconds from Xvnc's start to its first answer."""
+"""Seconds from the server's start to its first answer."""
 XRANDR_DEADLINE = 5.0
 LOCK_DEADLINE = 5.0
-OUTPUT = "VNC-0"
+OUTPUT = re.compile(r"^(\S+) connected", re.MULTILINE)
+"""Xorg's screen in memory and Xvnc's have other names."""
 OWN = "transom-"
 """How the names begin of RandR's modes that are made here; the others are the display's own."""
 CHATTER = re.compile(
     r"\s*(ComparingUpdateTracker|EncodeManager|VNCSConnST|VNCServerST|Connections|SConnection|Input):"
     r"|\s{8,}"
     r"|(Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d \d{4}\s*$"
+    r"|\[mi\] mieq: warning|\(II\) Server terminated successfully|_XSERVTransmkdir: |\(\+\+\) |\(==\) "
+    r"| vncext:      (VNC extension running|Listening for VNC|Created VNC server)|X\.Org X Server |X Protocol "
+    r"|Current (Operating System|version of pixman): |Kernel command line: |xorg-server |\t|Markers: "
     r"|Xvnc TigerVNC |Copyright \(C\) |See https?://|Underlying X server release"
 )
-"""What Xvnc writes when all is well: its greeting, and times and figures of each connection."""
+"""What a VNC server writes when all is well: its greeting, and times and figures of each connection."""
 log = logging.getLogger("transom.display")
 
 
@@ -36,20 +41,47 @@ class DisplayError(RuntimeError):
     """The display does not answer, or refuses a size."""
 
 
-NO_CLIPBOARD = ("-SendCutText=0", "-AcceptCutText=0", "-SendPrimary=0", "-SetPrimary=0")
-"""RFB would tell every viewer of the desktop's clipboard, watchers too, whatever their terms are."""
+VNC = {
+    "rfbunixmode": "0600",
+    "rfbport": "-1",
+    "SecurityTypes": "None",
+    "AlwaysShared": "1",
+    "UseBlacklist": "0",
+    "AcceptSetDesktopSize": "0",
+    "FrameRate": str(FRAME_RATE),
+    "desktop": "transom",
+    # RFB would tell every viewer of the desktop's clipboard, watchers too, whatever their terms are
+    "SendCutText": "0",
+    "AcceptCutText": "0",
+    "SendPrimary": "0",
+    "SetPrimary": "0",
+}
+"""The VNC server's settings: it listens on a socket (mode 0600) and on no network at all."""
 
 
-def command(display: str, width: int, height: int, vnc_socket: str) -> list[str]:
-    """Xvnc's argv. It listens on `vnc_socket` (mode 0600) and on its X socket, on no network at all."""
+def prepare(environment: Mapping[str, str], size: tuple[int, int]) -> None:
+    """Write what the server reads as it starts. Raises OSError."""
+    if xorg.has_xorg():
+        # a file's numbers are decimal
+        vnc = {**VNC, "rfbunixpath": environment["TRANSOM_VNC_SOCKET"], "rfbunixmode": str(0o600)}
+        xorg.prepare(environment, size, vnc)
+
+
+def command(environment: Mapping[str, str], width: int, height: int) -> list[str]:
+    """The server's argv: Xorg's, or Xvnc's on a machine of an image that has no more."""
+    if xorg.has_xorg():
+        return xorg.command(environment)
     return [
-        "Xvnc",
-        display,
-        *("-rfbunixpath", vnc_socket, "-rfbunixmode", "0600", "-rfbport", "-1", "-nolisten", "tcp"),
-        *("-SecurityTypes", "None", "-AlwaysShared", "-UseBlacklist=0", "-AcceptSetDesktopSize=0"),
-        *NO_CLIPBOARD,
-        *("-FrameRate", str(FRAME_RATE), "-geometry", f"{width}x{height}", "-depth", "24"),
-        *("-desktop", "transom", "-noreset", "-br"),
+        *(
+            "Xvnc",
+            environment["DISPLAY"],
+            "-rfbunixpath",
+            environment["TRANSOM_VNC_SOCKET"],
+            "-nolisten",
+            "tcp",
+        ),
+        *(f"-{name}={value}" for name, value in VNC.items()),
+        *("-geometry", f"{width}x{height}", "-depth", "24", "-noreset", "-br"),
     ]
 
 
@@ -93,14 +125,14 @@ async def set_size(width: int, height: int) -> tuple[int, int]:
     width, height = fitted(width, height)
     async with _turn():
         listed = await _xrandr("--query")
-        name = mode_for(listed, f"{width}x{height}")
+        output, name = _output(listed), mode_for(listed, f"{width}x{height}")
         if name not in modes(listed):
             with contextlib.suppress(DisplayError):  # known to the server, not yet to the output
                 await _xrandr("--newmode", name, *modeline(width, height))
-            await _xrandr("--addmode", OUTPUT, name)
-        await _xrandr("--output", OUTPUT, "--mode", name)
+            await _xrandr("--addmode", output, name)
+        await _xrandr("--output", output, "--mode", name)
         for old in left_over(listed, name):
-            for take in (("--delmode", OUTPUT, old), ("--rmmode", old)):
+            for take in (("--delmode", output, old), ("--rmmode", old)):
                 with contextlib.suppress(DisplayError):  # not on the output any more, or still in use
                     await _xrandr(*take)
     return width, height
@@ -122,10 +154,11 @@ def left_over(listed: str, name: str) -> list[str]:
     return [mode for mode in found if mode != name]
 
 
-def modeline(width: int, height: int) -> list[str]:
-    """Timings for RandR. A display in memory has no beam: only the sizes matter, and 60 Hz is for show."""
-    clock = width * height * FRAME_RATE / 1e6
-    return [f"{clock:.2f}", *[str(width)] * 4, *[str(height)] * 4]
+def _output(listed: str) -> str:
+    found = OUTPUT.search(listed)
+    if found is None:
+        raise DisplayError("the display has no output")
+    return found[1]
 
 
 async def _xrandr(*arguments: str) -> str:

@@ -44,7 +44,7 @@ def command(
     """The argv of a program that is no service; `again` after a death."""
     match name:
         case "display":
-            return display.command(environment["DISPLAY"], *size, environment["TRANSOM_VNC_SOCKET"])
+            return display.command(environment, *size)
         case "browser":
             emulated = "TRANSOM_EMULATED" in environment
             return browser.command(url, *size, again=again, emulated=emulated, more=install.flag(environment))

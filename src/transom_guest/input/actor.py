@@ -8,7 +8,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from transom_guest.input.fingers import TouchAct, TouchDown, TouchMove, TouchOn, TouchUp
 from transom_guest.input.held import (
+    RELEASES,
     Act,
     Hands,
     MoveBy,
@@ -23,6 +25,7 @@ from transom_guest.input.held import (
 )
 from transom_guest.input.keyboard import MAP_SETTLES, Keyboard
 from transom_guest.input.message import Button, Holding, Key, Message, Nudge, ReleaseAll, Text, Wheel
+from transom_guest.x11.touchscreen import TouchScreen
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
@@ -50,10 +53,14 @@ class Actor:
         display: Display,
         clock: Callable[[], float],
         felt: Callable[[str, int], None] = lambda _viewer, _seq: None,
+        touch: TouchScreen | None = None,
     ) -> None:
-        """`felt` is told each viewer's COUNTED message, by its number, when it is about to be acted out."""
+        """`felt` is told each viewer's COUNTED message, by its number, when it is about to be acted out.
+
+        Without a `touch` screen fingers touch nothing.
+        """
         self._display, self._clock, self._felt = display, clock, felt
-        self._fake = FakeInput(display)
+        self._fake, self._touch = FakeInput(display), touch
         self._keyboard = Keyboard(display, self._fake)
         if held := self._fake.release_all():
             log.warning("%d keys and buttons were down before anybody came", held)
@@ -86,7 +93,7 @@ class Actor:
         self._waiting = deque(
             (whose, None if whose == viewer else seq, act)
             for whose, seq, act in self._waiting
-            if whose != viewer or isinstance(act, ReleaseKey | ReleaseButton)
+            if whose != viewer or isinstance(act, RELEASES)
         )
         self._do(viewer, self._hands.leave(viewer))
 
@@ -130,7 +137,7 @@ class Actor:
     def _queue(self, viewer: str, acts: Sequence[Act | Tell], seq: int | None) -> None:
         self._typing = True
         for act in acts:
-            if len(self._waiting) < MAX_WAITING or isinstance(act, ReleaseKey | ReleaseButton):
+            if len(self._waiting) < MAX_WAITING or isinstance(act, RELEASES):
                 self._waiting.append((viewer, seq, act))
             else:
                 self.dropped += 1
@@ -171,6 +178,19 @@ class Actor:
                 self._fake.button(button, False)
             case Scroll(dx, dy):
                 self._scroll(dx, dy)
+            case TouchOn() | TouchDown() | TouchMove() | TouchUp() if self._touch:
+                self._feel(self._touch, act)
+
+    def _feel(self, touch: TouchScreen, act: TouchAct) -> None:
+        match act:
+            case TouchOn(on):
+                touch.turn(on)
+            case TouchDown(contact, x, y):
+                touch.down(contact, x, y)
+            case TouchMove(contact, x, y):
+                touch.move(contact, x, y)
+            case TouchUp(contact):
+                touch.up(contact)
 
     def _scroll(self, dx: int, dy: int) -> None:
         """X knows the wheel as buttons: 4 up, 5 down, 6 left, 7 right."""

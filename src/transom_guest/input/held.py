@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from transom_guest.input.fingers import TouchAct, Touches, TouchOn, TouchUp
 from transom_guest.input.message import (
     MAX_HELD,
     Button,
+    Fingers,
     Holding,
     Key,
     Message,
@@ -18,6 +20,7 @@ from transom_guest.input.message import (
     Nudge,
     ReleaseAll,
     Text,
+    Touching,
     Wheel,
 )
 
@@ -75,7 +78,11 @@ class TypeText:
     text: str
 
 
-Act = PressKey | RepeatKey | ReleaseKey | MoveTo | MoveBy | PressButton | ReleaseButton | Scroll | TypeText
+KeyAct = PressKey | RepeatKey | ReleaseKey | TypeText
+PointerAct = MoveTo | MoveBy | PressButton | ReleaseButton | Scroll
+Act = KeyAct | PointerAct | TouchAct
+RELEASES = (ReleaseKey, ReleaseButton, TouchUp, TouchOn)
+"""Acts that are never given up: without one of them something stays down, or a mouse's user has a touch screen."""
 
 
 @dataclass(slots=True)
@@ -94,6 +101,7 @@ class Hands:
 
     def __init__(self) -> None:
         self._hands: dict[str, _Hand] = {}
+        self._touches = Touches()
 
     def take(self, viewer: str, message: Message, now: float) -> list[Act]:
         """Acts that `message` of `viewer` calls for; messages that are no input call for none."""
@@ -107,7 +115,11 @@ class Hands:
             case Holding(keysyms=keysyms):
                 return self._release_keys(hand, [key for key in hand.keys if key not in keysyms])
             case ReleaseAll():
-                return self._release_all(hand)
+                return [*self._touches.release(viewer), *self._release_all(hand)]
+            case Fingers():
+                return [*self._touches.take(viewer, message)]
+            case Touching(on=on):
+                return [*self._touches.want(viewer, on)]
             case Text(text=text):
                 return [TypeText(text)] if text else []
             case Move(seq, x, y):
@@ -125,19 +137,19 @@ class Hands:
     def leave(self, viewer: str) -> list[Act]:
         """Forget a viewer that ended; releases what it held."""
         hand = self._hands.pop(viewer, None)
-        return self._release_all(hand) if hand else []
+        return [*self._touches.leave(viewer), *(self._release_all(hand) if hand else [])]
 
     def lost(self, now: float) -> list[Act]:
         """Releases of what is held by viewers who have been silent for SILENCE."""
         acts: list[Act] = []
-        for hand in self._hands.values():
+        for viewer, hand in self._hands.items():
             if now - hand.heard >= SILENCE:
-                acts += self._release_all(hand)
+                acts += [*self._touches.release(viewer), *self._release_all(hand)]
         return acts
 
     def holding(self) -> bool:
-        """True while any viewer holds a key or a button."""
-        return any(hand.keys or hand.buttons for hand in self._hands.values())
+        """True while any viewer holds a key or a button, or has a finger down."""
+        return self._touches.touching() or any(hand.keys or hand.buttons for hand in self._hands.values())
 
     def _press_key(self, hand: _Hand, keysym: int) -> list[Act]:
         """A key that is down is pressed again by its viewer's keyboard: it repeats."""

@@ -18,6 +18,7 @@ MAX_NOTCHES = 10
 MIN_DENSITY, MAX_DENSITY = 100, 400
 MAX_NUDGE = 4096
 """Pixels of one relative move, each way: more than a hand does between two pictures."""
+MAX_FINGERS = 10
 MAX_SEQ = 2**53
 MAX_EPOCH = 2**31
 MAX_PING_ID = 64
@@ -74,6 +75,32 @@ class Wheel:
     y: int
     dx: int
     dy: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finger:
+    """A finger is at (x, y); the viewer numbers those that are down at one time."""
+
+    id: int
+    x: int
+    y: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fingers:
+    """Where fingers are; with `all` no others are down, else these moved."""
+
+    seq: int
+    at: tuple[Finger, ...]
+    all: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Touching:
+    """The viewer's fingers are to touch, or no more."""
+
+    seq: int
+    on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,22 +181,8 @@ class Ping:
     id: int | float | str
 
 
-Message = (
-    Move
-    | Nudge
-    | Button
-    | Wheel
-    | Key
-    | Holding
-    | ReleaseAll
-    | Text
-    | Resize
-    | Density
-    | KeyFrame
-    | Look
-    | Asked
-    | Ping
-)
+Felt = Move | Nudge | Button | Wheel | Fingers | Touching | Key | Holding | ReleaseAll | Text
+Message = Felt | Resize | Density | KeyFrame | Look | Asked | Ping
 
 
 def parse(text: str) -> Message:
@@ -237,6 +250,17 @@ def _wheel(seq: object, x: object, y: object, dx: object, dy: object) -> Wheel:
     return Wheel(_seq(seq), _at(x), _at(y), across, along)
 
 
+def _fingers(seq: object, at: object, whole: bool) -> Fingers:
+    if not isinstance(at, list) or len(at) > MAX_FINGERS:
+        raise InputError("not a list of fingers, or too long")
+    if not all(isinstance(each, list) and len(each) == 3 for each in at):
+        raise InputError("not a finger")
+    fingers = tuple(Finger(_whole(id, 0, MAX_FINGERS - 1), _at(x), _at(y)) for id, x, y in at)
+    if len({finger.id for finger in fingers}) < len(fingers):
+        raise InputError("one finger twice")
+    return Fingers(_seq(seq), fingers, whole)
+
+
 def _holding(seq: object, keysyms: object) -> Holding:
     if not isinstance(keysyms, list) or len(keysyms) > MAX_HELD:
         raise InputError("not a list of keysyms, or too long")
@@ -277,6 +301,9 @@ _READERS: dict[str, tuple[int, Callable[..., Message]]] = {
     "d": (4, lambda seq, dx, dy: Nudge(_seq(seq), _by(dx), _by(dy))),
     "b": (6, _button),
     "w": (6, _wheel),
+    "f": (3, lambda seq, at: _fingers(seq, at, True)),
+    "g": (3, lambda seq, at: _fingers(seq, at, False)),
+    "y": (3, lambda seq, on: Touching(_seq(seq), _flag(on))),
     "k": (4, lambda seq, keysym, down: Key(_seq(seq), _keysym(keysym), _flag(down))),
     "h": (3, _holding),
     "r": (2, lambda seq: ReleaseAll(_seq(seq))),

@@ -10,7 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from transom_guest.clipboard.service import Clipboard
-from transom_guest.environment import taken_file
+from transom_guest.environment import taken_file, touch_socket
 from transom_guest.input import taken
 from transom_guest.input.actor import Actor
 from transom_guest.input.succession import Succession
@@ -34,6 +34,7 @@ from transom_guest.stream.resize import Resizer
 from transom_guest.stream.sockets import Sockets
 from transom_guest.stream.sound import Sound
 from transom_guest.stream.sound_offer import sound_of
+from transom_guest.x11 import touchscreen
 from transom_guest.x11.fixes import CursorImage
 from transom_guest.x11.xlib import Display
 from transom_wire.link import (
@@ -63,7 +64,10 @@ class StreamServer:
         self._cursors, self._marks = Cursors(), Marks()
         self._input_display, self._display = Display(), Display()
         self._taken = taken.kept_at(taken_file(os.environ))
-        self._actor = Actor(self._input_display, self._loop.time, self._taken.felt)
+        self._touch = touchscreen.of(
+            self._input_display, touch_socket(os.environ), lambda: self._capture.size
+        )
+        self._actor = Actor(self._input_display, self._loop.time, self._taken.felt, self._touch)
         succession = Succession(self._actor, self._taken)
         self._clipboard = Clipboard(Display(), self._loop.time)
         self._encoder = Encoder(self._encoded, self._encoder_failed)
@@ -200,6 +204,8 @@ class StreamServer:
             self.size_wanted(peer)
             if not peer.terms.drives:
                 peer.say('["drives", 0]')
+            if self._touch is not None:
+                peer.say('["touch", 1]')
             self._show_cursor(peer)
 
     def size_wanted(self, peer: Peer) -> None:

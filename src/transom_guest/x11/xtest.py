@@ -11,7 +11,7 @@ from functools import cache
 
 from transom_guest.x11.xlib import Display, XError, declare, library, xlib
 
-VNC_KEYBOARD = b"TigerVNC keyboard"
+VNC_KEYBOARD = "TigerVNC keyboard"
 
 
 @cache
@@ -66,18 +66,24 @@ class _Device(c.Structure):
     _fields_ = (("id", c.c_ulong), ("classes", c.c_int), ("info", c.c_void_p))
 
 
-def _vnc_keyboard(display: Display) -> _Device | None:
-    """The VNC server's own keyboard; None: there is none, or no libXi to find it by."""
+def devices(display: Display) -> dict[str, int]:
+    """Number of each input device by its name, those that are off too; none where there is no libXi to ask by."""
     try:
         lib = _xi()
     except XError:
-        return None
+        return {}
     count = c.c_int()
     found = lib.XListInputDevices(display.pointer, c.byref(count))
-    numbers = [one.id for one in found[: count.value] if one.name == VNC_KEYBOARD]
+    numbers = {one.name.decode(errors="replace"): int(one.id) for one in found[: count.value] if one.name}
     if found:
         lib.XFreeDeviceList(found)
-    return _Device(numbers[0], 0, None) if numbers else None
+    return numbers
+
+
+def _vnc_keyboard(display: Display) -> _Device | None:
+    """The VNC server's own keyboard; None: there is none."""
+    number = devices(display).get(VNC_KEYBOARD)
+    return None if number is None else _Device(number, 0, None)
 
 
 class FakeInput:

@@ -4,6 +4,7 @@ import { fit, toDesktop } from "./scale.js";
 import { Steps, Wheel } from "./wheel.js";
 
 /** @import { Peer } from "./peer.js" */
+/** @import { Touch as Touching } from "./touch.js" */
 /** @import { Gesture, Size, Touch } from "../../types/model" */
 
 const CONTROL = 0xffe3;
@@ -22,6 +23,9 @@ export class Input {
   #wheel = new Wheel();
   #steps = new Steps();
   #gestures = new Gestures();
+  /** @type {Touching | null} the desktop has a touch screen, and fingers are here */
+  #touch = null;
+  #drives = true;
   #stop = new AbortController();
   /** After the pointer was locked its place goes by the reliable channel once. */
   #lost = false;
@@ -65,6 +69,25 @@ export class Input {
     return this.#keys.screenKeyboard();
   }
 
+  get touch() {
+    return this.#touch;
+  }
+
+  /** The desktop takes fingers as fingers. */
+  async takeTouch() {
+    if (this.#touch || !matchMedia("(any-pointer: coarse)").matches) return;
+    const { Touch } = await import("./touch.js");
+    if (this.#touch || this.#stop.signal.aborted) return;
+    this.#touch = new Touch((tag, ...rest) => this.#keys.control(tag, ...rest), (at) => this.#peer.fingers(at));
+    if (!this.#drives) this.#touch.drive(false);
+  }
+
+  /** Whether what is done here is taken. @param {boolean} drives */
+  drive(drives) {
+    this.#drives = drives;
+    this.#touch?.drive(drives);
+  }
+
   /** Give the desktop the pointer's moves alone, until Escape. Only a click may ask for it. */
   async lock() {
     // some browsers know no raw moves, and say so by failing
@@ -76,6 +99,7 @@ export class Input {
 
   stop() {
     this.#stop.abort();
+    this.#touch?.stop();
     if (this.#locked) document.exitPointerLock();
     this.#keys.stop();
   }
@@ -149,6 +173,7 @@ export class Input {
   #pressed(event) {
     event.preventDefault();
     this.focus();
+    this.#touch?.mouse();
     this.#capture(event.pointerId);
     if (this.#lost) this.#moved(event);
     this.#button(event, 1);
@@ -193,6 +218,9 @@ export class Input {
     if (type === "down") {
       this.focus();
       this.#capture(event.pointerId);
+    }
+    if (this.#touch?.handle(type, event.pointerId, this.#place(event))) return;
+    if (type === "down") {
       setTimeout(() => this.#gestures.tick(performance.now()) && navigator.vibrate?.(15), HOLD_MS + 1);
     }
     const touch = { type, id: event.pointerId, x: event.clientX, y: event.clientY, at: performance.now() };

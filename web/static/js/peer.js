@@ -204,6 +204,12 @@ export class Peer {
     this.#motion.send(JSON.stringify(["m", this.#nextSeq(), x, y]));
   }
 
+  /** Where fingers are that move. @param {number[][]} at */
+  fingers(at) {
+    if (this.#motion.readyState !== "open" || this.#motion.bufferedAmount > MOTION_QUEUE) return;
+    this.#motion.send(JSON.stringify(["g", this.#nextSeq(), at]));
+  }
+
   /** Ask for a sign of life, by the channel that never waits for what was lost. @param {number} id */
   ping(id) {
     if (this.#motion.readyState !== "open" || this.#motion.bufferedAmount > MOTION_QUEUE) return;

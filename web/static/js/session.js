@@ -263,6 +263,7 @@ async function askTheRest() {
   void showViewers().catch(() => {});
   void import("./files.js").then(({ FilesPanel }) => new FilesPanel(id, byId("files"), stage)).catch(() => {});
   if (!viewer.session || !isOver(viewer.session)) void watchQuality().catch(() => {});
+  void import("./touch_choice.js").then(({ TouchChoice }) => new TouchChoice(viewer, byId("fingers"))).catch(() => {});
   void import("./sound.js").then(({ SoundPanel }) => new SoundPanel(viewer)).catch(() => {});
   void import("./clipboard.js")
     .then(({ ClipboardPanel }) => new ClipboardPanel(viewer, byId("clipboard"), stage))

@@ -286,10 +286,19 @@ export class WebRtc {
     this.#on.heard(tag === "p", tag === "mark");
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
+    if (tag === "drives") this.#input.drive(Boolean(width));
     if (tag === "rate") this.#target = readTarget(message) ?? this.#target;
     if (tag === "lit") this.#black.told(performance.now(), width);
     if (tag === "mark") this.#marks.marked(message);
     if (tag === "mark") this.#freezes?.marked(performance.now());
+    // who listens for it finds it taken
+    if (tag === "touch" && width) void this.#input.takeTouch().then(() => this.#pass(message)).catch(() => {});
+    else this.#pass(message);
+  }
+
+  /** @param {unknown[]} message */
+  #pass(message) {
+    const [tag] = message;
     if (!this.#early) this.#on.message(message);
     else if (this.#early.has(tag) || this.#early.size < EARLY_KINDS) this.#early.set(tag, message);
   }

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.desktop import display
+from transom_guest.desktop import display, xorg
 from transom_guest.desktop.display import DisplayError
+from transom_guest.desktop.modes import modeline
+from transom_wire import screen
 
 QUERY = """Screen 0: minimum 32 x 32, current 1280 x 720, maximum 32768 x 32768
 VNC-0 connected 1280x720+0+0 0mm x 0mm
@@ -19,17 +21,49 @@ VNC-0 connected 1280x720+0+0 0mm x 0mm
 """
 
 
-def test_xvnc_listens_on_no_network() -> None:
-    argv = display.command(":1", 1280, 720, "/run/transom/vnc.sock")
+def test_xvnc_of_an_older_image_listens_on_no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xorg, "has_xorg", lambda: False)
+    argv = display.command({"DISPLAY": ":1", "TRANSOM_VNC_SOCKET": "/run/transom/vnc.sock"}, 1280, 720)
     line = " ".join(argv)
     assert argv[:2] == ["Xvnc", ":1"]
     for needed in (
-        "-rfbunixpath /run/transom/vnc.sock -rfbunixmode 0600 -rfbport -1 -nolisten tcp",
-        "-SecurityTypes None -AlwaysShared -UseBlacklist=0 -AcceptSetDesktopSize=0",
-        "-SendCutText=0 -AcceptCutText=0",
-        "-FrameRate 60 -geometry 1280x720",
+        *("-rfbunixpath /run/transom/vnc.sock", "-rfbunixmode=0600 -rfbport=-1", "-nolisten tcp"),
+        *("-SecurityTypes=None -AlwaysShared=1 -UseBlacklist=0 -AcceptSetDesktopSize=0",),
+        *("-SendCutText=0 -AcceptCutText=0", "-FrameRate=60", "-geometry 1280x720"),
     ):
         assert needed in line
+
+
+def test_xorg_listens_on_no_network_and_reads_no_device(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(xorg, "has_xorg", lambda: True)
+    environment = {"DISPLAY": ":1", "TRANSOM_VNC_SOCKET": "/run/vnc.sock", "XDG_RUNTIME_DIR": str(tmp_path)}
+    display.prepare(environment, (1280, 720))
+    argv = display.command(environment, 1280, 720)
+    assert argv[:4] == [xorg.SERVER, ":1", "-config", str(tmp_path / "xorg.conf")]
+    assert "-nolisten tcp" in " ".join(argv)
+    text = (tmp_path / "xorg.conf").read_text()
+    for needed in (
+        *('"rfbunixpath" "/run/vnc.sock"', f'"rfbunixmode" "{0o600}"', '"rfbport" "-1"'),
+        *('"SecurityTypes" "None"', '"UseBlacklist" "0"', '"AcceptSetDesktopSize" "0"', '"SendPrimary" "0"'),
+        *('Option "Ignore" "true"', f'"SocketPath" "{tmp_path}/touch.sock"', "Virtual 1280 720"),
+        'Modeline "1280x720" 55.30 1280 1288 1296 1304 720 728 736 744',
+    ):
+        assert needed in text
+
+
+def test_xorg_begins_with_what_its_driver_takes(tmp_path: Path) -> None:
+    text = xorg.configuration({"XDG_RUNTIME_DIR": str(tmp_path)}, (64, 64), {})
+    assert 'Modeline "256x128" 12.00 256' in text and "Virtual 256 128" in text
+    assert 'Modeline "4096x2304" 290.00' in xorg.configuration({}, (4096, 2304), {})
+    assert xorg.MEMORY_KB * 1024 > 4 * screen.MAX_AREA
+
+
+async def test_a_display_without_an_output_is_an_error(xrandr: Path) -> None:
+    (xrandr / "query").write_text("Screen 0: nothing\n")
+    with pytest.raises(DisplayError, match="no output"):
+        await display.set_size(800, 600)
 
 
 @pytest.mark.parametrize(
@@ -42,6 +76,11 @@ def test_xvnc_listens_on_no_network() -> None:
         ("              a line that goes on", True),
         ("Wed Nov  5 10:01:02 2025", True),
         ("Underlying X server release 12101016", True),
+        ("X.Org X Server 1.21.1.16", True),
+        ("\t(WW) warning, (EE) error, (NI) not implemented, (??) unknown.", True),
+        ('(==) Using system config directory "/usr/share/X11/xorg.conf.d"', True),
+        (" vncext:      VNC extension running!", True),
+        ("(EE) no screens found(EE) ", False),
         ("(EE) Server is already active for display 1", False),
         ("Fatal server error:", False),
         (" vncext:      failed to initialise: bind: Address already in use", False),
@@ -62,7 +101,7 @@ def test_a_size_beyond_the_limits_is_fitted_and_told(caplog: pytest.LogCaptureFi
 
 @given(st.integers(32, 3840), st.integers(32, 3840))
 def test_a_modeline_has_the_size_in_every_place(width: int, height: int) -> None:
-    clock, *numbers = display.modeline(width * 2, height * 2)
+    clock, *numbers = modeline(width * 2, height * 2)
     assert numbers == [str(width * 2)] * 4 + [str(height * 2)] * 4
     assert float(clock) > 0
 

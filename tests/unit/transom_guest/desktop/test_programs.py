@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from transom_guest import standby
-from transom_guest.desktop import browser, programs, terminal
+from transom_guest.desktop import browser, programs, terminal, xorg
 from transom_guest.environment import desktop_environment
 
 ENVIRONMENT = desktop_environment("ses_a", 3128, {})
@@ -26,12 +26,14 @@ def test_what_draws_random_numbers_comes_after_the_claim_of_a_machine_that_is_cl
     assert not any(each.late for each in programs.programs("browser", clones=False))
 
 
-def test_each_program_has_its_command() -> None:
+def test_each_program_has_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xorg, "has_xorg", lambda: True)
+
     def first(name: str) -> str:
         return programs.command(name, ENVIRONMENT, (800, 600), "https://a.example/", again=False)[0]
 
     assert [first(name) for name in ("display", "browser", "terminal", "desktop")] == [
-        "Xvnc",
+        xorg.SERVER,
         browser.BINARY,
         "xterm",
         "openbox",

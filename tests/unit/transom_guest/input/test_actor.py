@@ -8,7 +8,7 @@ from transom_guest.input import actor as module
 from transom_guest.input import keyboard as keyboard_module
 from transom_guest.input.actor import MAX_WAITING, Actor
 from transom_guest.input.held import SILENCE
-from transom_guest.input.message import Button, Key, Move, ReleaseAll, Text, Wheel
+from transom_guest.input.message import Button, Finger, Fingers, Key, Move, ReleaseAll, Text, Touching, Wheel
 
 
 class Clock:
@@ -193,3 +193,24 @@ async def test_what_a_viewer_that_leaves_still_had_to_type_is_not_told(desk, act
     await until(lambda: desk.typed() == "a")
     await asyncio.sleep(0.01)
     assert felt == [("w", 1)]
+
+
+class Glass:
+    """A touch screen that writes down what is done to it."""
+
+    def __init__(self) -> None:
+        self.done = []
+
+    def __getattr__(self, name):
+        return lambda *what: self.done.append((name, *what))
+
+
+async def test_fingers_touch_the_screen_and_nothing_where_there_is_none(actor, desk, clock):
+    words = [Touching(1, True), Fingers(2, (Finger(0, 5, 6),), True), Fingers(3, (Finger(0, 7, 6),), False)]
+    glass = Glass()
+    with_glass = Actor(desk, clock, touch=glass)
+    for word in [*words, ReleaseAll(4), Touching(5, False)]:
+        actor.take("a", word)
+        with_glass.take("a", word)
+    assert glass.done == [("turn", True), ("down", 1, 5, 6), ("move", 1, 7, 6), ("up", 1), ("turn", False)]
+    assert desk.done == []

@@ -11,6 +11,8 @@ from transom_guest.input.message import (
     Asked,
     Button,
     Density,
+    Finger,
+    Fingers,
     Holding,
     InputError,
     Key,
@@ -22,6 +24,7 @@ from transom_guest.input.message import (
     ReleaseAll,
     Resize,
     Text,
+    Touching,
     Wheel,
     parse,
 )
@@ -39,6 +42,10 @@ from transom_guest.input.message import (
         ('["k", 4, 16905728, 0]', Key(4, 0x0101F600, False)),
         ('["h", 5, [65505, 97]]', Holding(5, frozenset({0xFFE1, 97}))),
         ('["h", 5, []]', Holding(5, frozenset())),
+        ('["f", 5, [[0, 1, 2], [9, 0, 7679]]]', Fingers(5, (Finger(0, 1, 2), Finger(9, 0, 7679)), True)),
+        ('["f", 5, []]', Fingers(5, (), True)),
+        ('["g", 5, [[3, 4, 5]]]', Fingers(5, (Finger(3, 4, 5),), False)),
+        ('["y", 5, 1]', Touching(5, True)),
         ('["r", 6]', ReleaseAll(6)),
         ('["t", 7, "grüße 😀"]', Text(7, "grüße 😀")),
         ('["s", 8, 1281, 721]', Resize(8, 1280, 720)),
@@ -90,6 +97,15 @@ def test_each_message_of_the_contract_is_read(text, message):
         '["k", 1, 16777216, 1]',
         '["k", 1, 17891328, 1]',
         '["k", 1, 16832512, 1]',
+        '["f", 1]',
+        '["f", 1, 2]',
+        '["f", 1, [[0, 1]]]',
+        '["f", 1, [[10, 1, 1]]]',
+        '["f", 1, [[0, 1, 7680]]]',
+        '["f", 1, [[0, 1, 1], [0, 2, 2]]]',
+        '["g", 1, [0, 1, 1]]',
+        json.dumps(["f", 1, [[number, 1, 1] for number in range(11)]]),
+        '["y", 1, 2]',
         '["h", 1, 97]',
         '["h", 1, ["a"]]',
         json.dumps(["h", 1, [97] * 65]),
@@ -135,7 +151,7 @@ JSON = st.recursive(
 )
 
 
-@given(st.sampled_from("mbwkhrtsip"), st.lists(JSON, max_size=6))
+@given(st.sampled_from("mbwfgykhrtsip"), st.lists(JSON, max_size=6))
 def test_whatever_follows_a_tag_the_result_is_within_its_limits(tag, fields):
     try:
         message = parse(json.dumps([tag, *fields]))
@@ -145,6 +161,9 @@ def test_whatever_follows_a_tag_the_result_is_within_its_limits(tag, fields):
         case Move(_, x, y) | Button(_, x, y, _, _) | Wheel(_, x, y, _, _):
             assert 0 <= x < 7680
             assert 0 <= y < 7680
+        case Fingers(_, at, _):
+            assert len({finger.id for finger in at}) == len(at) <= 10
+            assert all(0 <= finger.id < 10 and max(finger.x, finger.y) < 7680 for finger in at)
         case Key(_, keysym, _):
             assert 1 <= keysym <= 0x1FFFFFFF
         case Resize(_, width, height):
