@@ -94,6 +94,11 @@ class Door:
         numbers |= {f"dropped_{reason}": count for reason, count in (table.dropped + self._errors).items()}
         return {name: str(number) for name, number in numbers.items()}
 
+    def sums(self) -> dict[str, str]:
+        """Of those, packets dropped so far: all, and those of viewers who sent more than may be."""
+        dropped = self._table.dropped + self._errors
+        return {"dropped": str(dropped.total()), "flooded": str(dropped["viewer_rate"])}
+
     def close(self) -> None:
         """Stop relaying and close every socket. Idempotent."""
         if self._closed:

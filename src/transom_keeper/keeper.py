@@ -96,7 +96,8 @@ class Keeper:
         self.deadline, self._started_at = Deadline(self.config.deadline), now_ms()
         self.claims = ClaimDesk(self, self.config.session, seconds_for(self.config.vm), now_ms)
         meter = UsageMeter(self.place.groups.folders, Path(self.config.folder))
-        self.usage = UsageReports(meter, lambda: self._openings.forwarder, lambda: self._control)
+        opened = self._openings
+        self.usage = UsageReports(meter, lambda: opened.forwarder, lambda: self._control, lambda: opened.door)
         self._size = (self.config.width, self.config.height)
         self._door_port = self.place.public.getsockname()[1]
 

@@ -111,7 +111,7 @@ class Listener(Protocol):
 
 
 class Counting(Protocol):
-    """The forwarder."""
+    """The forwarder, or the door."""
 
     def sums(self) -> Mapping[str, str]:
         """Counters that only rise."""
@@ -125,8 +125,10 @@ class UsageReports:
         meter: UsageMeter,
         forwarder: Callable[[], Counting | None],
         listener: Callable[[], Listener | None],
+        door: Callable[[], Counting | None] = lambda: None,
     ) -> None:
-        self._meter, self._forwarder, self._listener = meter, forwarder, listener
+        self._meter, self._listener = meter, listener
+        self._parts = (("door", door), ("exit", forwarder))
         self.every_s = EVERY_S
 
     async def run(self, outside: int | None) -> None:
@@ -145,13 +147,13 @@ class UsageReports:
 
     def tell(self) -> None:
         """One report, now."""
-        listener, forwarder = self._listener(), self._forwarder()
+        listener = self._listener()
         if listener is not None:
-            sums = forwarder.sums() if forwarder is not None else {}
-            exits = {f"exit_{name}": number for name, number in sums.items()}
-            listener.deliver(
-                Usage(at=now_ms(), numbers=dict([*self._meter.last.items(), *exits.items()][:MOST]))
-            )
+            numbers = [*self._meter.last.items()]
+            for prefix, part in self._parts:
+                sums = counting.sums() if (counting := part()) is not None else {}
+                numbers += [(f"{prefix}_{name}", number) for name, number in sums.items()]
+            listener.deliver(Usage(at=now_ms(), numbers=dict(numbers[:MOST])))
 
 
 _FILES = (

@@ -136,7 +136,8 @@ class Usage:
     """What the machine uses now, each five seconds while a controller listens, and once before the end.
 
     Decimal texts: memory_bytes, cpu_ms (since the start), pids, disk_bytes, and the counters of Snapshot
-    that begin with `exit_` (bytes_up, bytes_down, connections, failed_*), which only ever rise.
+    that begin with `exit_` (bytes_up, bytes_down, connections, failed_*), which only ever rise, as door_dropped
+    does, and of it door_flooded: packets that the door did not pass, those of viewers who sent too many.
     """
 
     TYPE: ClassVar[str] = "usage"

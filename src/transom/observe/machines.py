@@ -19,6 +19,8 @@ USED = {
     "cpu_ms": "transom_machine_cpu_milliseconds",
     "pids": "transom_machine_pids",
     "disk_bytes": "transom_machine_disk_bytes",
+    "door_dropped": "transom_machine_door_dropped_packets",
+    "door_flooded": "transom_machine_door_flooded_packets",
 }
 """Usage's number -> the gauge that shows it, by driver and slot."""
 

@@ -107,6 +107,7 @@ async def test_a_viewer_that_proves_itself_is_relayed_both_ways_unchanged(bench:
     counters = bench.door.counters()
     assert (counters["sources"], counters["packets_in"], counters["packets_out"]) == ("1", "2", "1")
     assert bench.door.peers() == ("ada",)
+    assert bench.door.sums() == {"dropped": "0", "flooded": "0"}
 
 
 async def test_ipv6_outside() -> None:

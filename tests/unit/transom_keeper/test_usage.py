@@ -140,12 +140,18 @@ class Counting:
         return {"bytes_up": "5", **{f"failed_{number}": "1" for number in range(100)}}
 
 
+class Door:
+    def sums(self) -> Mapping[str, str]:
+        return {"dropped": "9", "flooded": "7"}
+
+
 def test_a_report_is_one_the_controller_can_read(tmp_path: Path) -> None:
     heard = Heard()
-    UsageReports(UsageMeter([], tmp_path), Counting, lambda: heard).tell()
+    UsageReports(UsageMeter([], tmp_path), Counting, lambda: heard, Door).tell()
     (told,) = heard.messages
     assert isinstance(told, Usage) and decode(encode(told), (Usage,)) == told
     assert len(told.numbers) == 64 and told.numbers["exit_bytes_up"] == "5" and told.at > 0
+    assert (told.numbers["door_dropped"], told.numbers["door_flooded"]) == ("9", "7")
 
 
 async def test_reports_come_while_somebody_listens_and_only_then(tmp_path: Path) -> None:
