@@ -71,6 +71,7 @@ class Keyboard:
         if stroke.keycode in self._down.values():
             self._fake.key(stroke.keycode, False)
             self._down = {held: code for held, code in self._down.items() if code != stroke.keycode}
+        self._hold_on()
         with self._level(stroke.level):
             self._fake.key(stroke.keycode, True)
         self._down[keysym] = stroke.keycode
@@ -80,6 +81,7 @@ class Keyboard:
         keycode = self._down.get(keysym)
         stroke = None if keycode is None or is_modifier(keysym) else self._stroke(keysym)
         if stroke is not None and stroke.keycode == keycode:
+            self._hold_on()
             with self._level(stroke.level):
                 self._fake.key(stroke.keycode, True)
 
@@ -133,6 +135,14 @@ class Keyboard:
     def _unlock(self) -> None:
         """A keysym is meant as it is: Caps Lock, which programs and VNC clients turn on, would turn its case."""
         self._keymap.unlock(LOCK_MASK)
+
+    def _hold_on(self) -> None:
+        """Press the modifiers again that something else let go of: a VNC client that ends lets go of all it held."""
+        held = [code for keysym, code in self._down.items() if is_modifier(keysym)]
+        down = self._fake.keys_down() if held else []
+        for code in held:
+            if code not in down:
+                self._fake.key(code, True)
 
     def _follow(self) -> None:
         if self._stale:

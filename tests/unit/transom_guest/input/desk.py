@@ -52,6 +52,9 @@ class Desk:
     def key(self, keycode: int, down: bool) -> None:
         self.done.append(("key", keycode, down))
 
+    def keys_down(self) -> list[int]:
+        return sorted(code for kind, code in self.down() if kind == "key")
+
     def button(self, button: int, down: bool) -> None:
         self.done.append(("button", button, down))
 

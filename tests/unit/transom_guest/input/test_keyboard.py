@@ -41,6 +41,20 @@ def test_caps_lock_is_off_at_first_and_never_pressed(desk, keyboard):
     assert desk.done == []
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_a_modifier_that_something_else_let_go_of_is_pressed_again_before_a_key(desk, keyboard, again):
+    keyboard.press(SHIFT_L)
+    if again:
+        keyboard.press(0x41)
+    desk.done.append(("key", SHIFT_CODE, False))
+    (keyboard.repeat if again else keyboard.press)(0x41)
+    assert desk.typed() == ("AA" if again else "A")
+    assert ("key", SHIFT_CODE) in desk.down()
+    keyboard.release(0x41)
+    keyboard.release(SHIFT_L)
+    assert not desk.down()
+
+
 async def test_caps_lock_that_something_else_turned_on_is_off_before_a_key_and_before_a_text(desk, keyboard):
     desk.unlocked = 0
     keyboard.press(0x41)

@@ -1,0 +1,65 @@
+"""One display, keys by two roads: the stream server's, and a VNC client's that ends."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import socket
+import struct
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import until
+from transom_guest.input.actor import Actor
+from transom_guest.input.message import Key
+from transom_guest.x11.xlib import Display
+from transom_guest.x11.xtest import FakeInput
+
+pytestmark = pytest.mark.machine
+SHIFT, CONTROL, G, C = 0xFFE1, 0xFFE3, 0x47, 0x63
+CODES = {SHIFT: 50, CONTROL: 37, G: 42, C: 54}
+"""Keycodes of every PC keyboard."""
+
+
+@pytest.fixture
+def place() -> Iterator[tuple[str, Path]]:
+    """A display, and where it is seen by VNC."""
+    folder = Path(tempfile.mkdtemp(prefix="transom-keys-"))
+    with open(folder / "number", "wb") as number:
+        how = ("-displayfd", str(number.fileno()), "-rfbport", "-1", "-rfbunixpath", str(folder / "vnc"))
+        more = ("-nolisten", "tcp", "-SecurityTypes", "None", "-geometry", "640x480")
+        server = subprocess.Popen(
+            ["Xvnc", *how, *more], pass_fds=[number.fileno()], stderr=subprocess.DEVNULL
+        )
+    try:
+        while not (folder / "number").read_text().endswith("\n"):
+            assert server.poll() is None, "Xvnc did not start"
+        yield f":{(folder / 'number').read_text().strip()}", folder / "vnc"
+    finally:
+        server.terminate()
+        server.wait(timeout=10)
+        shutil.rmtree(folder)
+
+
+@pytest.mark.parametrize(("modifier", "key"), [(SHIFT, G), (CONTROL, C)])
+async def test_a_vnc_client_that_ends_takes_no_modifier_from_who_goes_on(
+    place: tuple[str, Path], modifier: int, key: int
+) -> None:
+    display, path = place
+    seen = FakeInput(Display(display))
+    actor = Actor(Display(display), asyncio.get_running_loop().time)
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(str(path))
+        client.sendall(b"RFB 003.008\n\x01\x01" + struct.pack(">BBHI", 4, 1, 0, modifier))
+        await until(lambda: CODES[modifier] in seen.keys_down())
+        actor.take("page/1", Key(1, modifier, True))
+    await until(lambda: not seen.keys_down())
+    actor.take("page/1", Key(2, key, True))
+    await until(lambda: seen.keys_down() == sorted((CODES[modifier], CODES[key])))
+    actor.take("page/1", Key(3, key, False))
+    actor.take("page/1", Key(4, modifier, False))
+    await until(lambda: not seen.keys_down())
