@@ -11,8 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from transom_guest.desktop.display import NO_CLIPBOARD
+from transom_guest.desktop.display import VNC
 
+NO_CLIPBOARD = tuple(
+    f"-{name}={VNC[name]}" for name in ("SendCutText", "AcceptCutText", "SendPrimary", "SetPrimary")
+)
+"""As a machine's display server has them."""
 SECRET = b"what was copied on the desktop"
 EXTENDED_CLIPBOARD = 0xC0A1E5CE - 2**32
 

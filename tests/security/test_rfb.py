@@ -10,9 +10,9 @@ import struct
 import pytest
 
 from tests.integration.test_vnc_clipboard import screen, viewer
-from transom_guest.desktop.display import NO_CLIPBOARD
+from transom_guest.desktop.display import VNC
 
-FLAGS = (*NO_CLIPBOARD, "-AlwaysShared", "-UseBlacklist=0", "-AcceptSetDesktopSize=0")
+FLAGS = tuple(f"-{name}={value}" for name, value in VNC.items() if not name.startswith("rfb"))
 SIDES = (320, 200)
 ASK = b"\x03\x00" + struct.pack(">4H", 0, 0, 1, 1)
 
