@@ -68,7 +68,7 @@ class FilesList:
 @dataclass(frozen=True, slots=True)
 class FilePut:
     """A file comes, of `size` bytes where that is known, and never more than `most`. One of that name is replaced
-    once the new one is whole."""
+    once the new one is whole, unless it is to be `new`: then it is refused, also when the name was free at first."""
 
     TYPE: ClassVar[str] = "file_put"
     name: FileName
@@ -76,6 +76,7 @@ class FilePut:
     most: Size
     files: Annotated[int, Range(1, MOST_FILES)]
     """A new name is refused in a folder that has so many already."""
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +142,7 @@ class FileRefused:
     """It is not done. `message` may say anything, as all that a guest says."""
 
     TYPE: ClassVar[str] = "file_refused"
-    code: Annotated[str, Text(16, "missing|name|too_large|too_many|full|failed")]
+    code: Annotated[str, Text(16, "missing|name|exists|too_large|too_many|full|failed")]
     message: Line = ""
 
 

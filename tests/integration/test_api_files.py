@@ -18,6 +18,7 @@ from tests.support.api import Api, serving
 from tests.support.guest_files import GuestFiles
 from transom.api import files as route
 from transom.files import pace
+from transom_wire.files import MOST_FILES
 
 MIB = 2**20
 
@@ -139,6 +140,45 @@ async def test_limits(bench: Bench) -> None:
     (bench.guest.folder / "grown").write_bytes(bytes(MIB + 1))
     assert code(await bench.client.get(bench.url("grown"))) == (413, "too_large")
     assert code(await bench.client.get(bench.url("missing"))) == (404, "not_found")
+
+
+async def test_a_new_file_replaces_none_also_beyond_the_list(tmp_path: Path) -> None:
+    new = {"If-None-Match": "*"}
+    async with bench_of(tmp_path) as bench:
+        assert (await bench.client.put(bench.url("zz"), content=b"precious", headers=new)).status_code == 201
+        for number in range(MOST_FILES):
+            (bench.guest.folder / f"a{number:04d}").write_bytes(b"")
+        listed = (await bench.client.get(bench.url())).json()
+        assert listed["more"] and "zz" not in [each["name"] for each in listed["files"]]
+        assert code(await bench.client.put(bench.url("zz"), content=b"x", headers=new)) == (412, "exists")
+        assert (bench.guest.folder / "zz").read_bytes() == b"precious"
+        assert (await bench.trail())[-1][1] == "exists"
+        tag = {"If-None-Match": '"x"'}
+        assert code(await bench.client.put(bench.url("zz"), content=b"x", headers=tag))[0] == 422
+        assert (await bench.put("zz", b"asked")).status_code == 201
+        assert (bench.guest.folder / "zz").read_bytes() == b"asked"
+
+
+async def test_of_two_that_come_at_once_by_one_new_name_one_is_there(bench: Bench) -> None:
+    go = asyncio.Event()
+
+    async def waits(text: bytes) -> AsyncIterator[bytes]:
+        yield text
+        await go.wait()
+
+    def put(text: bytes) -> Any:
+        return bench.client.put(bench.url("a"), content=waits(text), headers={"If-None-Match": "*"})
+
+    both = [asyncio.create_task(put(text)) for text in (b"one", b"two")]
+    async with asyncio.timeout(20):
+        while len(list(bench.guest.folder.glob(".coming-*")) if bench.guest.folder.exists() else []) < 2:
+            await asyncio.sleep(0.01)
+    go.set()
+    answers = await asyncio.gather(*both)
+    assert sorted(each.status_code for each in answers) == [201, 412]
+    first = next(text for each, text in zip(answers, (b"one", b"two"), strict=True) if each.is_success)
+    assert (bench.guest.folder / "a").read_bytes() == first
+    assert bench.guest.names() == ["a"]
 
 
 async def test_a_full_disk_is_said_and_leaves_nothing(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 from transom.api.access import Owned, P
 from transom.api.bodies import FilesView
 from transom.files.pace import LEAST_BYTES, WINDOW_S, Pace
-from transom.model.errors import TransomError, Unavailable
+from transom.model.errors import Invalid, TransomError, Unavailable
 from transom_wire.files import CHUNK
 
 Name = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
@@ -49,11 +49,12 @@ async def get_files(owned: Owned, parts: P, list: bool = True) -> dict[str, Any]
 
 @router.put("/api/sessions/{session}/files/{name}", status_code=201)
 async def put_file(name: Name, owned: Owned, request: Request, parts: P) -> dict[str, Any]:
-    """Put a file on the desktop; one of this name is replaced once the new one is whole and clean."""
+    """Put a file on the desktop; one of this name is replaced once the new one is whole and clean, but none by a
+    request with `If-None-Match: *`, which is refused (412 `exists`)."""
     announced = request.headers.get("content-length", "")
     size = int(announced) if announced.isdigit() and len(announced) < 20 else None
     try:
-        taken = await parts.files.put(owned, name, size, _body(request))
+        taken = await parts.files.put(owned, name, size, _body(request), new=_new(request))
     except ClientDisconnect as error:
         raise Unavailable("the viewer went away") from error
     except TransomError:
@@ -79,6 +80,14 @@ async def get_file(name: Name, owned: Owned, parts: P) -> Response:
 async def delete_file(name: Name, owned: Owned, parts: P) -> None:
     """Remove a file from the desktop."""
     await parts.files.remove(owned, name)
+
+
+def _new(request: Request) -> bool:
+    """Raises Invalid for tags: files here have none."""
+    said = request.headers.get("if-none-match")
+    if said not in (None, "*"):
+        raise Invalid("files have no tags: If-None-Match may be * alone")
+    return said is not None
 
 
 async def _body(request: Request) -> AsyncIterator[bytes]:

@@ -83,19 +83,28 @@ class FilesDesk:
             async with dialogue(self._driver, session.machine) as guest:
                 return await guest.listing()
 
-    async def put(self, session: Session, name: str, size: int | None, content: AsyncIterator[bytes]) -> int:
-        """Put `content`, of `size` bytes where that is known, on the desktop as `name`; how much it was."""
+    async def put(
+        self,
+        session: Session,
+        name: str,
+        size: int | None,
+        content: AsyncIterator[bytes],
+        *,
+        new: bool = False,
+    ) -> int:
+        """Put `content`, of `size` bytes where that is known, on the desktop as `name`; how much it was. A `new` one
+        replaces none."""
         async with self._noted(session, "file_up", name) as line:
             self._allowed("up", name)
             if size is not None and size > self.most_bytes:
                 raise self._too_large()
             with self._place(session):
-                line.size = await self._put(session, name, size, self._counted(line, content))
+                request = FilePut(name, size, self.most_bytes, self._rules.files_most, new)
+                line.size = await self._put(session, request, self._counted(line, content))
             line.outcome = "ok"
         return line.size
 
-    async def _put(self, session: Session, name: str, size: int | None, content: AsyncIterator[bytes]) -> int:
-        request = FilePut(name, size, self.most_bytes, self._rules.files_most)
+    async def _put(self, session: Session, request: FilePut, content: AsyncIterator[bytes]) -> int:
         if self._scanner is None:
             async with dialogue(self._driver, session.machine) as guest:
                 return await guest.put(request, content)

@@ -7,7 +7,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TypeVar, cast
 
-from transom.model.errors import Conflict, Full, Invalid, NotFound, TooLarge, TransomError, Unavailable
+from transom.model.errors import (
+    Conflict,
+    Exists,
+    Full,
+    Invalid,
+    NotFound,
+    TooLarge,
+    TransomError,
+    Unavailable,
+)
 from transom.model.ports import Driver
 from transom_wire.codec import Message, WireError, decode, encode
 from transom_wire.files import (
@@ -153,6 +162,8 @@ def refusal(code: str) -> TransomError:
             return NotFound("there is no such file on the desktop")
         case "name":
             return Invalid("a file on the desktop cannot have this name", code="name")
+        case "exists":
+            return Exists("a file on the desktop has this name")
         case "too_large":
             return TooLarge("the file is too large")
         case "too_many":

@@ -47,6 +47,10 @@ class Conflict(TransomError):
     status, code = 409, "conflict"
 
 
+class Exists(TransomError):
+    status, code = 412, "exists"
+
+
 class Refused(TransomError):
     status, code = 403, "refused"
 

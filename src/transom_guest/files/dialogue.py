@@ -61,9 +61,9 @@ def _carry_out(connection: socket.socket, folder: Folder, request: Request) -> N
             files, more = folder.listing()
             _say(connection, FilesListed(files, more))
         case FilePut():
-            folder.room(request.name, request.size, request.most, request.files)
+            folder.room(request.name, request.size, request.most, request.files, new=request.new)
             _say(connection, FileGo())
-            size = folder.write(request.name, request.most, lambda: _chunk(connection))
+            size = folder.write(request.name, request.most, lambda: _chunk(connection), new=request.new)
             _say(connection, FileDone(size))
         case FileGet():
             _send(connection, folder, request)

@@ -101,13 +101,15 @@ class Folder:
             raise Refusal("missing", "that is no plain file")
         return descriptor, status.st_size
 
-    def room(self, name: str, size: int | None, most: int, files: int) -> None:
-        """Refuse a file that cannot come, before it does."""
+    def room(self, name: str, size: int | None, most: int, files: int, *, new: bool = False) -> None:
+        """Refuse a file that cannot come, before it does; a `new` one where something has its name."""
         check(name)
         if size is not None and size > most:
             raise Refusal("too_large", f"the file has more than {most} bytes")
         names, _ = self._names()
         self._sweep(names)
+        if new and self._there(name):
+            raise exists()
         if name not in names and sum(not each.startswith(".") for each in names) >= files:
             raise Refusal("too_many", f"there are {files} files already")
         if name in names and self._status(name) is None:
@@ -115,6 +117,13 @@ class Folder:
         space = os.fstatvfs(self._descriptor)
         if size is not None and size > space.f_bavail * space.f_frsize:
             raise full()
+
+    def _there(self, name: str) -> bool:
+        """Something has this name, be it beyond what is looked at for a list."""
+        with contextlib.suppress(FileNotFoundError):
+            os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+            return True
+        return False
 
     def _sweep(self, names: list[str]) -> None:
         """What a transfer that was killed has left: nothing has been added to it for long."""
@@ -124,8 +133,9 @@ class Folder:
                 with contextlib.suppress(OSError):
                     os.unlink(name, dir_fd=self._descriptor)
 
-    def write(self, name: str, most: int, read: Callable[[], bytes]) -> int:
-        """Take what `read` gives until it gives nothing; then the file is there, and not before. Its size."""
+    def write(self, name: str, most: int, read: Callable[[], bytes], *, new: bool = False) -> int:
+        """Take what `read` gives until it gives nothing; then the file is there, and not before. Its size. A `new`
+        one takes no other's place, whenever that came."""
         check(name)
         coming = TEMPORARY + secrets.token_hex(8)
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -135,7 +145,7 @@ class Folder:
                 size = _take(descriptor, most, read)
             finally:
                 os.close(descriptor)
-            os.rename(coming, name, src_dir_fd=self._descriptor, dst_dir_fd=self._descriptor)
+            self._name(coming, name, new=new)
         except BaseException as error:
             with contextlib.suppress(OSError):
                 os.unlink(coming, dir_fd=self._descriptor)
@@ -143,6 +153,18 @@ class Folder:
                 raise full() from error
             raise
         return size
+
+    def _name(self, coming: str, name: str, *, new: bool) -> None:
+        """A link is made in one step or, where the name is taken, not at all; a rename would replace."""
+        here = {"src_dir_fd": self._descriptor, "dst_dir_fd": self._descriptor}
+        if not new:
+            os.rename(coming, name, **here)
+            return
+        try:
+            os.link(coming, name, **here, follow_symlinks=False)
+        except FileExistsError as error:
+            raise exists() from error
+        os.unlink(coming, dir_fd=self._descriptor)
 
     def remove(self, name: str) -> int:
         """The file goes; the size it had."""
@@ -159,6 +181,11 @@ def check(name: str) -> None:
     fault = name_fault(name)
     if fault:
         raise Refusal("name", f"a file cannot have this name: {fault}")
+
+
+def exists() -> Refusal:
+    """It would take another's place."""
+    return Refusal("exists", "something has this name already")
 
 
 def full() -> Refusal:

@@ -1,7 +1,7 @@
 import { ApiError, get, remove } from "./api.js";
 import { make, setText } from "./elements.js";
 import { amount } from "./exit.js";
-import { download, plainName, upload } from "./transfer.js";
+import { download, plainName, underFreeName, upload } from "./transfer.js";
 
 /** @import { Transfer, Progress } from "./transfer.js" */
 /** @import { DesktopFile, DesktopFiles } from "../../types/model" */
@@ -67,14 +67,24 @@ export class FilesPanel {
     this.#more.open = true;
     await this.refresh();
     for (const file of files) {
-      const name = plainName(file.name, new Set([...this.#rules.files.map((each) => each.name), ...this.#coming]));
+      const name = this.#free(file.name);
       this.#coming.add(name);
       if (file.size > this.#rules.most_bytes) {
         this.#row(name, file.size).failed(`It is larger than ${amount(this.#rules.most_bytes)}, the most that travels.`);
         continue;
       }
-      this.#move(name, file.size, (progress) => upload(this.#address(name), file, progress));
+      this.#move(name, file.size, (progress, renamed) =>
+        underFreeName(
+          (tried) => (tried.size ? renamed(this.#free(file.name, tried)) : name),
+          (free) => upload(this.#address(free), file, progress),
+        ),
+      );
     }
+  }
+
+  /** A name that nothing has as far as is known. @param {string} name @param {ReadonlySet<string>} [tried] */
+  #free(name, tried = new Set()) {
+    return plainName(name, new Set([...this.#rules.files.map((each) => each.name), ...this.#coming, ...tried]));
   }
 
   /** @param {string} query */
@@ -134,12 +144,12 @@ export class FilesPanel {
     }
   }
 
-  /** Let a transfer go when its turn comes. @param {string} name @param {number} size @param {(progress: Progress) => Transfer} begin */
+  /** Let a transfer go when its turn comes. @param {string} name @param {number} size @param {(progress: Progress, renamed: (name: string) => string) => Transfer} begin */
   #move(name, size, begin) {
     const row = this.#row(name, size);
     const start = () => {
       this.#busy += 1;
-      const transfer = begin(row.moved);
+      const transfer = begin(row.moved, row.renamed);
       row.cancel = transfer.cancel;
       transfer.done
         .then(row.done, (error) => (error.name === "AbortError" ? row.gone() : row.failed(error.message)))
@@ -171,11 +181,19 @@ export class FilesPanel {
     const bar = make("progress", { max: String(Math.max(1, size)), value: "0", "aria-label": name });
     const word = make("span", { class: "muted small", role: "status" }, amount(size));
     const stop = button("Cancel", () => row.cancel(), { "aria-label": `Cancel ${name}` });
-    const line = make("li", {}, make("span", { class: "file-name" }, name), word, bar, stop);
+    const title = make("span", { class: "file-name" }, name);
+    const line = make("li", {}, title, word, bar, stop);
     const row = {
       cancel: () => line.remove(),
       /** @param {number} moved */
       moved: (moved) => void (bar.value = moved),
+      /** @param {string} free */
+      renamed: (free) => {
+        setText(title, free);
+        bar.setAttribute("aria-label", free);
+        stop.setAttribute("aria-label", `Cancel ${free}`);
+        return free;
+      },
       gone: () => line.remove(),
       done: () => {
         bar.value = bar.max;

@@ -37,7 +37,37 @@ function shortened(text, most) {
   return short;
 }
 
-/** Send a file as a request's body: fetch() cannot say how far it is. @param {string} url @param {Blob} file @param {Progress} progress @returns {Transfer} */
+/** So many names are tried for one file. */
+const TRIES = 50;
+
+/**
+ * Send a file under a name that nothing on the desktop has: where one is taken after all, by a file beyond the list or by
+ * another page's, under the next.
+ * @param {(tried: ReadonlySet<string>) => string} named @param {(name: string) => Transfer} send fails with 412 for a name that is taken
+ * @returns {Transfer}
+ */
+export function underFreeName(named, send) {
+  const tried = new Set();
+  let over = false;
+  /** @type {Transfer | null} */
+  let going = null;
+  const done = (async () => {
+    for (let left = TRIES; !over; left -= 1) {
+      const name = named(tried);
+      going = send(name);
+      try {
+        return await going.done;
+      } catch (error) {
+        if (/** @type {ApiError} */ (error).status !== 412 || left === 1) throw error;
+      }
+      tried.add(name);
+    }
+    throw new DOMException("cancelled", "AbortError");
+  })();
+  return { done, cancel: () => void ((over = true), going?.cancel()) };
+}
+
+/** Send a file as a request's body, and in no other's place: fetch() cannot say how far it is. @param {string} url @param {Blob} file @param {Progress} progress @returns {Transfer} */
 export function upload(url, file, progress) {
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
@@ -48,6 +78,7 @@ export function upload(url, file, progress) {
   });
   request.open("PUT", url);
   request.setRequestHeader("Content-Type", "application/octet-stream");
+  request.setRequestHeader("If-None-Match", "*");
   request.send(file);
   return { done, cancel: () => request.abort() };
 }

@@ -139,6 +139,6 @@ async def test_a_viewer_that_goes_is_told_to_nobody_as_success() -> None:
         await (await guest(pack(encode(FileGo())), then=5)).put(PUT, broken())
 
 
-@pytest.mark.parametrize("code", ["missing", "name", "too_large", "too_many", "full", "failed"])
+@pytest.mark.parametrize("code", ["missing", "name", "exists", "too_large", "too_many", "full", "failed"])
 def test_a_refusal_is_said_in_our_own_words(code: str) -> None:
     assert isinstance(refusal(code), TransomError)

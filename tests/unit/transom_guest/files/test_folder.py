@@ -133,3 +133,34 @@ def test_what_a_killed_transfer_left_goes_in_time(folder: Folder, tmp_path: Path
     os.utime(old, (past, past))
     folder.room("a", 1, 9, 9)
     assert not old.exists() and fresh.exists()
+
+
+def test_a_new_file_takes_no_other_s_place_whenever_that_came(folder: Folder, tmp_path: Path) -> None:
+    there = tmp_path / FOLDER
+    folder.room("a", 1, 100, 10, new=True)
+    parts = iter([b"mine", b""])
+
+    def another_comes() -> bytes:
+        (there / "a").write_bytes(b"precious")
+        return next(parts)
+
+    assert code_of(lambda: folder.write("a", 100, another_comes, new=True)) == "exists"
+    assert code_of(lambda: folder.room("a", 1, 100, 10, new=True)) == "exists"
+    assert (there / "a").read_bytes() == b"precious"
+    (there / "dangling").symlink_to("nowhere")
+    for name in ("dangling", "a"):
+        assert code_of(lambda name=name: folder.write(name, 100, lambda: b"", new=True)) == "exists"
+    parts = iter([b"two", b""])
+    assert folder.write("b", 100, lambda: next(parts), new=True) == 3
+    assert sorted(os.listdir(there)) == ["a", "b", "dangling"]
+    assert ((there / "b").stat().st_mode & 0o777, (there / "b").stat().st_nlink) == (0o600, 1)
+
+
+def test_a_name_beyond_those_that_are_looked_at_is_taken_as_well(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "abc":
+        (tmp_path / FOLDER / name).write_bytes(b"")
+    monkeypatch.setattr(module, "LOOKED_AT", 1)
+    for name in "abc":
+        assert code_of(lambda name=name: folder.room(name, 1, 100, 10, new=True)) == "exists"
