@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { judge, relaysOf } from "../static/js/reach.js";
 
-const found = (connected, rest = {}) => ({ connected, ms: 10, codec: "", pairs: [], errors: [], why: "", ...rest });
+const found = (connected, rest = {}) => ({ connected, ms: 10, codec: "", pairs: [], errors: [], why: "", refused: false, ...rest });
 const turn = (connected, rest) => [{ name: "TURN over TCP", found: found(connected, rest) }];
 
 test("all well", () => {
@@ -21,6 +21,22 @@ test("UDP cut: the relay, then noVNC, is what is left", () => {
 test("a wrong TURN secret is named", () => {
   const relays = turn(false, { errors: ["turn:host 401 Unauthorized"] });
   assert.match(judge({ codec: true, socket: true, direct: found(false), relays }).advice, /secret differs/);
+});
+
+test("a relay that is reached, and may not send to the door, is not called unreachable", () => {
+  const pairs = [{ local: "relay by tcp 192.0.2.1:50000 udp", remote: "host 192.0.2.2:7 udp", state: "failed", selected: false }];
+  const { advice } = judge({ codec: true, socket: true, direct: found(false), relays: turn(false, { pairs }) });
+  assert.match(advice, /reached, but is not let through.*allowed-peer-ip/);
+  assert.match(judge({ codec: true, socket: true, direct: found(false), relays: turn(false) }).advice, /not reached by any way/);
+});
+
+test("what the server did not let be looked at is said in its own words", () => {
+  const busy = { why: "too many looks at once", refused: true };
+  const relayed = judge({ codec: true, socket: true, direct: found(false), relays: turn(false, busy) });
+  assert.match(relayed.advice, /not looked at: Too many looks at once\./);
+  const direct = judge({ codec: true, socket: true, direct: found(false, busy), relays: [] });
+  assert.match(direct.verdict, /took no look/);
+  assert.match(direct.advice, /^Too many looks at once\. That says nothing of your network/);
 });
 
 test("nothing at all, no answer, no codec, no WebSocket", () => {

@@ -44,7 +44,7 @@ def _machine(client: Client, session: str) -> list[Look]:
         told = client.get("webrtc", "session", session, "candidate", **query)
         sdp, line = str(answer["sdp"]), str(told["candidates"][0]["candidate"])
     except Failure as error:
-        return [Look(CODEC, False, str(error)), *_relays(client, None)]
+        return [Look(CODEC, False, str(error), "offer"), *_relays(client, None)]
     except (TypeError, KeyError, IndexError):
         return [Look(CODEC, False, "the machine did not answer"), *_relays(client, None)]
     try:

@@ -26,7 +26,8 @@ class Look:
     works: bool
     detail: str
     refused: str = ""
-    """What the other side answered, and said no to: `credentials`, or `door` for a relay that may not send there."""
+    """What the other side said no to: `credentials`, `door` for a relay that may not send there, or `offer` for
+    a server that took no look at the machine."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,9 @@ def judge(looks: Sequence[Look]) -> Verdict:
     """The first thing that matters."""
     works = {look.what: look.works for look in looks}
     relays = [look for look in looks if look.what.startswith("turn")]
+    untaken = [look.detail for look in looks if look.refused == "offer"]
+    if untaken:
+        return Verdict("problem", f"the server took no look at the machine: {untaken[0]}")
     if CODEC in works and not works[CODEC]:
         return Verdict("problem", "the machine gives no H.264 answer: the session may be starting, or over")
     if works.get(UDP):

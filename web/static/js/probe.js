@@ -1,4 +1,4 @@
-import { request } from "./api.js";
+import { ApiError, request } from "./api.js";
 import { makeLine, useServers } from "./lines.js";
 
 /** @import { Line, Places } from "../../types/model" */
@@ -9,13 +9,13 @@ const CONNECT_MS = 5000;
 /**
  * @typedef {{ places: Pick<Places, "offer" | "answer">, name: string, epoch: number, servers: RTCIceServer[], policy: RTCIceTransportPolicy, connectMs?: number }} Wanted
  * @typedef {{ local: string, remote: string, state: string, selected: boolean }} Pair
- * @typedef {{ connected: boolean, ms: number, codec: string, pairs: Pair[], errors: string[], why: string }} Found
+ * @typedef {{ connected: boolean, ms: number, codec: string, pairs: Pair[], errors: string[], why: string, refused: boolean }} Found
  */
 
 /**
  * Make a peer connection to the session's machine under a name of its own, see whether it comes about, and let it go.
  * @param {Wanted} wanted
- * @returns {Promise<Found>} never rejects; `why` is the server's word when there was no answer
+ * @returns {Promise<Found>} never rejects; `why` is the server's word when there was no answer, `refused` when it took no such look at all
  */
 export async function probe({ places, name, epoch, servers, policy, connectMs = CONNECT_MS }) {
   const line = makeLine();
@@ -23,7 +23,7 @@ export async function probe({ places, name, epoch, servers, policy, connectMs = 
   useServers(line, servers, policy);
   const since = performance.now();
   /** @type {Found} */
-  const found = { connected: false, ms: 0, codec: "", pairs: [], errors: [], why: "" };
+  const found = { connected: false, ms: 0, codec: "", pairs: [], errors: [], why: "", refused: false };
   connection.addEventListener("icecandidateerror", (event) => found.errors.push(wordsOf(event)));
   try {
     await negotiate(line, places, name, epoch);
@@ -32,6 +32,7 @@ export async function probe({ places, name, epoch, servers, policy, connectMs = 
     found.pairs = pairsOf([...(await connection.getStats()).values()]);
   } catch (error) {
     found.why = /** @type {Error} */ (error).message;
+    found.refused = error instanceof ApiError;
   }
   found.ms = Math.round(performance.now() - since);
   connection.close();

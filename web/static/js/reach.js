@@ -15,21 +15,32 @@ export function judge({ codec, socket, direct, relays }) {
     const also = socket ? "" : " WebSockets are cut on the way, so there is no noVNC to fall back to: a proxy in between should let them pass.";
     return { standing: socket ? "good" : "weak", verdict: "All well: the picture comes directly, by UDP.", advice: `If a desktop did not connect, it was a passing fault. Try it again.${also}` };
   }
+  if (direct?.refused) return bad("The server took no look at the machine.", `${sentence(direct.why)} That says nothing of your network.`);
   if (direct?.why) return bad("The machine gave no answer.", `${direct.why} It is not your network: the session may be starting, or over.`);
   if (ways.length) {
     const not = shut.length ? ` ${shut.join(" and ")} ${shut.length > 1 ? "do" : "does"} not work from here.` : "";
     return weak(`UDP to the machine is blocked; the relay works (${ways.join(", ")}).`, `The picture comes, with some delay.${not} A network that lets UDP pass to the door's ports makes it faster.`);
   }
-  const refused = relays.some(({ found }) => found.errors.some((one) => / 401\b/.test(one)));
-  const why = relayWords(relays, refused);
+  const why = relayWords(relays);
   if (socket) return weak("UDP to the machine is blocked; noVNC works.", why);
   return bad("Nothing gets through: no UDP, no relay, no WebSocket.", `${why} A firewall or proxy stands between this browser and the server.`);
 }
 
-/** @param {Looks["relays"]} relays @param {boolean} refused */
-function relayWords(relays, refused) {
+/** @param {string} text */
+function sentence(text) {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+}
+
+/** Why no relay helps. @param {Looks["relays"]} relays */
+function relayWords(relays) {
   if (!relays.length) return "The server has no TURN relay. Its operator can set one up; or let UDP pass to the door's ports.";
-  if (refused) return "The relay refuses the server's credentials: the TURN secret differs between the two. Tell the operator.";
+  if (relays.some(({ found }) => found.errors.some((one) => / 401\b/.test(one)))) return "The relay refuses the server's credentials: the TURN secret differs between the two. Tell the operator.";
+  // a candidate of its own is what a relay gives once it has taken the credentials
+  if (relays.some(({ found }) => found.pairs.some(({ local }) => local.startsWith("relay")))) {
+    return "The relay is reached, but is not let through to the machine's door: its allowed-peer-ip or denied-peer-ip, or a firewall between the two. Tell the operator.";
+  }
+  const refused = relays.find(({ found }) => found.refused);
+  if (refused) return `The relay was not looked at: ${sentence(refused.found.why)}`;
   return "The relay is not reached by any way either. Tell the operator which network you are on.";
 }
 

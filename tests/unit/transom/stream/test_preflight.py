@@ -33,6 +33,14 @@ def test_a_wrong_secret_is_named() -> None:
     assert {CODEC, UDP, WEBSOCKET} == {each.what for each in found} - {"turn-tcp"}
 
 
+def test_a_look_that_the_server_did_not_take_is_in_its_own_words() -> None:
+    verdict = judge([Look(CODEC, False, "too many looks at once", "offer"), *looks(websocket=True)])
+    assert (verdict.standing, verdict.text) == (
+        "problem",
+        "the server took no look at the machine: too many looks at once",
+    )
+
+
 def test_a_relay_that_may_not_send_to_the_door_is_named_and_one_that_works_with_its_addresses() -> None:
     found = [*looks(h264=True, udp=False, websocket=True), Look("turn-tcp", False, "403", "door")]
     assert "may not send to the machine's door" in judge(found).text
