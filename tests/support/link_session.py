@@ -8,7 +8,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -32,9 +32,12 @@ MOVING = (
     "requestAnimationFrame(step)}step()</script>"
 )
 WATCH = """() => {
-    const seen = window.pictures = [];
-    let last = null;
+    const seen = window.pictures = [], stalls = window.stalls = [];
+    let last = null, ran = performance.now();
     window.looking = setInterval(async () => {
+        const now = performance.now();
+        if (now - ran > 100) stalls.push([ran + 50, now]);
+        ran = now;
         const told = await window.transom.stats();
         window.newest = told;
         if (told.frames !== last) { seen.push([performance.now(), told.frames]); last = told.frames; }
@@ -70,6 +73,10 @@ class Watched:
     """When (seconds from the start) the viewer had more frames, and how many; looked at twenty times a second."""
     looks: list[Look]
     """Each LOOK_S; the first is before the link changed."""
+    stalls: list[tuple[float, float]] = field(default_factory=list)
+    """From when to when the host left the viewer's page without a processor."""
+    pressure: float = 1.0
+    """Share of the time in which something on this host waited for a processor."""
 
     @property
     def kbps(self) -> float:
@@ -97,6 +104,12 @@ class Watched:
         times = [at for at, _ in self.pictures if at > since]
         return max(b - a for a, b in pairwise([since, *times, self.seconds]))
 
+    def linked_gap(self, since: float = 0.0) -> float:
+        """The same, less what the host took of each pause: what the link, and what follows it, made of it."""
+        times = [at for at, _ in self.pictures if at > since]
+        gaps = pairwise([since, *times, self.seconds])
+        return max(b - a - covered(self.stalls, a, b) for a, b in gaps)
+
     def queue_ms(self, since: float = 0.0, share: float = 0.5) -> float:
         """Milliseconds that `share` of the looks from `since` on found no more than."""
         late = sorted(look.queue_ms for look in self.looks[1:] if look.at >= since)
@@ -115,7 +128,7 @@ class LinkSession:
         self.page.evaluate(WATCH)
         began_ms = self.page.evaluate("performance.now()")
         began = time.monotonic()
-        looks = [_look(0.0, counters, None)]
+        looks, waited = [_look(0.0, counters, None)], _waited_s()
         while time.monotonic() < began + seconds:
             self.page.wait_for_timeout(LOOK_S * 1000)
             if keys and len(looks) % 2:
@@ -124,7 +137,27 @@ class LinkSession:
             looks.append(_look(time.monotonic() - began, self.link.counters()["down"], told))
         lasted = time.monotonic() - began
         seen: list[Any] = self.page.evaluate("clearInterval(window.looking) ?? window.pictures")
-        return Watched(lasted, [((at - began_ms) / 1000, frames) for at, frames in seen], looks)
+        stalls = [
+            ((begun - began_ms) / 1000, (ended - began_ms) / 1000)
+            for begun, ended in self.page.evaluate("window.stalls")
+        ]
+        pictures = [((at - began_ms) / 1000, frames) for at, frames in seen]
+        pressure = 1.0 if waited is None else ((_waited_s() or 0.0) - waited) / lasted
+        return Watched(lasted, pictures, looks, stalls, pressure)
+
+
+def _waited_s() -> float | None:
+    """Seconds since this host started in which some task waited for a processor; None where it does not tell."""
+    try:
+        some = Path("/proc/pressure/cpu").read_text().splitlines()[0]
+    except OSError:
+        return None
+    return int(some.rsplit("=", 1)[1]) / 1e6
+
+
+def covered(stalls: list[tuple[float, float]], begin: float, end: float) -> float:
+    """Seconds of those from `begin` to `end` that are in a stall."""
+    return sum(max(min(until, end) - max(since, begin), 0.0) for since, until in stalls)
 
 
 def _look(at: float, down: dict[str, Any], told: dict[str, Any] | None) -> Look:

@@ -178,6 +178,7 @@ class RateControl:
 
     def _judge(self, now: float) -> None:
         link = self.link
+        self._promise.take(now, link.pair_kbps)
         if link.queue_s < self._low_s():
             self._low_at, self._cut = now, False
             self._proven = max(self._proven, link.arrived_kbps)
@@ -197,7 +198,7 @@ class RateControl:
         elif link.queue_s < self._low_s() and not link.unsure:
             self._raise(now)
         elif now - max(self._low_at, self._moved) > STAND_S:
-            if self.limited:
+            if self.limited or self._promise.room(now, link.sent_kbps):
                 link.lengthen()
             elif self._cut or not self._ceiling.near(self._target):
                 # nothing moves: it is the way, or the link carries just this; a drain tells
@@ -271,7 +272,6 @@ class RateControl:
     def _raise(self, now: float) -> None:
         if self._target >= self._cap:
             return
-        self._promise.take(now, self.link.pair_kbps)
         self._ceiling = self._promise.ceiling(now, self._ceiling.after(now))
         near = self._ceiling.near(self._target)
         wanted = self._target * self._promise.step(self._target, self._ceiling.step(self._target), near=near)

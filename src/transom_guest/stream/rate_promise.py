@@ -18,8 +18,8 @@ OVER = 1.1
 FAST = 1.5
 """One step up while more than that is promised."""
 BROKEN_S = 2.0
-"""Seconds after a raise beyond a ceiling in which a queue says that the promise was none: it counts no more for
-CEILING_S."""
+"""Seconds after a promise was followed against what was known, in which a queue says that it was none: it counts no
+more for CEILING_S."""
 
 
 class Promise:
@@ -47,6 +47,13 @@ class Promise:
         if self._kbps * SHARE > FAST * kbps and not near:
             step = FAST
         return min(step, max(self._kbps * OVER / kbps, RAISE_NEAR))
+
+    def room(self, now: float, sent_kbps: float) -> bool:
+        """Whether less is sent than the link carries: then a queue that stands there is none of ours."""
+        if self._kbps * SHARE <= sent_kbps:
+            return False
+        self._followed = now
+        return True
 
     def over_used(self, now: float) -> None:
         """A queue stood."""

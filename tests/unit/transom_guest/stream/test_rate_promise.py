@@ -77,3 +77,31 @@ def test_a_receiver_that_takes_packets_in_together_promises_too_much_and_has_no_
     assert seen.kbps(12, 30) >= 0.8 * kbps
     late = sorted(queue for at, queue in seen.queues if at > 12)
     assert late[int(len(late) * 0.95)] < 170
+
+
+def test_where_less_is_sent_than_promised_a_queue_is_none_of_ours() -> None:
+    promise = Promise()
+    assert not promise.room(1.0, 100)
+    promise.take(1.0, 1000)
+    assert promise.room(1.0, 800)
+    assert not promise.room(1.0, 900)
+    promise.over_used(2.0)
+    promise.take(2.1, 1000)
+    assert not promise.room(2.1, 100), "it was one"
+
+
+@pytest.mark.parametrize(("kbps", "rtt", "more"), [(300, 0.02, 0.06), (1000, 0.02, 0.06)])
+def test_a_way_that_became_longer_on_a_slow_link_is_used(kbps: int, rtt: float, more: float) -> None:
+    used = []
+    for seed in (1, 2, 3, 4):
+        seen = run(
+            lambda _: kbps,
+            rtt=lambda now: rtt if now < 12 else rtt + more,
+            loss=lambda now: 0.1 if now < 12 else 0.01,
+            fills=0.85,
+            queue_s=0.3,
+            seconds=24,
+            seed=seed,
+        )
+        used.append(seen.kbps(15, 24) / (kbps * 0.99))
+    assert sum(used) / len(used) >= 0.8, used
