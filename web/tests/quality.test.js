@@ -185,6 +185,7 @@ describe("verdict", () => {
   test("noVNC by choice or because nothing else passes", () => {
     assert.equal(verdict(seconds(5, { loss: null }, "vnc"), { pinned: true }).level, "good");
     assert.match(words(seconds(5, { loss: null }, "vnc")), /does not get through/);
+    assert.match(words(seconds(5, { loss: null }, "vnc"), { decodes: false }), /this browser has no H\.264/);
   });
 
   test("what was on another rung is past", () => {

@@ -5,13 +5,20 @@ from __future__ import annotations
 import ctypes as c
 from dataclasses import dataclass
 from functools import cache
+from typing import Protocol
 
 from transom_guest.x11.events import XEvent
 from transom_guest.x11.xlib import Display, declare, library
 
 _DISPLAY_CURSOR_NOTIFY_MASK = 1
-MAX_CURSOR_SIDE = 256
-"""Pixels; a larger pointer is reported as hidden."""
+MAX_CURSOR_SIDE = 128
+"""Pixels; of a larger pointer every second one is taken, or third: browsers show none past this."""
+
+
+class Pixels(Protocol):
+    """Row by row from the top."""
+
+    def __getitem__(self, at: int, /) -> int: ...
 
 
 class _XFixesCursorImage(c.Structure):
@@ -53,6 +60,15 @@ def _xfixes() -> c.CDLL:
     return lib
 
 
+def thinned(width: int, height: int, hot_x: int, hot_y: int, pixels: Pixels) -> CursorImage:
+    """The shape with each nth pixel, so that no side is longer than MAX_CURSOR_SIDE. Of `pixels` 32 bits count: the
+    server's arrive in longs."""
+    step = -(-max(width, height) // MAX_CURSOR_SIDE)
+    rows, columns = range(0, height, step), range(0, width, step)
+    argb = tuple(pixels[y * width + x] & 0xFFFFFFFF for y in rows for x in columns)
+    return CursorImage(len(columns), len(rows), hot_x // step, hot_y // step, argb)
+
+
 class Cursor:
     """The pointer's shape on one display."""
 
@@ -72,17 +88,14 @@ class Cursor:
         return bool(event.type == self._event)
 
     def image(self) -> CursorImage | None:
-        """The shape now; None when there is none, or one past MAX_CURSOR_SIDE."""
+        """The shape now; None when there is none."""
         found = self._lib.XFixesGetCursorImage(self._display.pointer)
         if not found:
             return None
         try:
             raw = found.contents
-            width, height = raw.width, raw.height
-            if not (0 < width <= MAX_CURSOR_SIDE and 0 < height <= MAX_CURSOR_SIDE):
+            if not (raw.width and raw.height):
                 return None
-            # the server's 32-bit pixels arrive in longs
-            argb = tuple(pixel & 0xFFFFFFFF for pixel in raw.pixels[: width * height])
-            return CursorImage(width, height, raw.xhot, raw.yhot, argb)
+            return thinned(raw.width, raw.height, raw.xhot, raw.yhot, raw.pixels)
         finally:
             self._display.x.XFree(c.cast(found, c.c_void_p))

@@ -1,4 +1,5 @@
 import { get, goSignIn, remove, socketUrl } from "./api.js";
+import { takesH264 } from "./codec.js";
 import { byId, make, setText } from "./elements.js";
 import { randomName } from "./names.js";
 import { ownersPlaces } from "./places.js";
@@ -31,8 +32,7 @@ function row(what) {
 
 function lookAtCodec() {
   const done = row("H.264, constrained baseline");
-  const codecs = RTCRtpReceiver.getCapabilities("video")?.codecs ?? [];
-  const has = codecs.some((one) => one.mimeType === "video/H264" && /profile-level-id=42e0/i.test(one.sdpFmtpLine ?? ""));
+  const has = takesH264();
   done(has, has ? "This browser decodes it." : "This browser does not offer it.");
   return has;
 }

@@ -22,6 +22,8 @@ export function canPaint() {
 export function drawByVideo(stream, frame) {
   const video = document.createElement("video");
   Object.assign(video, { autoplay: true, muted: true, playsInline: true, srcObject: stream });
+  // Firefox lays a button over a video, and it takes the desktop's clicks.
+  video.setAttribute("disablepictureinpicture", "");
   const lit = firstLit();
   let handle = 0;
   const next = () => {

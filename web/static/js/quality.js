@@ -1,3 +1,4 @@
+import { takesH264 } from "./codec.js";
 import { make, setText } from "./elements.js";
 import { LINES, RUNG_NAMES, facts } from "./figures.js";
 import { Sparkline, roundTop } from "./sparkline.js";
@@ -62,9 +63,10 @@ export class Quality {
   }
 
   #show() {
-    const { state, pinned } = this.#viewer;
+    const { state, pinned, rung } = this.#viewer;
     if (state === "over") return this.#panel.hide();
-    this.#panel.show(this.#history, verdict(this.#history, { lost: state === "lost", pinned }));
+    const decodes = rung !== "vnc" || takesH264();
+    this.#panel.show(this.#history, verdict(this.#history, { lost: state === "lost", pinned, decodes }));
   }
 }
 

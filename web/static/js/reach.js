@@ -10,7 +10,7 @@
 export function judge({ codec, socket, direct, relays }) {
   const ways = relays.filter(({ found }) => found.connected).map(({ name }) => name);
   const shut = relays.filter(({ found }) => !found.connected).map(({ name }) => name);
-  if (!codec) return weak("This browser does not decode H.264.", `The desktop comes by noVNC${socket ? "" : ", for which WebSockets must get through"}. Another browser shows the better picture.`);
+  if (!codec) return weak("This browser does not decode H.264.", `The desktop comes by noVNC${socket ? "" : ", for which WebSockets must get through"}. Another browser shows the better picture; Firefox does once it has fetched its decoder.`);
   if (direct?.connected) {
     const also = socket ? "" : " WebSockets are cut on the way, so there is no noVNC to fall back to: a proxy in between should let them pass.";
     return { standing: socket ? "good" : "weak", verdict: "All well: the picture comes directly, by UDP.", advice: `If a desktop did not connect, it was a passing fault. Try it again.${also}` };

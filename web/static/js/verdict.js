@@ -22,7 +22,8 @@ const LATE_MS = 250;
 /**
  * How the picture fares, in plain words: the first of the things that are wrong, worst first.
  * @param {Second[]} seconds oldest first
- * @param {{ lost?: boolean, pinned?: boolean }} [how] `pinned`: noVNC was asked for
+ * @param {{ lost?: boolean, pinned?: boolean, decodes?: boolean }} [how] `pinned`: noVNC was asked for; `decodes`: not false
+ *   where this browser takes the other rungs' picture
  * @returns {Verdict}
  */
 export function verdict(seconds, how = {}) {
@@ -33,8 +34,9 @@ export function verdict(seconds, how = {}) {
   const wrong = frozen(same) ?? ofNetwork(same) ?? ofComputers(same);
   if (wrong) return wrong;
   if (last.rung !== "vnc") return { level: "good", words: last.rung === "webrtc-relay" ? "Good, by a relay" : "Good" };
-  return how.pinned
-    ? { level: "good", words: "By noVNC, as you chose" }
+  if (how.pinned) return { level: "good", words: "By noVNC, as you chose" };
+  return how.decodes === false
+    ? { level: "fair", words: "By noVNC: this browser has no H.264 for the faster way" }
     : { level: "fair", words: "By noVNC: the faster way does not get through" };
 }
 
