@@ -108,6 +108,20 @@ async def test_a_file_that_is_not_what_was_announced(said: tuple[bytes, ...]) ->
         await got(await guest(pack(encode(FileFound(5))), *said))
 
 
+@pytest.mark.parametrize(
+    "more", [(chunk(b"abcdef"), chunk(b"")), (chunk(b"abcde"), *(chunk(bytes(60_000)),) * 40)]
+)
+async def test_of_a_file_that_goes_on_no_byte_is_taken_beyond_what_was_announced(
+    more: tuple[bytes, ...],
+) -> None:
+    dialogue = await guest(pack(encode(FileFound(5))), *more, then=5)
+    size, taken = await dialogue.get(FileGet("a", 100)), 0
+    with pytest.raises(Garbage):
+        async for data in dialogue.content(size):
+            taken += len(data)
+    assert taken <= 5
+
+
 async def test_a_larger_file_than_was_allowed() -> None:
     with pytest.raises(TooLarge):
         await got(await guest(pack(encode(FileFound(101)))))

@@ -53,9 +53,9 @@ def test_a_url_is_read(url: str, read: tuple[str, str, int, str]) -> None:
 
 
 @contextmanager
-def door(*, first: int = 0) -> Iterator[tuple[Target, list[int]]]:
-    """Something that answers whoever knows the guest's password, but not the `first` checks; and where checks came
-    from."""
+def door(*, first: int = 0, named: bytes | None = None) -> Iterator[tuple[Target, list[int]]]:
+    """Something that answers whoever knows the guest's password, but not the `first` checks, and where checks came
+    from. `named`: the transaction that its answers name, in place of the check's."""
     heard: list[int] = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as bound:
         bound.bind(("127.0.0.1", 0))
@@ -67,7 +67,7 @@ def door(*, first: int = 0) -> Iterator[tuple[Target, list[int]]]:
                     assert check.proves(PASSWORD)
                     heard.append(got[1][1])
                     if len(heard) > first:
-                        bound.sendto(b"\x01\x01\0\0" + MAGIC_COOKIE + check.transaction, got[1])
+                        bound.sendto(b"\x01\x01\0\0" + MAGIC_COOKIE + (named or check.transaction), got[1])
 
         thread = threading.Thread(target=answers)
         thread.start()
@@ -120,6 +120,15 @@ def test_a_relay_that_grants_an_address_and_does_not_reach_the_door_does_not_wor
         assert (silent.works, silent.refused) == (False, "")
         assert silent.detail.endswith("no answer")
         assert len(heard) > 1
+
+
+def test_what_answers_another_s_check_proves_nothing() -> None:
+    with coturn() as turn, door(named=bytes(12)) as (target, heard):
+        username, password = turn_credentials(turn.secret_file.read_text(), "somebody", 2_000_000_000)
+        found = by_relay(turn.urls[0], username, password, target)
+        assert heard
+        assert (found.works, found.refused) == (False, "")
+        assert found.detail.endswith("no answer")
 
 
 def test_a_check_that_is_lost_on_the_way_is_sent_again() -> None:

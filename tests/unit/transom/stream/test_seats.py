@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from transom.model.errors import Conflict, NotFound, Refused, TooMany, TransomError
 from transom.model.seat import Kind, Person
 from transom.stream.names import KEPT_MS, NAMES_OF_ONE
+from transom.stream.peers import PEERS_LIMIT
 from transom.stream.seat_events import (
     Asked,
     Came,
@@ -30,6 +31,7 @@ from transom.stream.seats import (
     AWAY_MS,
     CUT_MS,
     GUESTS_LIMIT,
+    GUESTS_LOOKS,
     LOOKS_MS,
     LOOKS_OF_A_LINK,
     OWN_LOOKS,
@@ -162,6 +164,12 @@ def test_one_link_leaves_room_for_another_s_guests() -> None:
     with pytest.raises(TooMany):
         seats.handle(Came("more", replace(GUEST, id="lnk_a.more"), 0))
     assert seats.handle(Came("v", WATCHER, 0)) == [Drive("v", False)]
+
+
+def test_all_guests_with_their_looks_leave_the_guest_s_stream_places_for_the_owner() -> None:
+    """So many viewers at once the machine's stream takes, and one at least is the owner's."""
+    assert GUESTS_LIMIT + GUESTS_LOOKS < PEERS_LIMIT
+    assert PEERS_OF_A_LINK < GUESTS_LIMIT, "nor does one link have all of the guests' places"
 
 
 def test_guests_leave_room_for_the_owner() -> None:

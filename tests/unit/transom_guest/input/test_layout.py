@@ -179,6 +179,15 @@ def test_common_characters_have_keys_beforehand_and_spares_are_left() -> None:
     assert len(taken) > 62
 
 
+def test_with_few_spares_twenty_characters_of_another_script_have_keys_at_once() -> None:
+    layout = Layout({**US, **dict.fromkeys(range(50, 110), (0, 0, 0, 0))})
+    assert layout.stock(common_pairs())
+    others = [0x0100_4E00 + number for number in range(20)]
+    for keysym in others:
+        layout.bind(keysym, ())
+    assert all(layout.find(keysym, 0) for keysym in others)
+
+
 def test_a_full_keyboard_keeps_its_last_spares() -> None:
     layout = Layout({**US, **dict.fromkeys(range(100, 100 + KEPT), (0, 0, 0, 0))})
     assert layout.stock(common_pairs()) == {} or layout.spares >= KEPT
