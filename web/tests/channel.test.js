@@ -65,6 +65,7 @@ describe("noVNC's channel", () => {
       open: () => told.push("open"),
       gone: () => told.push("gone"),
       is: (number) => told.push(`is ${number}`),
+      heard: (up) => told.push(up),
       took: (seq) => told.push(`took ${seq}`),
       had: (...what) => told.push(what),
     });
@@ -74,7 +75,7 @@ describe("noVNC's channel", () => {
     for (const said of ['["had", 3, 17]', '["had",3,-1]', '["had",3]', '["had",3,1e9]', '["had",3,1],', "x"]) lines[0].hear(said);
     for (const said of ['["is", 1073741824]', '["is",-1]', '["p", 4]', '["p","4"]', '["p",4]]']) lines[0].hear(said);
     lines[0].close(4503);
-    assert.deepEqual(told, ["open", [3, 17], [3, -1], "is 1073741824", "took 4", "gone"]);
+    assert.deepEqual(told, ["open", [3, 17], [3, -1], "is 1073741824", "took 4", true, "gone", false]);
     assert.deepEqual(lines[0].sent, ['["o",1,3]']);
   });
 

@@ -10,7 +10,7 @@ export class Trace {
   say(type, rest = {}) {
     const commands = this.ladder.handle(/** @type {any} */ ({ type, now: this.now, ...rest }));
     // Pings are asserted in pulse.test.js.
-    return commands.filter((command) => command.do !== "ping" && command.do !== "nudge").map(short);
+    return commands.filter((command) => !["ping", "ping-vnc", "nudge"].includes(command.do)).map(short);
   }
 
   at(ms) {

@@ -21,6 +21,8 @@ export type LadderEvent = { now: number } & (
   | { type: "probed"; direct: boolean }
   | { type: "vnc-picture"; vnc: number }
   | { type: "vnc-closed"; vnc: number }
+  /** What it was asked last was answered; or (`up` false) nobody is there to answer, though it may be live. */
+  | { type: "vnc-heard"; vnc: number; up: boolean }
   | { type: "visible"; visible: boolean }
   | { type: "network" }
   | { type: "leave" }
@@ -42,6 +44,7 @@ export type LadderCommand =
   | { do: "close-peer"; epoch: number }
   | { do: "show-peer"; epoch: number }
   | { do: "open-vnc"; vnc: number }
+  | { do: "ping-vnc"; vnc: number }
   | { do: "close-vnc"; vnc: number }
   | { do: "show-vnc"; vnc: number };
 

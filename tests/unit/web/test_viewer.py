@@ -191,6 +191,24 @@ def test_the_keyboard_comes_back_to_the_page(page: Page, controller: FakeControl
     page.wait_for_function("() => document.activeElement.id === 'use-vnc'")
 
 
+def test_a_phones_keyboard_is_wanted_on_either_rung(page: Page, controller: FakeController) -> None:
+    live(page, controller)
+    # where a finger is what points the button is seen
+    press = "document.getElementById('keyboard').click()"
+    state = """() => {
+        const button = document.getElementById('keyboard');
+        const field = document.querySelector('.layer.seen .keys');
+        return [field.inputMode, button.getAttribute('aria-pressed'), button.disabled];
+    }"""
+    page.evaluate(press)
+    assert page.evaluate(state) == ["text", "true", False]
+    page.evaluate("window.transom.use('vnc')")
+    wait_rung(page, "vnc")
+    assert page.evaluate(state) == ["text", "true", False]
+    page.evaluate(press)
+    assert page.evaluate(state) == ["none", "false", False]
+
+
 def test_the_pointer_takes_the_guests_shape(page: Page, controller: FakeController) -> None:
     live(page, controller)
     page.wait_for_function("() => document.querySelector('.layer.seen').style.cursor.startsWith('url(')")

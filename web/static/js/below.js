@@ -1,9 +1,10 @@
+import { Echo } from "./echo.js";
 import { LIMITS } from "./limits.js";
 import { Retry } from "./retry.js";
 
 /** @import { LadderCommand, LadderEvent } from "../../types/model" */
 
-/** @typedef {{ vnc: number, since: number, picture: boolean, dead: boolean }} Vnc */
+/** @typedef {{ vnc: number, since: number, picture: boolean, dead: boolean, echo: Echo, pingAt: number }} Vnc */
 
 /** The ladder's lower rung: the noVNC on the screen, the one beside it, and when the next may be tried. */
 export class Below {
@@ -21,28 +22,54 @@ export class Below {
     this.retry = new Retry(LIMITS.vnc, random);
   }
 
-  /** True while one is on the screen that is known to be cut off. */
-  get lost() {
-    return this.shown?.dead ?? false;
+  /** True while one is on the screen that is known to be cut off, or stands still. @param {number} awake */
+  lost(awake) {
+    return this.shown !== null && !this.runs(awake);
   }
 
-  /** True while one is on the screen that works. */
-  get runs() {
-    return this.shown !== null && !this.shown.dead;
+  /** True while one is on the screen that works. @param {number} awake */
+  runs(awake) {
+    return this.shown !== null && !this.shown.dead && this.shown.echo.waits(awake) < LIMITS.still.lostMs;
   }
 
-  /** @param {Extract<LadderEvent, { vnc: number }>} event @returns {boolean} whether anything may follow */
-  take(event) {
+  /** True while what is typed should wait: nobody says that it arrives. @param {number} awake */
+  doubts(awake) {
+    return this.shown !== null && this.shown.echo.waits(awake) >= LIMITS.still.doubtMs;
+  }
+
+  /** Ask the one on the screen for a sign of life. @param {number} awake */
+  ping(awake) {
+    const { shown } = this;
+    if (!shown || shown.dead || awake - shown.pingAt < LIMITS.still.pingMs) return;
+    shown.pingAt = awake;
+    shown.echo.ping(awake);
+    this.#out({ do: "ping-vnc", vnc: shown.vnc });
+  }
+
+  /** @param {Extract<LadderEvent, { vnc: number }>} event @param {number} awake @returns {boolean} whether anything may follow */
+  take(event, awake) {
     const vnc = [this.spare, this.shown].find((one) => one?.vnc === event.vnc);
     if (!vnc) return false;
+    if (event.type === "vnc-heard") return this.#heard(vnc, event.up, awake);
     if (event.type === "vnc-picture") vnc.picture = true;
     else vnc.dead = true;
     return true;
   }
 
+  /** @param {Vnc} vnc @param {boolean} up @param {number} awake */
+  #heard(vnc, up, awake) {
+    const was = this.lost(awake);
+    if (up) vnc.echo.pong();
+    else vnc.echo = new Echo();
+    // it goes on, so nothing need follow it
+    if (was && !this.lost(awake)) this.dropSpare();
+    return was;
+  }
+
   /** Nothing that happened while nobody looked counts against it. @param {number} now */
   forgive(now) {
     if (this.spare) this.spare.since = now;
+    this.shown?.echo.forgive();
   }
 
   /** Give up a spare one that failed or took too long. @param {number} now */
@@ -53,11 +80,11 @@ export class Below {
     this.retry.fail(now);
   }
 
-  /** Open a spare one, unless there is one or it is too early. @param {number} now */
-  open(now) {
-    if (this.spare || this.runs || !this.retry.due(now)) return;
+  /** Open a spare one, unless there is one or it is too early. @param {number} now @param {number} awake */
+  open(now, awake) {
+    if (this.spare || this.runs(awake) || !this.retry.due(now)) return;
     this.#count += 1;
-    this.spare = { vnc: this.#count, since: now, picture: false, dead: false };
+    this.spare = { vnc: this.#count, since: now, picture: false, dead: false, echo: new Echo(), pingAt: -Infinity };
     this.#out({ do: "open-vnc", vnc: this.#count });
   }
 

@@ -19,6 +19,7 @@ const FINAL = [4401, 4404, 4410, 4411];
  * @property {() => void} open
  * @property {() => void} gone it was open, or was to be
  * @property {(number: number) => void} is the guest takes what is typed by it, and knows it by this number
+ * @property {(up: boolean) => void} heard something was answered; or nobody is there to answer any more
  * @property {(seq: number) => void} took all up to this number was acted out
  * @property {(epoch: number, had: number) => void} had what the guest took of an earlier connection
  */
@@ -105,8 +106,14 @@ export class ChannelSocket {
     const [had, is, took] = [HAD, IS, TOOK].map((form) => form.exec(said)?.slice(1).map(Number));
     if (had) this.#on?.had(Number(had[0]), Number(had[1]));
     else if (is) this.#on?.is(Number(is[0]));
-    else if (took) this.#on?.took(Number(took[0]));
+    else if (took) this.#answered(Number(took[0]));
     else this.#clip.received(data);
+  }
+
+  /** @param {number} seq */
+  #answered(seq) {
+    this.#on?.took(seq);
+    this.#on?.heard(true);
   }
 
   /** @param {number} code */
@@ -114,6 +121,7 @@ export class ChannelSocket {
     this.#socket = null;
     this.#clip.close();
     this.#on?.gone();
+    this.#on?.heard(false);
     if (this.#closed || FINAL.includes(code)) return;
     const now = performance.now();
     this.#timer = setTimeout(() => this.open(), this.#retry.fail(now) - now);

@@ -64,9 +64,9 @@ export class Input {
     this.#keys.tap(0x76, true);
   }
 
-  /** Raise a phone's keyboard, or let it go. */
-  screenKeyboard() {
-    return this.#keys.screenKeyboard();
+  /** Let a phone's keyboard rise, or none. @param {boolean} on */
+  screenKeyboard(on) {
+    this.#keys.screenKeyboard(on);
   }
 
   get touch() {

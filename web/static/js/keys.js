@@ -102,14 +102,15 @@ export class Keys {
     this.#out.say("r");
   }
 
-  /** Raise the screen keyboard, or let it go. @returns {boolean} whether it is wanted now */
-  screenKeyboard() {
-    this.#screen = !this.#screen;
-    this.#text.blur();
-    this.#text.inputMode = this.#screen ? "text" : "none";
+  /** Let a screen keyboard rise where the keys go here, or none. @param {boolean} on */
+  screenKeyboard(on) {
+    const focused = document.activeElement === this.#text;
+    this.#screen = on;
+    // a browser looks at it as the field gets the focus
+    if (focused) this.#text.blur();
+    this.#text.inputMode = on ? "text" : "none";
     this.#empty();
-    this.focus();
-    return this.#screen;
+    if (focused) this.focus();
   }
 
   stop() {

@@ -56,13 +56,14 @@ export class Ladder {
 
   /** True when what is on the screen is known to be cut off. */
   get lost() {
-    return this.#climb.peer ? !this.#fresh() : this.#below.lost;
+    return this.#climb.peer ? !this.#fresh() : this.#below.lost(this.#awake.now);
   }
 
-  /** True while what is typed should wait: the peer on the screen is gone, or probably is. */
+  /** True while what is typed should wait: what is on the screen is gone, or probably is. */
   get doubts() {
     const { peer } = this.#climb;
-    return Boolean(peer && (peer.dead || peer.pulse.suspect(this.#awake.now)));
+    if (!peer) return this.#below.doubts(this.#awake.now);
+    return peer.dead || peer.pulse.suspect(this.#awake.now);
   }
 
   /** What is being tried beside it. @returns {"webrtc" | "vnc" | null} */
@@ -95,7 +96,7 @@ export class Ladder {
         if (this.#tickAt && now - this.#tickAt > LIMITS.jumpMs) this.#wake(now);
         if (!this.#visible) this.#forgive(now);
         this.#tickAt = now;
-        if (this.#visible && this.#phase === "ready") this.#climb.ping(this.#awake.now);
+        if (this.#visible && this.#phase === "ready") this.#ping();
         return true;
       case "ready":
         if (this.#phase !== "waiting") return false;
@@ -136,9 +137,14 @@ export class Ladder {
     }
   }
 
+  #ping() {
+    this.#climb.ping(this.#awake.now);
+    this.#below.ping(this.#awake.now);
+  }
+
   /** @param {Extract<LadderEvent, { epoch: number } | { vnc: number }>} event */
   #fromRung(event) {
-    if ("vnc" in event) return this.#below.take(event);
+    if ("vnc" in event) return this.#below.take(event, this.#awake.now);
     if (event.type === "refused" && event.waitMs) this.#climb.retry.hold(event.now, event.waitMs);
     const peer = this.#climb.find(event.epoch);
     return peer?.take(event, this.#awake.now, peer === this.#climb.peer) ?? false;
@@ -210,7 +216,7 @@ export class Ladder {
   /** What runs is given up only for what has proved itself; what is broken for any picture. @param {Attempt} peer @param {number} now */
   #better(peer, now) {
     if (peer.pictureAt === null) return false;
-    return !this.#below.runs || this.#chosen || peer.proved(now, this.#awake.now, this.#climb.proveMs);
+    return !this.#below.runs(this.#awake.now) || this.#chosen || peer.proved(now, this.#awake.now, this.#climb.proveMs);
   }
 
   /** @param {Attempt} peer @param {number} now */
@@ -239,7 +245,7 @@ export class Ladder {
       this.#climb.probe(now);
       if (!peer?.pulse.suspect(this.#awake.now)) return;
     }
-    if (this.#vncDue(now) || prepares(this.#fall(now))) this.#below.open(now);
+    if (this.#vncDue(now) || prepares(this.#fall(now))) this.#below.open(now, this.#awake.now);
   }
 
   /** True while the peer on the screen brings pictures. */

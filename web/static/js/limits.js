@@ -52,6 +52,8 @@ export const LIMITS = Object.freeze({
    * late. Unanswered for so long, and so many pings, it is in doubt, or cut: 30 % loss each way does that by chance once in a year of it.
    */
   up: Object.freeze({ pingMs: 1000, hurryMs: 700, hurryEachMs: 75, suspectMs: 1500, suspectPings: 8, silentMs: 2500, silentPings: 18 }),
+  /** A noVNC on the screen is asked so often; what is typed waits while it has not answered for so long, then it stands still, and another is opened. */
+  still: Object.freeze({ pingMs: 1000, doubtMs: 1200, lostMs: 3500 }),
   /** A guest that answered none of so many pings knows none. */
   pingsWasted: 25,
   /** The guest says it sent a changed picture, and none came in this time: it is frozen. */

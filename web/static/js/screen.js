@@ -16,6 +16,8 @@ export class Screen {
   #recent = new Recent();
   /** @type {WebRtc | Vnc | null} */
   #rung = null;
+  /** The user wants a screen keyboard, on whichever rung. */
+  #keyboard = false;
 
   /** @param {HTMLElement} stage @param {() => boolean} drives true while this viewer may change the desktop's size */
   constructor(stage, drives) {
@@ -32,6 +34,16 @@ export class Screen {
   /** @returns {WebRtc | Vnc | null} */
   get rung() {
     return this.#rung;
+  }
+
+  /** True while a screen keyboard is wanted. */
+  get keyboard() {
+    return this.#keyboard;
+  }
+
+  set keyboard(on) {
+    this.#keyboard = on;
+    this.#rung?.screenKeyboard(on);
   }
 
   /** The WebRTC rung while it is on the screen. */
@@ -51,6 +63,7 @@ export class Screen {
     const left = other && this.#drives() ? before?.left() : null;
     this.#rung = rung;
     if (left) rung.inherit(left);
+    if (other && this.#keyboard) rung.screenKeyboard(true);
     this.#recent = new Recent();
     if (this.layers.show(rung.layer, element)) rung.focus();
     this.following.soon();

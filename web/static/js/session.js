@@ -1,11 +1,13 @@
 import { keepToAddress } from "./address.js";
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
+import { Controls } from "./controls.js";
 import { byId, copyFrom, make, setText } from "./elements.js";
 import { ExitLine } from "./exit.js";
 import { about, endingOf, isOver, statsLine } from "./format.js";
 import { showProgress } from "./progress.js";
 import { showSignin } from "./signin.js";
 import { publish } from "./surface.js";
+import { Toast } from "./toast.js";
 import { Viewer } from "./viewer.js";
 
 /** @import { OwnExit, Provider, Rung, Session } from "../../types/model" */
@@ -17,40 +19,24 @@ const REST_MS = 1000;
 const REST_LOOK_MS = 100;
 /** A machine that is ready, and no picture for this long: the page offers to look why. */
 const SLOW_MS = 6000;
-const UNHEARD_MS = 6000;
 
 const beganAt = performance.now();
 const id = location.pathname.split("/").at(-1) ?? "";
 const stage = byId("stage");
-const openButton = /** @type {HTMLButtonElement} */ (byId("open-webrtc"));
-const vncButton = /** @type {HTMLButtonElement} */ (byId("use-vnc"));
-const pasteButton = /** @type {HTMLButtonElement} */ (byId("paste"));
-const lockButton = /** @type {HTMLButtonElement} */ (byId("lock"));
-const keyboardButton = /** @type {HTMLButtonElement} */ (byId("keyboard"));
-const fullButton = /** @type {HTMLButtonElement} */ (byId("full-screen"));
 const endButton = /** @type {HTMLButtonElement} */ (byId("end"));
 
 /** @type {Map<string, Provider>} */
 const providers = new Map();
-let signedOut = false;
 let missing = false;
 let lookedBack = false;
 /** The picture is long in coming. */
 let slow = false;
-/** Until when the page says that typed keys may be lost, by performance.now(). */
-let unheardUntil = 0;
 
-const exitLine = new ExitLine((error) => {
-  byId("toast").hidden = false;
-  setText(byId("toast"), /** @type {ApiError} */ (error).message);
-});
+const exitLine = new ExitLine((error) => toast.say(/** @type {ApiError} */ (error).message));
 const viewer = new Viewer(id, stage, { changed: show, refused, leaves });
+const toast = new Toast(viewer, byId("toast"));
+new Controls(viewer, stage);
 publish(viewer);
-viewer.on("unheard", () => {
-  unheardUntil = performance.now() + UNHEARD_MS;
-  setTimeout(show, UNHEARD_MS + 50);
-  showToast();
-});
 
 /** @type {Record<Rung, string>} */
 const RUNGS = { webrtc: "WebRTC", "webrtc-relay": "WebRTC by relay", vnc: "noVNC" };
@@ -58,7 +44,7 @@ const RUNGS = { webrtc: "WebRTC", "webrtc-relay": "WebRTC by relay", vnc: "noVNC
 /** @param {"missing" | "signed-out"} why */
 function refused(why) {
   if (why === "signed-out" && !viewer.rung) return goSignIn();
-  signedOut ||= why === "signed-out";
+  toast.signedOut ||= why === "signed-out";
   missing ||= why === "missing";
   show();
 }
@@ -75,7 +61,7 @@ function show() {
   showBadge();
   showButtons(session);
   showCover(session);
-  showToast();
+  toast.show();
   if (!session) return;
   const name = providers.get(session.provider ?? "")?.name ?? session.provider ?? "Desktop";
   setText(byId("title"), name);
@@ -101,18 +87,8 @@ function showBadge() {
 
 /** @param {Session | null} session */
 function showButtons(session) {
-  const { rung, pinned, state } = viewer;
-  const ready = session?.state === "ready";
-  openButton.disabled = vncButton.disabled = !ready;
-  pasteButton.disabled = !rung || !viewer.seats.drives;
-  fullButton.disabled = !rung;
   /** @type {HTMLButtonElement} */ (byId("type-code")).disabled = !viewer.seats.drives;
-  lockButton.disabled = keyboardButton.disabled = !viewer.webrtc?.input || !viewer.seats.drives;
   endButton.disabled = !session || isOver(session) || session.state === "stopping";
-  openButton.setAttribute("aria-pressed", String(rung === "webrtc" || rung === "webrtc-relay"));
-  vncButton.setAttribute("aria-pressed", String(rung === "vnc"));
-  setText(vncButton, pinned ? "Use WebRTC" : "Use noVNC");
-  stage.classList.toggle("lost", state === "lost");
 }
 
 /** @param {Session | null} session */
@@ -141,22 +117,6 @@ function coverWords(session) {
   return ["Preparing your desktop", "A machine of its own is being made for you."];
 }
 
-function showToast() {
-  const toast = byId("toast");
-  const text = toastWords();
-  toast.hidden = !text;
-  setText(toast, text);
-}
-
-function toastWords() {
-  if (!viewer.rung) return "";
-  if (signedOut) return "You have been signed out. The picture stays; open the dashboard to sign in again.";
-  if (viewer.state === "lost") return "The picture stopped. Reconnecting…";
-  if (performance.now() < unheardUntil) return "The connection changed. What you typed in the last moment may not have arrived.";
-  if (!viewer.reachable) return "The server is away for a moment. Your desktop goes on.";
-  return "";
-}
-
 /** @param {Session} session */
 function showFacts(session) {
   const left = session.expires_at - Date.now();
@@ -182,30 +142,8 @@ async function endSession() {
   endButton.disabled = true;
   await remove(`/api/sessions/${id}`).catch((/** @type {ApiError} */ error) => {
     endButton.disabled = false;
-    byId("toast").hidden = false;
-    setText(byId("toast"), error.message);
+    toast.say(error.message);
   });
-}
-
-async function paste() {
-  const clipboard = await import("./clipboard.js");
-  await clipboard.paste(viewer);
-}
-
-async function fullScreen() {
-  if (document.fullscreenElement) return document.exitFullscreen();
-  await stage.requestFullscreen({ navigationUI: "hide" });
-  // Escape and the like belong to the desktop then; only some browsers can do this.
-  await /** @type {any} */ (navigator).keyboard?.lock?.().catch(() => {});
-  return viewer.focus();
-}
-
-/** Guacamole's chord: the one that takes the keyboard back. @param {KeyboardEvent} event */
-function takeKeyboardBack(event) {
-  if (!(event.ctrlKey && event.altKey && event.shiftKey) || !stage.contains(document.activeElement)) return;
-  event.preventDefault();
-  event.stopImmediatePropagation();
-  vncButton.focus();
 }
 
 /** The picture's figures, once it is there: each second in the bar, and in their panel. */
@@ -227,12 +165,6 @@ function onClick(verb, act) {
   byId(verb).addEventListener("click", () => void act());
 }
 
-openButton.addEventListener("click", () => viewer.use("webrtc"));
-vncButton.addEventListener("click", () => viewer.use(viewer.pinned ? "webrtc" : "vnc"));
-onClick("paste", paste);
-onClick("lock", async () => viewer.webrtc?.input.lock().catch(() => {}));
-onClick("keyboard", async () => byId("keyboard").setAttribute("aria-pressed", String(viewer.webrtc?.input.screenKeyboard() ?? false)));
-onClick("full-screen", fullScreen);
 onClick("end", endSession);
 onClick("copy-url", () => copyFrom(/** @type {any} */ (byId("copy-url")), viewer.session?.signin?.url ?? ""));
 onClick("copy-code", () => copyFrom(/** @type {any} */ (byId("copy-code")), viewer.session?.signin?.user_code ?? ""));
@@ -242,7 +174,6 @@ onClick("type-code", async () => {
 });
 onClick("again", () => post(`/api/sessions/${id}/signin`, { provider: viewer.session?.signin?.provider ?? "" }).catch(() => {}));
 onClick("cancel", () => remove(`/api/sessions/${id}/signin`).catch(() => {}));
-window.addEventListener("keydown", takeKeyboardBack, { capture: true });
 setInterval(() => document.hidden || askExit(), EXIT_MS);
 
 /** By which exit the desktop leaves, while there is one. */

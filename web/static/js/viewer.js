@@ -168,6 +168,17 @@ export class Viewer {
     this.focus();
   }
 
+  /** True while a screen keyboard is wanted. */
+  get keyboard() {
+    return this.#screen.keyboard;
+  }
+
+  /** Let a phone's keyboard rise, or none, on this rung and those that follow. @param {boolean} on */
+  raiseKeyboard(on) {
+    this.#screen.keyboard = on;
+    this.focus();
+  }
+
   focus() {
     this.#screen.rung?.focus();
   }
@@ -247,7 +258,7 @@ export class Viewer {
     const before = this.#look();
     const event = /** @type {LadderEvent} */ ({ ...happening, now: performance.now() });
     for (const command of this.#ladder.handle(event)) this.#obey(command);
-    this.webrtc?.hold(this.#ladder.doubts);
+    this.#screen.rung?.hold(this.#ladder.doubts);
     if (before !== this.#look()) this.#changed();
   }
 
@@ -277,6 +288,8 @@ export class Viewer {
         return this.#show(this.#rungs.peer(command.epoch));
       case "open-vnc":
         return this.#rungs.openVnc(command.vnc);
+      case "ping-vnc":
+        return this.#rungs.vnc(command.vnc)?.ping();
       case "close-vnc":
         return this.#gone(this.#rungs.closeVnc(command.vnc));
       case "show-vnc":

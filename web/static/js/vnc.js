@@ -23,9 +23,9 @@ export class Vnc {
   /**
    * @param {HTMLElement} layer
    * @param {WebSocket} socket
-   * @param {{ picture: () => void, closed: () => void, resize: (size: Size) => void, dropped: (count: number) => void }} on
+   * @param {{ picture: () => void, closed: () => void, heard: (up: boolean) => void, resize: (size: Size) => void, dropped: (count: number) => void }} on
    *   `picture`: something that counts was drawn; `resize` asks for another desktop size, which RFB is not allowed to;
-   *   `dropped` so many key presses and texts are given up
+   *   `heard` a ping was answered, or nobody is there to answer one; `dropped` so many key presses and texts are given up
    * @param {ChannelSocket} channel
    */
   constructor(layer, socket, on, channel) {
@@ -37,7 +37,7 @@ export class Vnc {
     Object.assign(this.#rfb, { scaleViewport: true, resizeSession: false, background: "transparent", focusOnClick: false });
     this.#rfb.addEventListener("disconnect", () => this.#gone(on.closed));
     this.#canvas = /** @type {HTMLCanvasElement} */ (layer.querySelector("canvas"));
-    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel, on.dropped);
+    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel, on);
     this.#watch(() => {
       on.picture();
       channel.open();
@@ -72,9 +72,25 @@ export class Vnc {
     this.#keys.focus();
   }
 
+  /** Let a phone's keyboard rise, or none. @param {boolean} on */
+  screenKeyboard(on) {
+    this.#keys.screenKeyboard(on);
+  }
+
   /** @param {string} text */
   type(text) {
     this.#keys.type(text);
+  }
+
+  /** Ask for a sign of life. */
+  ping() {
+    this.#channel.say("p");
+  }
+
+  /** Keep what is typed, or send what was kept; a click that would come who knows when is none. @param {boolean} on */
+  hold(on) {
+    if (this.#rfb.viewOnly !== on) this.#rfb.viewOnly = on;
+    this.#keys.hold(on);
   }
 
   /** Press the desktop's paste key. */

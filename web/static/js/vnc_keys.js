@@ -27,6 +27,8 @@ export class VncKeys {
   #gap = new Gap();
   /** RFB is gone. */
   #broken = false;
+  /** Nobody says that what goes out arrives. */
+  #holds = false;
   /** What of a connection before it never came to this one until it broke. @type {Left | null} */
   #before = null;
   /** When what is said was typed, where that is not now. @type {number | null} */
@@ -38,9 +40,10 @@ export class VncKeys {
 
   /**
    * @param {HTMLElement} layer @param {(keysym: number, down?: boolean) => void} send by RFB @param {ChannelSocket} channel
-   * @param {(count: number) => void} dropped so many key presses and texts are given up
+   * @param {{ dropped: (count: number) => void, heard: (up: boolean) => void }} on so many key presses and texts are given up;
+   *   a ping was answered, or nobody is there to answer one
    */
-  constructor(layer, send, channel, dropped) {
+  constructor(layer, send, channel, { dropped, heard }) {
     this.#send = send;
     this.#channel = channel;
     this.#dropped = dropped;
@@ -55,6 +58,7 @@ export class VncKeys {
       gone: () => this.#gone(),
       is: (epoch) => this.#unheard.is(epoch),
       took: (seq) => this.#unheard.took(seq),
+      heard,
       had: (epoch, had) => this.#heir.told(epoch, had),
     });
     this.#keys = new Keys(layer, {
@@ -70,6 +74,11 @@ export class VncKeys {
     this.#keys.focus();
   }
 
+  /** Let a phone's keyboard rise, or none. @param {boolean} on */
+  screenKeyboard(on) {
+    this.#keys.screenKeyboard(on);
+  }
+
   /** @param {string} text */
   type(text) {
     this.#keys.type(text);
@@ -78,6 +87,13 @@ export class VncKeys {
   /** Press the desktop's paste key. */
   paste() {
     this.#keys.tap(0x76, true);
+  }
+
+  /** Keep what is typed, or send what was kept. @param {boolean} on */
+  hold(on) {
+    if (on === this.#holds) return;
+    this.#holds = on;
+    if (!on && !this.#broken) this.#flush();
   }
 
   /** RFB is gone, and the channel with it: what is typed from now on is another rung's to type. */
@@ -134,9 +150,19 @@ export class VncKeys {
     if (lost > 0) this.#dropped(lost);
   }
 
+  #flush() {
+    const { kept, since, lost, dropped } = this.#gap.end(performance.now());
+    // what went up in the gap would stay down
+    if (dropped) this.#say("r", []);
+    this.#typedAt = since;
+    for (const [tag, ...rest] of kept) this.#say(tag, rest);
+    this.#typedAt = null;
+    if (lost > 0) this.#dropped(lost);
+  }
+
   /** A key that is down repeats: now or not at all. @param {number} keysym */
   #again(keysym) {
-    if (this.#heir.waits || this.#broken) return;
+    if (this.#heir.waits || this.#broken || this.#holds) return;
     if (this.#down.has(keysym)) this.#press(keysym, true);
     else if (!this.#channel.crowded) this.#channel.say("k", keysym, 1);
   }
@@ -145,8 +171,8 @@ export class VncKeys {
   #say(tag, rest) {
     const typed = /** @type {Typed} */ ([tag, ...rest]);
     const at = this.#typedAt ?? performance.now();
-    if (this.#heir.waits || this.#broken) {
-      if (tag !== "h") this.#broken ? this.#gap.keep(at, typed) : this.#heir.keep(typed);
+    if (this.#heir.waits || this.#broken || this.#holds) {
+      if (tag !== "h") this.#keep(at, typed);
       return;
     }
     if (tag === "r") for (const keysym of [...this.#down]) this.#press(keysym, false);
@@ -155,6 +181,12 @@ export class VncKeys {
     const seq = byRfb ? 0 : this.#channel.say(tag, ...rest);
     if (!seq) this.#byRfb(typed);
     else if (this.#unheard.push(seq, at, typed)) this.#askSoon();
+  }
+
+  /** @param {number} at @param {Typed} typed */
+  #keep(at, typed) {
+    if (this.#heir.waits && !this.#broken) this.#heir.keep(typed);
+    else this.#gap.keep(at, typed);
   }
 
   /** @param {Typed} typed */

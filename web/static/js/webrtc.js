@@ -194,6 +194,11 @@ export class WebRtc {
     return this.#peer.clip;
   }
 
+  /** Let a phone's keyboard rise, or none. @param {boolean} on */
+  screenKeyboard(on) {
+    this.#input.screenKeyboard(on);
+  }
+
   get input() {
     return this.#input;
   }

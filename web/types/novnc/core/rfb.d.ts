@@ -2,6 +2,7 @@
 export default class RFB extends EventTarget {
   constructor(target: HTMLElement, channel: WebSocket, options?: { shared?: boolean });
   scaleViewport: boolean;
+  viewOnly: boolean;
   resizeSession: boolean;
   focusOnClick: boolean;
   showDotCursor: boolean;
