@@ -56,16 +56,38 @@ def watched(browser: Browser, server: Server, **session: str) -> Iterator[Page]:
         yield page
 
 
+@contextmanager
+def watcher(browser: Browser, server: Server, page: Page) -> Iterator[Page]:
+    """The page of somebody who came by a link and may only watch."""
+    session = page.url.rsplit("/", 1)[-1]
+    with server.client() as client:
+        url = client.post(f"/api/sessions/{session}/links", json={"kind": "view"}).json()["url"]
+    context = browser.new_context()
+    try:
+        guest = context.new_page()
+        guest.add_init_script(KEEP)
+        guest.goto(server.url + url)
+        guest.get_by_role("button", name="Sound is on").wait_for()
+        # a browser plays nothing before that
+        guest.mouse.click(200, 300)
+        yield guest
+    finally:
+        context.close()
+
+
 def test_a_tone_is_heard_and_then_nothing_is_sent(browser: Browser, server: Server) -> None:
     with watched(browser, server, start_url=ORGAN) as page:
         page.get_by_role("button", name="Sound is on").wait_for()
         assert heard(page)["packets"] == 0
-        page.locator("#screen").click(position={"x": 300, "y": 400})
-        for _ in range(100):
-            if heard(page)["energy"] > 0.001:
-                break
-            page.wait_for_timeout(100)
-        assert heard(page)["energy"] > 0.001, heard(page)
+        with watcher(browser, server, page) as guest:
+            page.locator("#screen").click(position={"x": 300, "y": 400})
+            for _ in range(100):
+                if heard(page)["energy"] > 0.001 and heard(guest)["energy"] > 0.001:
+                    break
+                page.wait_for_timeout(100)
+            assert heard(page)["energy"] > 0.001, heard(page)
+            assert heard(guest)["energy"] > 0.001, heard(guest)
+            assert guest.get_by_role("button", name="Paste").count() == 0, "who only watches has sound alone"
         assert page.get_by_role("button", name="Microphone").count() == 0
         for _ in range(20):
             before = heard(page)["packets"]

@@ -74,6 +74,7 @@ BY_RFB = """(session) => new Promise((done) => {
 @contextmanager
 def guest_of(browser: Browser, url: str, script: str = CHANNELS) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": 1200, "height": 800})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
     try:
         context.add_init_script(script)
         page = context.new_page()
@@ -86,6 +87,28 @@ def guest_of(browser: Browser, url: str, script: str = CHANNELS) -> Iterator[Pag
 def press(page: Page, key: str) -> None:
     page.locator("#screen").click(position={"x": 300, "y": 400}, force=True)
     page.keyboard.press(key)
+
+
+FOCUSED = "document.activeElement.id"
+
+
+def has_what_who_drives_needs(guest: Page) -> None:
+    """Its own clipboard, sound, and ways past a desktop that takes the keyboard; the desktop is red."""
+    expect(guest.locator("#clipboard")).to_be_visible()
+    expect(guest.locator("#sound")).to_be_visible()
+    guest.evaluate("navigator.clipboard.writeText('g')")
+    guest.get_by_role("button", name="Paste", exact=True).click()
+    wait_colour(guest, GREEN)
+    press(guest, "r")
+    wait_colour(guest, RED)
+    guest.keyboard.press("Control+Alt+Shift")
+    assert guest.evaluate(FOCUSED) == "use-vnc", "the keyboard is the page's again"
+    for _ in range(12):
+        if guest.evaluate(FOCUSED) == "skip":
+            break
+        guest.keyboard.press("Tab")
+    guest.keyboard.press("Enter")
+    assert guest.evaluate(FOCUSED) == "side", "past the desktop, which takes each Tab"
 
 
 def stays(page: Page, colour: tuple[int, int, int]) -> None:
@@ -131,6 +154,7 @@ def test_a_guest_watches_asks_drives_and_is_sent_away(
         wait_colour(guest, RED)
         press(owner, "g")
         stays(owner, RED)
+        has_what_who_drives_needs(guest)
 
         # taken back, and by noVNC it is the same
         guest.get_by_role("button", name="Use noVNC").click()

@@ -1,18 +1,17 @@
 import { ApiError, post } from "./api.js";
+import { Controls } from "./controls.js";
 import { byId, setText } from "./elements.js";
 import { endingOf, isOver } from "./format.js";
 import { guestsPlaces } from "./places.js";
 import { tellRecorded } from "./recorder.js";
 import { publish } from "./surface.js";
+import { Toast } from "./toast.js";
 import { Viewer } from "./viewer.js";
 import { ViewersPanel } from "./viewers.js";
 
 /** @import { Rung } from "../../types/model" */
 
 const stage = byId("stage");
-const openButton = /** @type {HTMLButtonElement} */ (byId("open-webrtc"));
-const vncButton = /** @type {HTMLButtonElement} */ (byId("use-vnc"));
-const fullButton = /** @type {HTMLButtonElement} */ (byId("full-screen"));
 /** @type {Record<Rung, string>} */
 const RUNGS = { webrtc: "WebRTC", "webrtc-relay": "WebRTC by relay", vnc: "noVNC" };
 /** @type {Viewer | null} */
@@ -56,16 +55,28 @@ function sentence(text) {
 /** @param {string} id */
 function watch(id) {
   viewer = new Viewer(id, stage, { changed: show, refused: () => end("Open the link again: this browser is not let in any more.") }, guestsPlaces(id));
+  new Controls(viewer, stage);
+  new Toast(viewer, byId("toast"));
   publish(viewer);
   viewer.on("link-over", (why) => end(sentence(why)));
   const seen = viewer.on("rung", () => {
     seen();
-    void watchQuality().catch(() => {});
+    loadTheRest();
   });
   viewer.start();
   new ViewersPanel(viewer, byId("viewers"), byId("banner"));
   tellRecorded(id, byId("recorded"));
   show();
+}
+
+/** What the picture does not wait for: a guest who only watches hears the desktop, one who drives has its clipboard as well. */
+function loadTheRest() {
+  void watchQuality().catch(() => {});
+  void import("./sound.js").then(({ SoundPanel }) => viewer && new SoundPanel(viewer)).catch(() => {});
+  void import("./touch_choice.js").then(({ TouchChoice }) => viewer && new TouchChoice(viewer, byId("fingers"))).catch(() => {});
+  void import("./clipboard.js")
+    .then(({ ClipboardPanel }) => viewer && new ClipboardPanel(viewer, byId("clipboard"), stage))
+    .catch(() => {});
 }
 
 /** The picture's figures, once there is one. */
@@ -91,15 +102,7 @@ function show() {
   byId("cover").hidden = rung !== null && !over;
   setText(byId("cover-title"), over ? "There is nothing to see any more" : "Connecting the picture");
   setText(byId("cover-text"), gone || (over && session ? endingOf(session.reason) : "You come by a link."));
-  openButton.disabled = vncButton.disabled = over || session?.state !== "ready";
-  fullButton.disabled = over || !rung;
-  openButton.setAttribute("aria-pressed", String(rung === "webrtc" || rung === "webrtc-relay"));
-  vncButton.setAttribute("aria-pressed", String(rung === "vnc"));
-  stage.classList.toggle("lost", state === "lost");
 }
 
-openButton.addEventListener("click", () => viewer?.use("webrtc"));
-vncButton.addEventListener("click", () => viewer?.use("vnc"));
-fullButton.addEventListener("click", () => void (document.fullscreenElement ? document.exitFullscreen() : stage.requestFullscreen()));
 window.addEventListener("hashchange", () => location.hash.length > 1 && location.reload());
 void begin();
