@@ -77,7 +77,7 @@ def reached(socket: Path) -> Iterator[str]:
 
 
 class XServer:
-    """Xvnc as the machines run it."""
+    """Xvnc: the VNC server that machines have as a module of their display, as a display of its own."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         number = free_display()
