@@ -34,11 +34,11 @@ class Promise:
         self._kbps = 0.0 if now - self._broken < CEILING_S else pair_kbps
 
     def ceiling(self, now: float, known: Ceiling) -> Ceiling:
-        """What is left of a ceiling: none, where the link has come back."""
+        """A ceiling, or what is promised, where that is well beyond it: the link has come back."""
         if self._kbps * SHARE <= BEYOND * known.kbps:
             return known
         self._followed = now
-        return Ceiling()
+        return Ceiling(self._kbps * SHARE, now)
 
     def step(self, kbps: float, step: float, *, near: bool) -> float:
         """One step up from this bitrate, as a factor, where it would have been `step` without a promise."""

@@ -9,7 +9,7 @@ import pytest
 from tests.unit.transom_guest.stream.bottleneck import run
 from transom_guest.stream.rate_ceiling import CEILING_S, RAISE, RAISE_NEAR, Ceiling
 from transom_guest.stream.rate_estimate import PAIRS, LinkEstimate, Packet
-from transom_guest.stream.rate_promise import BROKEN_S, FAST, OVER, Promise
+from transom_guest.stream.rate_promise import BROKEN_S, FAST, OVER, SHARE, Promise
 
 
 def frames(count: int, sent_gap: float, gap: float, lost: int = -1) -> list[Packet]:
@@ -42,20 +42,20 @@ def test_a_step_goes_no_further_than_what_is_promised_and_faster_far_below_it() 
     assert promise.step(5000, RAISE, near=False) == RAISE_NEAR
 
 
-def test_a_link_that_is_back_has_no_ceiling_and_a_promise_that_was_none_is_followed_no_more() -> None:
+def test_a_link_that_is_back_has_another_ceiling_and_a_promise_that_was_none_is_followed_no_more() -> None:
     promise, known = Promise(), Ceiling(500, 1.0)
     promise.take(1.0, 600)
     assert promise.ceiling(1.0, known) == known
     promise.take(2.0, 3000)
-    assert promise.ceiling(2.0, known) == Ceiling()
+    assert promise.ceiling(2.0, known) == Ceiling(SHARE * 3000, 2.0)
     promise.over_used(2.0 + BROKEN_S + 0.1)
     promise.take(5.0, 3000)
-    assert promise.ceiling(5.0, known) == Ceiling(), "a queue that came later says nothing of it"
+    assert promise.ceiling(5.0, known).kbps == SHARE * 3000, "a queue that came later says nothing of it"
     promise.over_used(6.0)
     promise.take(6.1, 3000)
     assert promise.ceiling(6.1, known) == known
     promise.take(6.0 + CEILING_S, 3000)
-    assert promise.ceiling(6.0 + CEILING_S, known) == Ceiling()
+    assert promise.ceiling(6.0 + CEILING_S, known).kbps == SHARE * 3000
 
 
 @pytest.mark.parametrize("fills", [0.85, 1.0])
