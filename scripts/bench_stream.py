@@ -56,7 +56,7 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
         if wanted.keys:
             harness.keys(-(-wanted.keys // wanted.each), wanted.each)
         for _ in range(wanted.loads):
-            harness.loads(wanted.seconds)
+            (harness.motions if wanted.motion else harness.loads)(wanted.seconds)
         took = time.monotonic() - began
         others = (busy() - all_busy - (seconds_of(roots) - own)) / took
         return {
@@ -79,6 +79,7 @@ def main() -> int:
     parser.add_argument("--keys", type=int, default=100, help="for each peer")
     parser.add_argument("--each", type=int, default=10, help="keys in one turn of a peer")
     parser.add_argument("--loads", type=int, default=1, help="how often each peer's loads are run")
+    parser.add_argument("--motion", action="store_true", help="of the loads full motion alone")
     parser.add_argument("--seconds", type=float, default=6, help="of each load")
     parser.add_argument("--only", default="", help="peers, separated by commas")
     parser.add_argument("--add", action="store_true", help="to the runs that are there")

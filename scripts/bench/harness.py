@@ -76,10 +76,17 @@ class Harness:
             self._say(f"keys: round {number + 1} of {rounds}")
 
     def loads(self, seconds: float) -> None:
-        """A still screen, typing, scrolling, sharpness, and nobody there, for each peer once."""
+        """A still screen, typing, scrolling, sharpness, full motion, and nobody there, for each peer once."""
+        self._each(seconds, self._load)
+
+    def motions(self, seconds: float) -> None:
+        """Full motion alone, for each peer once."""
+        self._each(seconds, self._motion_alone)
+
+    def _each(self, seconds: float, load: Callable[[Peer, float], None]) -> None:
         for peer in random.sample(self._peers, len(self._peers)):
             if peer.client is not None:
-                self._load(peer, seconds)
+                load(peer, seconds)
                 self._say(f"loads: {peer.name}")
 
     @contextmanager
@@ -131,7 +138,7 @@ class Harness:
             self._over(peer, page, "typing", seconds, lambda: self.write(page, seconds))
             client.tell("scroll")
             page.wait_for_timeout(SETTLE_MS * 2)
-            self._over(peer, page, "scroll", seconds, lambda: self._pictures(peer, page, seconds))
+            self._over(peer, page, "scroll", seconds, lambda: self._pictures(peer, page, "scroll", seconds))
             client.tell("halt")
             page.wait_for_timeout(STILL_MS - PICK_UP_MS)
             self._note(peer, "ssim_300ms", self._likeness(peer, page))
@@ -140,10 +147,24 @@ class Harness:
             client.tell("flip")
             page.wait_for_timeout(STILL_MS - PICK_UP_MS)
             self._note(peer, "ssim_page_300ms", self._likeness(peer, page))
+            self._motion(peer, page, seconds)
         time.sleep(3)
         used, began = seconds_of(peer.roots()), time.monotonic()
         time.sleep(seconds)
         self._note(peer, "nobody_cores", (seconds_of(peer.roots()) - used) / (time.monotonic() - began))
+
+    def _motion_alone(self, peer: Peer, seconds: float) -> None:
+        with self._page(peer) as page:
+            self._first(page)
+            page.wait_for_timeout(4000)
+            self._motion(peer, page, seconds)
+
+    def _motion(self, peer: Peer, page: Page, seconds: float) -> None:
+        assert peer.client is not None
+        peer.client.tell("motion")
+        page.wait_for_timeout(SETTLE_MS * 2)
+        self._over(peer, page, "motion", seconds, lambda: self._pictures(peer, page, "motion", seconds))
+        peer.client.tell("flip")
 
     def _over(self, peer: Peer, page: Page, load: str, seconds: float, act: Callable[[], None]) -> None:
         """Do `act`, and note what it cost: kbit/s at the viewer, cores of the peer's processes."""
@@ -169,9 +190,9 @@ class Harness:
         if rise["emitted"]:
             self._note(peer, f"{load}_jitter_buffer_ms", 1000 * rise["jitter"] / rise["emitted"])
 
-    def _pictures(self, peer: Peer, page: Page, seconds: float) -> None:
+    def _pictures(self, peer: Peer, page: Page, load: str, seconds: float) -> None:
         seen = page.evaluate("ms => bench.pictures(ms)", 1000 * seconds)
-        self._note(peer, "scroll_fps", 1000 * seen["seen"] / seen["ms"])
+        self._note(peer, f"{load}_fps", 1000 * seen["seen"] / seen["ms"])
 
     def write(self, page: Page, seconds: float) -> None:
         """Type, as a person does."""

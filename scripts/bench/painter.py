@@ -5,6 +5,7 @@ PIXELS is a file with a long page, rows of BGRx as wide as the screen.
 `flip`    the page's beginning with a square on it; each key turns the square from red to green and back
 `type`    each key adds a character to a line of text
 `scroll`  the page moves up the screen at 60 Hz, each frame painted anew as a browser does it
+`motion`  a gradient moves across the whole screen at 60 Hz, and bodies in orbits before it: no pixel stays
 `halt`    the last frame stays as it is
 
 Says `ready` once it has painted. It holds the keyboard: what has the focus under it does not matter.
@@ -13,6 +14,7 @@ Says `ready` once it has painted. It holds the keyboard: what has the focus unde
 from __future__ import annotations
 
 import ctypes as c
+import math
 import select
 import sys
 import time
@@ -27,6 +29,8 @@ STEP_PX, LINE_PX = 5, 16
 PAPER, INK, RED, GREEN = 0xF6F6F2, 0x202428, 0xC81E1E, 0x1EA03C
 HUES = (0xC81E1E, 0x1EA03C, 0x2040D0, 0xD0C020, 0x20B0C0, 0xB030B0)
 """What the block in the corner goes through while text scrolls, one a frame: a viewer counts the changes."""
+PERIOD_PX, SHIFT_PX, BODIES = 640, 8, 12
+"""The gradient repeats itself so soon, and moves so far in a frame; and so many bodies are before it."""
 WORDS = "the quick brown fox jumps over the lazy dog, and the door stays shut all the while; "
 
 
@@ -102,7 +106,9 @@ class Painter:
         self.x.XSelectInput(pointer, self.window, KEY_PRESS_MASK | EXPOSURE_MASK)
         self.gc = self.x.XCreateGC(pointer, self.window, 0, None)
         self.rows = len(pixels) // (4 * self.width)
-        self.page = self._pixmap(pixels)
+        self.page = self._pixmap(pixels, self.width, self.rows)
+        wide = self.width + PERIOD_PX
+        self.gradient = self._pixmap(gradient(wide, self.height), wide, self.height)
         self.mode, self.green, self.typed, self.frame = "flip", False, 0, 0
         self.x.XMapRaised(pointer, self.window)
         display.sync()
@@ -128,12 +134,25 @@ class Painter:
         self.display.flush()
 
     def tick(self) -> None:
-        """Paint the next frame of the moving text."""
+        """Paint the next frame of what moves."""
         self.frame += 1
-        self._show(self.frame * STEP_PX % (self.rows - self.height))
+        if self.mode == "motion":
+            self._move()
+        else:
+            self._show(self.frame * STEP_PX % (self.rows - self.height))
         side = self.height // 6
         self._fill(self.window, HUES[self.frame % len(HUES)], self.width - side, 0, side, side)
         self.display.flush()
+
+    def _move(self) -> None:
+        at = self.frame * SHIFT_PX % PERIOD_PX
+        area = (at, 0, self.width, self.height, 0, 0)
+        self.x.XCopyArea(self.display.pointer, self.gradient, self.window, self.gc, *area)
+        for number in range(BODIES):
+            turn = self.frame / FPS * (0.5 + number / BODIES) + number
+            x = self.width // 2 + int(math.cos(turn) * self.width * 0.4) - 40
+            y = self.height // 2 + int(math.sin(1.3 * turn) * self.height * 0.4) - 40
+            self._fill(self.window, HUES[number % len(HUES)], x, y, 80, 80)
 
     def _square(self) -> None:
         at = (self.width // 2 - 150, self.height // 2 - 100, 300, 200)
@@ -162,9 +181,9 @@ class Painter:
         area = (0, top, self.width, self.height, 0, 0)
         self.x.XCopyArea(self.display.pointer, self.page, self.window, self.gc, *area)
 
-    def _pixmap(self, pixels: bytes) -> int:
+    def _pixmap(self, pixels: bytes, width: int, height: int) -> int:
         pointer, x = self.display.pointer, self.x
-        depth, size = x.XDefaultDepth(pointer, self.display.screen), (self.width, self.rows)
+        depth, size = x.XDefaultDepth(pointer, self.display.screen), (width, height)
         visual = x.XDefaultVisual(pointer, self.display.screen)
         made: int = x.XCreatePixmap(pointer, self.window, *size, depth)
         image = x.XCreateImage(pointer, visual, depth, Z_PIXMAP, 0, pixels, *size, 32, 0)
@@ -174,11 +193,20 @@ class Painter:
         return made
 
 
+def gradient(width: int, height: int) -> bytes:
+    """Rows of BGRx: the three colours as waves along both diagonals' sum, so that a step aside changes each pixel."""
+    line = bytearray()
+    for at in range(width + height):
+        turn = 2 * math.pi * at / PERIOD_PX
+        line += bytes(int(127.5 + 127.5 * math.sin(turn + third)) for third in (0, 2.1, 4.2)) + b"\0"
+    return b"".join(bytes(line[4 * row : 4 * (row + width)]) for row in range(height))
+
+
 def run(painter: Painter) -> None:
     """Obey until standard input ends."""
     due = time.monotonic()
     while True:
-        moving = painter.mode == "scroll"
+        moving = painter.mode in ("scroll", "motion")
         wait = max(0.0, due - time.monotonic()) if moving else None
         readable, _, _ = select.select([painter.display.fileno(), sys.stdin], [], [], wait)
         if sys.stdin in readable:
@@ -193,7 +221,7 @@ def run(painter: Painter) -> None:
             elif event.type == EXPOSE:
                 # the screen had another size for a moment, and what was outside of it is paper
                 painter.begin(painter.mode)
-        if painter.mode == "scroll" and time.monotonic() >= due:
+        if painter.mode in ("scroll", "motion") and time.monotonic() >= due:
             painter.tick()
             due = max(due + 1 / FPS, time.monotonic() - 1 / FPS)
 

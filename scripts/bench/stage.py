@@ -110,7 +110,7 @@ class Client:
             raise StageError("the X client did not paint")
 
     def tell(self, word: str) -> None:
-        """`flip`, `type`, `scroll` or `halt`."""
+        """`flip`, `type`, `scroll`, `motion` or `halt`."""
         assert self._process.stdin is not None
         self._process.stdin.write(word + "\n")
         self._process.stdin.flush()

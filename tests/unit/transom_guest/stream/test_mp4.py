@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 from collections.abc import Sequence
 from fractions import Fraction
 
@@ -59,6 +60,15 @@ def test_a_decoder_finds_every_frame_at_its_time(size: tuple[int, int]) -> None:
         frames = list(container.decode(stream))
     assert [round(frame.time * 1000) for frame in frames] == [0, 33, 66, 2066, 2083]
     assert [bytes(frame.planes[0])[0] for frame in frames] == pytest.approx(levels, abs=24)
+
+
+def test_a_player_is_told_of_each_frame_that_it_may_begin_at() -> None:
+    frames, keys = encoded(64, 64, [40, 80, 120, 160, 200]), [True, False, False, True, False]
+    sps, pps, _ = split(frames[0][0])
+    samples = [Sample(split(data)[2], 100, key) for (data, _), key in zip(frames, keys, strict=True)]
+    data = b"".join(movie(sps, pps, (64, 64), samples))
+    table = data[data.index(b"stss") + 8 :]  # after its name, version and flags
+    assert struct.unpack_from("!3I", table) == (2, 1, 4)
 
 
 def test_the_header_comes_before_the_frames() -> None:
