@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import ipaddress
 import math
-import time
 from collections import OrderedDict
 
-from transom.model.clock import Clock
+from transom.model.clock import Clock, steady_ms
 from transom.model.errors import TooMany
 from transom_wire.rate import HAIR, Bucket
 
@@ -15,11 +14,6 @@ MAX_KEYS = 10_000
 """Buckets held; past it the one that was used longest ago is forgotten, and its key starts anew."""
 IPV6_PREFIX = 64
 """One household has a whole /64 of addresses: they count as one."""
-
-
-def steady_ms() -> int:
-    """Milliseconds of a clock that nobody sets."""
-    return time.monotonic_ns() // 1_000_000
 
 
 class RateLimiter:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom.auth.limits import RateLimiter, address_key, steady_ms
+from transom.auth.limits import RateLimiter, address_key
+from transom.model.clock import steady_ms
 from transom.model.errors import TooMany
 
 
