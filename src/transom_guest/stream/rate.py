@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from transom_guest.stream.rate_burst import Burst
 from transom_guest.stream.rate_ceiling import Ceiling
 from transom_guest.stream.rate_decision import Decision, vbv_ms
-from transom_guest.stream.rate_drain import DRAIN, DRAIN_FPS, DRAIN_FROM_S, Drain
+from transom_guest.stream.rate_drain import DRAIN, DRAIN_FPS, DRAIN_FROM_S, UNMOVED, Before, Drain
 from transom_guest.stream.rate_estimate import ARRIVED_S, LinkEstimate, Packet
 from transom_guest.stream.rate_ladder import Ladder
 from transom_guest.stream.rate_promise import Promise
@@ -34,8 +34,6 @@ PACKET_BITS = 1260 * 8
 """...or one packet of this size, and twice as much for over-use: on a slow link one packet alone is more."""
 CUT = 0.85
 """Of what arrived, after over-use."""
-UNMOVED = 0.8
-"""Of the queue: when as much is left, there was none, and the cut is taken back."""
 STAND_S = 2.0
 """Seconds that little was sent, and packets came no sooner: the way is longer."""
 JUDGE_S = 0.3
@@ -61,15 +59,6 @@ BURST_STEP = 0.8
 """Smaller changes of what the link has proved to carry for a moment are not told."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """What held before a cut, to be taken up again if there was no queue; and the longest that there seemed to be."""
-
-    kbps: float
-    ceiling: Ceiling
-    queue_s: float
-
-
 class RateControl:
     """One viewer's. Feed it `sent`, `feedback` or `reported`, and `tick`, then read `decision`."""
 
@@ -88,7 +77,7 @@ class RateControl:
         self._moved = now
         self._proven = 0.0
         self._low_at = now
-        self._before = _Before(self._target, self._ceiling, 0.0)
+        self._before = Before(self._target, self._ceiling, 0.0)
         self._cut, self._cut_at_s = False, 0.0
         self._train_kbps, self._train_at = 0.0, -math.inf
         self._probe_kbps, self._probe_at = 0.0, -math.inf
@@ -253,7 +242,7 @@ class RateControl:
         self._burst.over_used()
         self._promise.over_used(now)
         if not self._cut:
-            self._before = _Before(self._target, self._ceiling, 0.0)
+            self._before = Before(self._target, self._ceiling, 0.0)
         self._before = replace(self._before, queue_s=max(self._before.queue_s, self.link.queue_s))
         arrived = self._carried(now)
         if self._cut:  # the queue outlived a cut: what seemed to be carried was not
