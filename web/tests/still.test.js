@@ -13,7 +13,7 @@ const until = (ms, answers) => {
   for (; now < ms; now += 100) {
     did = [];
     say("tick");
-    if (answers && did.includes("ping-vnc 1")) say("vnc-heard", { vnc: 1, up: true });
+    if (answers && did.includes("ping-vnc 1")) say("vnc-heard", { vnc: 1, what: "answer" });
     did = did.filter((one) => !one.startsWith("ping"));
     if (did.length) return did;
   }
@@ -47,7 +47,7 @@ describe("a noVNC that stands still", () => {
     until(10_000, true);
     until(15_000, false);
     did = [];
-    say("vnc-heard", { vnc: 1, up: true });
+    say("vnc-heard", { vnc: 1, what: "answer" });
     assert.deepEqual(did, ["close-vnc 2"]);
     assert.deepEqual([ladder.doubts, ladder.lost], [false, false]);
     assert.deepEqual(until(30_000, true), []);
@@ -56,11 +56,21 @@ describe("a noVNC that stands still", () => {
   test("is not one that nobody answers for: a machine without the channel, or whose channel closed", () => {
     assert.deepEqual(until(20_000, false), []);
     assert.deepEqual([ladder.doubts, ladder.lost], [false, false]);
-    say("vnc-heard", { vnc: 1, up: true });
+    say("vnc-heard", { vnc: 1, what: "answer" });
     until(21_500, false);
-    say("vnc-heard", { vnc: 1, up: false });
+    say("vnc-heard", { vnc: 1, what: "nobody" });
     assert.deepEqual(until(40_000, false), []);
     assert.equal(ladder.doubts, false);
+  });
+
+  test("is not one whose picture comes, while a long text keeps the answer", () => {
+    until(10_000, true);
+    for (let ms = 11_000; ms < 30_000; ms += 1000) {
+      say("vnc-heard", { vnc: 1, what: "picture" });
+      assert.deepEqual(until(ms, false), []);
+      assert.deepEqual([ladder.doubts, ladder.lost], [false, false]);
+    }
+    assert.deepEqual(until(34_000, false), ["open-vnc 2"]);
   });
 
   test("while nobody looked is none", () => {

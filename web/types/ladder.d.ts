@@ -21,8 +21,8 @@ export type LadderEvent = { now: number } & (
   | { type: "probed"; direct: boolean }
   | { type: "vnc-picture"; vnc: number }
   | { type: "vnc-closed"; vnc: number }
-  /** What it was asked last was answered; or (`up` false) nobody is there to answer, though it may be live. */
-  | { type: "vnc-heard"; vnc: number; up: boolean }
+  /** What it was asked last was answered; or something came, as it does while a long text keeps the answer; or nobody is there to answer, though it may be live. */
+  | { type: "vnc-heard"; vnc: number; what: "answer" | "picture" | "nobody" }
   | { type: "visible"; visible: boolean }
   | { type: "network" }
   | { type: "leave" }

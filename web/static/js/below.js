@@ -50,16 +50,17 @@ export class Below {
   take(event, awake) {
     const vnc = [this.spare, this.shown].find((one) => one?.vnc === event.vnc);
     if (!vnc) return false;
-    if (event.type === "vnc-heard") return this.#heard(vnc, event.up, awake);
+    if (event.type === "vnc-heard") return this.#heard(vnc, event.what, awake);
     if (event.type === "vnc-picture") vnc.picture = true;
     else vnc.dead = true;
     return true;
   }
 
-  /** @param {Vnc} vnc @param {boolean} up @param {number} awake */
-  #heard(vnc, up, awake) {
+  /** @param {Vnc} vnc @param {"answer" | "picture" | "nobody"} what @param {number} awake */
+  #heard(vnc, what, awake) {
     const was = this.lost(awake);
-    if (up) vnc.echo.pong();
+    if (what === "answer") vnc.echo.pong();
+    else if (what === "picture") vnc.echo.forgive();
     else vnc.echo = new Echo();
     // it goes on, so nothing need follow it
     if (was && !this.lost(awake)) this.dropSpare();

@@ -141,7 +141,7 @@ export class Rungs {
     const rung = new Vnc(this.#layers.add(), socket, {
       picture: () => this.#on.happen({ type: "vnc-picture", vnc }),
       closed: () => this.#on.happen({ type: "vnc-closed", vnc }),
-      heard: (up) => this.#on.happen({ type: "vnc-heard", vnc, up }),
+      heard: (what) => this.#on.happen({ type: "vnc-heard", vnc, what }),
       resize,
       dropped: this.#on.dropped,
     }, beside);

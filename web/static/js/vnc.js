@@ -8,6 +8,9 @@ import { VncKeys } from "./vnc_keys.js";
 /** @import { Sample } from "./statistics.js" */
 /** @import { Size } from "../../types/model" */
 
+/** That the picture's socket brings something is told so often at most. */
+const HEARD_MS = 250;
+
 /** The noVNC rung: pictures, pointer and keys over one WebSocket, on a layer. */
 export class Vnc {
   #layer;
@@ -17,27 +20,36 @@ export class Vnc {
   #keys;
   #channel;
   #bytes = 0;
+  #heardAt = -Infinity;
   #frames = 0;
   #closed = false;
 
   /**
    * @param {HTMLElement} layer
    * @param {WebSocket} socket
-   * @param {{ picture: () => void, closed: () => void, heard: (up: boolean) => void, resize: (size: Size) => void, dropped: (count: number) => void }} on
+   * @param {{ picture: () => void, closed: () => void, heard: (what: "answer" | "picture" | "nobody") => void, resize: (size: Size) => void, dropped: (count: number) => void }} on
    *   `picture`: something that counts was drawn; `resize` asks for another desktop size, which RFB is not allowed to;
-   *   `heard` a ping was answered, or nobody is there to answer one; `dropped` so many key presses and texts are given up
+   *   `heard` a ping was answered, or something of the picture came, or nobody is there to answer a ping; `dropped` so many key presses and texts are given up
    * @param {ChannelSocket} channel
    */
   constructor(layer, socket, on, channel) {
     this.#layer = layer;
     this.#channel = channel;
     this.#resize = on.resize;
-    socket.addEventListener("message", ({ data }) => (this.#bytes += data.byteLength ?? data.size ?? 0));
+    socket.addEventListener("message", ({ data }) => {
+      this.#bytes += data.byteLength ?? data.size ?? 0;
+      if (performance.now() - this.#heardAt < HEARD_MS) return;
+      this.#heardAt = performance.now();
+      on.heard("picture");
+    });
     this.#rfb = new RFB(layer, socket, { shared: true });
     Object.assign(this.#rfb, { scaleViewport: true, resizeSession: false, background: "transparent", focusOnClick: false });
     this.#rfb.addEventListener("disconnect", () => this.#gone(on.closed));
     this.#canvas = /** @type {HTMLCanvasElement} */ (layer.querySelector("canvas"));
-    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel, on);
+    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel, {
+      dropped: on.dropped,
+      heard: (up) => on.heard(up ? "answer" : "nobody"),
+    });
     this.#watch(() => {
       on.picture();
       channel.open();
