@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page, TimeoutError
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page
 
 from bench.peers import Ours, Peer
 from bench.pixels import root_luma, ssim
@@ -20,6 +20,8 @@ from bench.stages import parts_of_counts, parts_of_mark
 from transom_guest.x11.xlib import Display
 
 FIRST_S, KEY_S = 30.0, 3.0
+SHOWN = "bench: a picture"
+"""What a page says in its console when its first picture is there."""
 PAUSES_MS = (120, 260)
 """Between two keys, at random: no peer's frame clock may fall into step with it."""
 SETTLE_MS = 1500
@@ -45,6 +47,7 @@ class Harness:
         """`folder` takes a picture of a page that shows nothing."""
         self._browser, self._peers, self._folder, self._say = browser, peers, folder, say
         self._contexts: dict[str, BrowserContext] = {}
+        self._shown: set[Page] = set()
         self.samples: list[Sample] = []
 
     def prepare(self) -> None:
@@ -225,26 +228,33 @@ class Harness:
         page.mouse.click(*box)
 
     def _first(self, page: Page) -> float:
-        try:
-            page.wait_for_function(
-                "() => window.bench && bench.firstAt > 0", timeout=1000 * FIRST_S, polling=50
-            )
-        except TimeoutError as error:
-            page.screenshot(path=self._folder / "no-picture.png")
-            self._say(f"no picture: {page.evaluate(STATE)}")
-            raise StageError(f"{page.url} shows no picture: see {self._folder}/no-picture.png") from error
+        # The page says so itself: to ask it, Playwright parses a script of its own in the page's thread as it connects.
+        last = time.monotonic() + FIRST_S
+        while page not in self._shown:
+            if time.monotonic() > last:
+                page.screenshot(path=self._folder / "no-picture.png")
+                self._say(f"no picture: {page.evaluate(STATE)}")
+                raise StageError(f"{page.url} shows no picture: see {self._folder}/no-picture.png")
+            page.wait_for_timeout(20)
         at: float = page.evaluate("bench.firstAt")
         return at
 
     @contextmanager
     def _page(self, peer: Peer) -> Iterator[Page]:
         page = self._contexts[peer.name].new_page()
+
+        def said(message: ConsoleMessage) -> None:
+            if message.text == SHOWN:
+                self._shown.add(page)
+
+        page.on("console", said)
         page.set_viewport_size({"width": peer.viewport[0], "height": peer.viewport[1]})
         try:
             page.goto(peer.url, wait_until="commit")
             yield page
         finally:
             page.close(run_before_unload=False)
+            self._shown.discard(page)
 
     def _note(self, peer: Peer, what: str, value: float | None) -> None:
         self.samples.append({"peer": peer.name, "what": what, "value": value})
