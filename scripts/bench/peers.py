@@ -26,6 +26,8 @@ import RFB from './core/rfb.js';
 const rfb = new RFB(document.getElementById('s'), 'ws://' + location.host + '/websockify');
 rfb.focusOnClick = true; rfb.addEventListener('connect', () => rfb.focus());
 </script>"""
+DISPLAY = re.compile(r"(?:\S*/)?(?:Xorg|Xvnc) :(\d+) ")
+"""How the line of a machine's display server begins."""
 
 
 def free_port() -> int:
@@ -190,9 +192,7 @@ class Ours(Peer):
         self.session = answer.json()["id"]
         until(lambda: self._state()["state"] == "ready", "the session", 60)
         self._machine = self._state()["machine"]
-        server = next(one for one in self._own() if one.line.startswith(("Xvnc ", "/usr/bin/Xvnc ")))
-        number = re.search(r"Xvnc :(\d+)", server.line)
-        assert number is not None
+        server, number = next((one, found) for one in self._own() if (found := DISPLAY.match(one.line)))
         inside = Path(f"/proc/{server.pid}/root/tmp/.X11-unix/X{number[1]}")
         self.display = stack.enter_context(reached(inside))
         self._stack, self._pixels = stack, folder.parent / PIXELS
