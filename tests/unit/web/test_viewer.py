@@ -290,6 +290,22 @@ def test_the_buttons_switch_at_once_and_back(page: Page, controller: FakeControl
     assert page.evaluate(SCREENS) == 1
 
 
+@pytest.mark.parametrize("width", [1043, 1238, 1280])
+def test_a_rung_leaves_the_desktop_the_room_it_had(
+    page: Page, controller: FakeController, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 700})
+    live(page, controller)
+    room = "document.getElementById('stage').clientHeight"
+    page.evaluate("for (const name of ['sound', 'microphone']) document.getElementById(name).hidden = false")
+    before = page.evaluate(room)
+    page.evaluate("for (const name of ['sound', 'microphone']) document.getElementById(name).hidden = true")
+    assert page.evaluate(room) == before
+    page.locator("#use-vnc").click()
+    wait_rung(page, "vnc")
+    assert page.evaluate(room) == before
+
+
 def test_there_is_a_picture_at_every_moment_of_a_switch(page: Page, controller: FakeController) -> None:
     live(page, controller)
     page.evaluate(
