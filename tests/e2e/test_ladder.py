@@ -288,6 +288,35 @@ def test_the_controller_stands_still(page: Page, server: Server, session: str) -
     climbs_back(page)
 
 
+def test_novnc_stands_still_and_what_is_typed_then_comes_soon_or_not_at_all(
+    page: Page, server: Server
+) -> None:
+    assert server.process
+    page.evaluate("window.transom.use('vnc')")
+    wait_rung(page, "vnc")
+    page.wait_for_timeout(1500)
+    before = typed(page)
+    toast = page.locator("#toast")
+    os.kill(server.process.pid, signal.SIGSTOP)
+    try:
+        page.wait_for_timeout(2800)
+        for _ in range(3):
+            page.keyboard.press("x")
+        page.wait_for_function("() => window.transom.state === 'lost'", timeout=5000)
+        assert "Reconnecting" in toast.inner_text()
+        page.wait_for_timeout(4500)
+    finally:
+        os.kill(server.process.pid, signal.SIGCONT)
+    toast.filter(has_text="may not have arrived").wait_for(timeout=10_000)
+    page.wait_for_timeout(500)
+    assert typed(page) == before, "nothing is typed so late"
+    page.keyboard.press("x")
+    page.wait_for_timeout(700)
+    assert typed(page) == before + 1
+    page.evaluate("window.transom.use('webrtc')")
+    climbs_back(page)
+
+
 def test_the_page_is_frozen_and_the_viewers_computer_sleeps(page: Page) -> None:
     page.keyboard.down("Shift")
     see(page, HELD)
