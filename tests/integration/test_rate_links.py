@@ -15,7 +15,7 @@ from tests.support.link_session import Watched, link_session
 
 pytestmark = [pytest.mark.machine, pytest.mark.browser]
 
-BUSY = 0.75
+BUSY = 0.6
 """Share of the time in which something waits for a processor, over which the host limits as well as the link."""
 NEAR_MS = 80
 """Milliseconds in the link's queue at most, three seconds after it became slow..."""
