@@ -61,6 +61,10 @@ def test_firefox_shows_types_falls_back_and_climbs(server: Server, session: str)
         typed(page, desktop, "und zurück")
         page.wait("/Good/.test(document.querySelector('.verdict')?.textContent ?? '')")
         assert not page.errors
+    with server.client() as client:
+        told = client.get("/metrics").text
+    for why in ("malformed", "floods", "rtcp", "forged"):
+        assert f'transom_viewer_messages_dropped_total{{why="{why}"}} 0.0' in told, "a browser means no harm"
 
 
 def test_firefox_without_h264_says_so_on_novnc(server: Server, session: str) -> None:
