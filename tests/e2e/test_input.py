@@ -466,7 +466,7 @@ def test_each_layout_is_typed_by_novnc_and_what_is_typed_as_it_breaks_by_the_nex
         expect(page.locator("#clipboard")).to_be_visible(timeout=15_000)
         for layout in ("fr", "ru", "ja"):
             Hands(page, layout).type(PARAGRAPHS[layout])
-            page.wait_for_timeout(300)
+            page.wait_for_timeout(1500)  # each character that no key has waits for programs to read the map
             assert desktop.all_of_field() == PARAGRAPHS[layout]
             desktop.clear_field()
         # the next rung is another noVNC
