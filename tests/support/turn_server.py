@@ -79,6 +79,11 @@ def coturn(*more: str) -> Iterator[TurnServer]:
         while True:
             try:
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asks:
+                    asks.settimeout(0.5)
+                    asks.connect(("127.0.0.1", port))
+                    asks.send(b"\0\1\0\0\x21\x12\xa4\x42" + bytes(12))  # STUN: the UDP side comes after TCP's
+                    asks.recv(2048)
                 break
             except OSError:
                 assert time.monotonic() < end and process.poll() is None, "coturn did not start"
