@@ -43,7 +43,8 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="transom-bench-")))
         folder.chmod(0o711)
-        browser = launch(stack.enter_context(sync_playwright()))
+        # a person has clicked: without that Selkies waits for a click of its own
+        browser = launch(stack.enter_context(sync_playwright()), "--autoplay-policy=no-user-gesture-required")
         stack.callback(browser.close)
         paint(browser, folder / PIXELS)
         for peer in peers:
