@@ -33,6 +33,54 @@ XVNC = (
     *("Xvnc", DISPLAY, "-rfbunixpath", f"{RUN}/probe-vnc", "-rfbport", "-1", "-nolisten", "tcp"),
     *("-SecurityTypes", "None", "-geometry", "1024x640", "-depth", "24", "-noreset", "-br"),
 )
+XORG_SERVER, XORG_FILE = "/usr/lib/xorg/Xorg", f"{RUN}/probe-xorg.conf"
+XORG = (
+    *(XORG_SERVER, DISPLAY, "-config", XORG_FILE, "-logfile", "/dev/null", "-nolisten", "tcp"),
+    *("-noreset", "-br"),
+)
+XORG_CONFIGURATION = f"""\
+Section "ServerFlags"
+  Option "AutoAddGPU" "false"
+  Option "AllowMouseOpenFail" "true"
+  Option "DontVTSwitch" "true"
+EndSection
+Section "Module"
+  Load "vnc"
+  Disable "glx"
+EndSection
+Section "InputClass"
+  Identifier "nothing that the machine has"
+  Option "Ignore" "true"
+EndSection
+Section "InputDevice"
+  Identifier "touch"
+  Driver "inputtest"
+  Option "DeviceType" "Touch"
+  Option "SocketPath" "{RUN}/probe-touch"
+EndSection
+Section "Device"
+  Identifier "memory"
+  Driver "dummy"
+EndSection
+Section "Screen"
+  Identifier "screen"
+  Device "memory"
+  DefaultDepth 24
+  Option "rfbunixpath" "{RUN}/probe-vnc"
+  Option "rfbport" "-1"
+  Option "SecurityTypes" "None"
+  SubSection "Display"
+    Depth 24
+    Virtual 1024 640
+  EndSubSection
+EndSection
+Section "ServerLayout"
+  Identifier "layout"
+  Screen "screen"
+  InputDevice "touch" "SendCoreEvents"
+EndSection
+"""
+"""The parts that a desktop's display has: its screen in memory, the VNC server as a module, a touch screen."""
 CHROMIUM = (
     *("/usr/lib/chromium/chromium", "--no-first-run", "--password-store=basic", "--disable-gpu"),
     *(f"--user-data-dir={RUN}/probe-profile", "--window-size=1024,640", "--window-position=0,0"),
@@ -88,7 +136,7 @@ class Probe:
         began = time.monotonic()
         log = Path(f"{RUN}/probe.log")
         with log.open("wb") as out:
-            display = self.start(XVNC, out)
+            display = self.start(self.server(), out)
             try:
                 screen = self.screen()
                 if screen is None:
@@ -107,6 +155,13 @@ class Probe:
                     process.kill()
             finally:
                 display.kill()
+
+    def server(self) -> tuple[str, ...]:
+        """The display's command line: Xvnc's, where an older image has no more."""
+        if not Path(XORG_SERVER).exists():
+            return XVNC
+        Path(XORG_FILE).write_text(XORG_CONFIGURATION)
+        return XORG
 
     def browser(self) -> tuple[str, ...]:
         """Its command line."""

@@ -67,3 +67,14 @@ def test_it_runs_with_nothing_of_ours_on_the_path(tmp_path: Path) -> None:
     )
     (line,) = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
     assert json.loads(line.removeprefix(MARK)) == {"wrong": [], "said": {}, "painted_ms": None}
+
+
+def test_the_display_is_the_images(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asking = Probe({"browser": "chromium", "elements": [], "commands": [], "seconds": 1})
+    monkeypatch.setattr(probe, "XORG_FILE", str(tmp_path / "xorg.conf"))
+    monkeypatch.setattr(probe, "XORG_SERVER", str(tmp_path / "none"))
+    assert asking.server()[0] == "Xvnc"
+    monkeypatch.setattr(probe, "XORG_SERVER", str(tmp_path))
+    assert asking.server()[0].endswith("Xorg")
+    for part in ('"dummy"', '"vnc"', '"inputtest"'):
+        assert part in (tmp_path / "xorg.conf").read_text()
