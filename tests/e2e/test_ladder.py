@@ -347,15 +347,22 @@ def test_the_page_is_frozen_and_the_viewers_computer_sleeps(page: Page) -> None:
 
 
 BLIND = """() => {
-    const context = CanvasRenderingContext2D.prototype, draw = context.drawImage;
+    const context = CanvasRenderingContext2D.prototype, { drawImage: draw, putImageData: put } = context;
+    const black = (to) => {
+        to.fillStyle = '#000';
+        to.fillRect(0, 0, to.canvas.width, to.canvas.height);
+    };
     window.blind = true;
     context.drawImage = function (what, ...rest) {
-        if (!window.blind || !(what instanceof VideoFrame)) return draw.call(this, what, ...rest);
-        this.fillStyle = '#000';
-        this.fillRect(0, 0, this.canvas.width, this.canvas.height);
+        if (window.blind && what instanceof VideoFrame) black(this);
+        else draw.call(this, what, ...rest);
+    };
+    context.putImageData = function (...what) {
+        if (window.blind && this.canvas.isConnected) black(this);
+        else put.apply(this, what);
     };
 }"""
-"""Each picture that comes is drawn black, as by a decoder that has lost its way."""
+"""Each picture that comes is drawn black, whichever way it is painted, as by a decoder that has lost its way."""
 
 
 def test_a_picture_that_turns_black_over_a_lit_desktop_is_replaced(page: Page) -> None:

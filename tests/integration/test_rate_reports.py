@@ -37,7 +37,7 @@ async def test_a_viewer_without_feedback_on_packets_is_held_to_its_link(golden_i
             targets = [words[1] for words in viewer.heard if words[0] == "rate"]
             assert targets[-1] < 0.6 * CAP_KBPS
             passed = link.passed_bytes - before
-            assert passed * 8 / 1000 / 3 > 0.5 * LINK_KBPS
+            assert passed * 8 / 1000 / 3 > 0.4 * LINK_KBPS
             assert (link.dropped - dropped) * 1200 < 0.1 * passed
             assert viewer.frames > frames
         finally:
