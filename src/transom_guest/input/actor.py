@@ -154,8 +154,10 @@ class Actor:
                 await self._keyboard.type(act.text, lambda: self._typist is not None)
                 self._typist = None
                 continue
-            if isinstance(act, PressKey) and self._keyboard.prepare(act.keysym):
+            if isinstance(act, PressKey) and self._keyboard.lacks(act.keysym):
                 await asyncio.sleep(MAP_SETTLES)
+                if self._keyboard.prepare(act.keysym):
+                    await asyncio.sleep(MAP_SETTLES)
             self._act(act)
         self._typing = False
         self._finish()

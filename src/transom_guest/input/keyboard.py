@@ -28,8 +28,8 @@ from transom_guest.x11.xtest import FakeInput
 LOCK_MASK = 1 << 1
 """Caps Lock among the X modifiers."""
 MAP_SETTLES = 0.12
-"""Seconds for programs to read a changed keyboard map before a key of it is pressed: Chromium on a busy machine
-drops keys for some 60 ms."""
+"""Seconds for programs to have the keys before a change of the keyboard map, and again to read the map before a key of
+it is pressed: a busy Chromium drops keys for some 60 ms, and those with them that it had not taken in yet."""
 TEXT_CHUNK = 24
 """Characters typed between two breaths, so that other work goes on."""
 log = logging.getLogger("transom.input")
@@ -100,7 +100,9 @@ class Keyboard:
         size = max(1, min(TEXT_CHUNK, self._layout.spares // 2))
         self._unlock()
         while goes_on() and (chunk := list(islice(pending, size))):
-            if self._bind_missing(chunk):
+            if any(map(self.lacks, chunk)):
+                await asyncio.sleep(MAP_SETTLES)
+                self._bind_missing(chunk)
                 await asyncio.sleep(MAP_SETTLES)
                 if not goes_on():
                     return
