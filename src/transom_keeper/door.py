@@ -17,7 +17,9 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-from transom_keeper.door_table import CHECK, Command, Connect, DoorLimits, DoorTable, Park, Relay, Source
+from transom_keeper.door_limits import DoorLimits
+from transom_keeper.door_paths import Connect, Park, Source
+from transom_keeper.door_table import CHECK, Command, DoorTable, Relay
 from transom_wire.control import RegisterPeer
 
 BATCH = 64

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from transom_keeper.door import BATCH, MAX_DATAGRAM, Door
-from transom_keeper.door_table import DoorLimits
+from transom_keeper.door_limits import DoorLimits
 from transom_wire.control import RegisterPeer
 from transom_wire.stun import build_binding_request
 

@@ -8,17 +8,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from transom_keeper.door_table import (
-    CHECK,
-    DROP,
-    Command,
-    Connect,
-    DoorLimits,
-    DoorTable,
-    Park,
-    Relay,
-    Source,
-)
+from transom_keeper.door_limits import DoorLimits
+from transom_keeper.door_paths import Connect, Park, Source
+from transom_keeper.door_table import CHECK, DROP, Command, DoorTable, Relay
 from transom_wire.control import RegisterPeer
 from transom_wire.stun import build_binding_request
 
