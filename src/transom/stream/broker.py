@@ -16,7 +16,7 @@ import structlog
 
 from transom.model.clock import Clock
 from transom.model.errors import Conflict, Gone, Invalid, TooLarge, Unavailable
-from transom.model.listeners import Listeners
+from transom.stream.outcomes import GONE, Listener, Outcomes
 from transom.stream.peers import Peer, Peers, Refusal, Stage
 from transom.stream.sdp import (
     MAX_SDP,
@@ -48,11 +48,6 @@ BOOT_MS = 180_000
 LAST_EPOCH = 2**31
 """Whatever epoch a peer is at, it is not above this one."""
 
-Event = PeerAnswer | tuple[str, int, Refusal]
-GONE = "gone"
-Listener = Callable[[str, int, str | Refusal], None]
-"""Called with peer, epoch, and the answer's SDP or why there is none."""
-
 
 class Keepers(Protocol):
     """What signalling needs of guests and keepers."""
@@ -82,7 +77,7 @@ class Broker:
         self._keepers, self._clock, self._count, self._terms = keepers, clock, count, terms
         self._seated, self._fared, self._flooded = seated, fared, flooded
         self._sessions: dict[str, Peers] = {}
-        self._listeners: Listeners[Listener] = Listeners()
+        self._outcomes = Outcomes(count)
         self._timers: set[asyncio.Task[None]] = set()
 
     async def offer(self, session: str, name: str, epoch: int, sdp: str, *, ready: bool) -> None:
@@ -99,7 +94,7 @@ class Broker:
         peers = self._sessions.setdefault(session, Peers())
         known = peers.same_or_newer(name, epoch, stripped)
         if known is not None:
-            self._again(session, known)
+            self._outcomes.again(session, known)
             return
         now = self._clock()
         peer = Peer(name, epoch, stripped, ufrag, now, now + (ANSWER_MS if ready else BOOT_MS))
@@ -141,7 +136,7 @@ class Broker:
         peer = self._peers(session).current(name, epoch)
         if not peer.pending:
             raise Conflict("that offer has its answer", code="answered")
-        self._publish(session, peer, sdp)
+        self._outcomes.publish(session, peer, sdp)
 
     async def bye(self, session: str, name: str, epoch: int) -> bool:
         """The viewer leaves with all its connections up to `epoch`; False when it goes on by a newer offer. What
@@ -159,9 +154,7 @@ class Broker:
         offers meanwhile. False when the guest cannot be told now."""
         peer = self._peers(session).get(name)
         if peer is not None and peer.stage is not Stage.OVER:
-            peer.stage, peer.refusal = Stage.OVER, Refusal(GONE, why)
-            peer.settled.set()
-            self._announce(session, peer, Refusal("dismissed", why))
+            self._outcomes.dismiss(session, peer, why)
         await self._keepers.tell(session, ReleasePeer(name))
         newest = self._peers(session).get(name)
         back = newest is not None and newest is not peer and not final
@@ -187,17 +180,17 @@ class Broker:
             answer = with_candidate(strip_candidates(message.sdp), *door) if door else None
         except SdpError as error:
             self._count("answer_refused")
-            self._refuse(session, peer, "bad_answer", f"the machine's answer is not usable: {error}")
+            self._outcomes.refuse(session, peer, "bad_answer", f"the machine's answer is not usable: {error}")
             return
         registration = RegisterPeer(
             peer.name, transport.ufrag, transport.password, peer.viewer_ufrag, transport.port
         )
         peer.registered = await self._keepers.tell(session, registration)
         if answer is None or not peer.registered:
-            self._refuse(session, peer, "unreachable", "the machine cannot be reached now")
+            self._outcomes.refuse(session, peer, "unreachable", "the machine cannot be reached now")
         elif peer.pending and not peer.settled.is_set():
             self._count("answered")
-            self._publish(session, peer, answer)
+            self._outcomes.publish(session, peer, answer)
 
     async def peer_moved(self, session: str, message: PeerState) -> None:
         """What the guest says of a peer connection; the door forgets those that are over. One that nobody here
@@ -212,14 +205,18 @@ class Broker:
         if message.state not in ("failed", "closed"):
             return
         if peer.pending:
-            self._refuse(session, peer, "guest_failed", message.reason or "the machine could not answer")
+            self._outcomes.refuse(
+                session, peer, "guest_failed", message.reason or "the machine could not answer"
+            )
         elif peer.stage is Stage.ANSWERED:
             if message.reason in FLOODS:
                 self._count("flooded")
                 self._flooded(session, peer.name)
             peer.stage = Stage.OVER
             await self._release(session, peer, close=False)
-            self._announce(session, peer, Refusal("peer_lost", message.reason or "the connection ended"))
+            self._outcomes.announce(
+                session, peer, Refusal("peer_lost", message.reason or "the connection ended")
+            )
 
     def link_fared(self, session: str, message: StreamReport) -> None:
         """What the guest says of a viewer's link: passed on when it is of a try that is on."""
@@ -241,11 +238,13 @@ class Broker:
             if peer.stage is Stage.ANSWERED:
                 peer.stage = Stage.OVER
                 await self._release(session, peer, close=False)
-                self._announce(session, peer, Refusal("stream_server_died", "the stream server starts again"))
+                self._outcomes.announce(
+                    session, peer, Refusal("stream_server_died", "the stream server starts again")
+                )
 
     def listen(self, session: str, listener: Listener) -> AbstractContextManager[None]:
         """Call `listener` on every answer and refusal while the block runs."""
-        return self._listeners.listen(session, listener)
+        return self._outcomes.listen(session, listener)
 
     async def close(self) -> None:
         """Stop the timers; media flows on."""
@@ -279,34 +278,8 @@ class Broker:
         """Milliseconds a pending offer still has; refuses it when there are none."""
         left = peer.deadline - self._clock()
         if left <= 0 and peer.pending:
-            self._refuse(session, peer, "no_answer", "the machine did not answer in time")
+            self._outcomes.refuse(session, peer, "no_answer", "the machine did not answer in time")
         return left
-
-    def _publish(self, session: str, peer: Peer, sdp: str) -> None:
-        peer.answer, peer.stage = sdp, Stage.ANSWERED
-        peer.settled.set()
-        self._announce(session, peer, sdp)
-
-    def _refuse(self, session: str, peer: Peer, code: str, message: str) -> None:
-        self._count("refused")
-        log.info("offer refused", session=session, code=code)
-        peer.refusal, peer.stage = Refusal(code, message), Stage.REFUSED
-        peer.settled.set()
-        self._announce(session, peer, peer.refusal)
-
-    def _again(self, session: str, peer: Peer) -> None:
-        """Whoever repeats an offer may not have been there when its outcome was told."""
-        if peer.stage is Stage.ANSWERED and peer.answer is not None:
-            self._announce(session, peer, peer.answer)
-        elif peer.refusal is not None:
-            code = "dismissed" if peer.refusal.code == GONE else peer.refusal.code
-            self._announce(session, peer, Refusal(code, peer.refusal.message))
-        elif peer.stage is Stage.OVER:
-            self._announce(session, peer, Refusal("peer_lost", "the connection ended"))
-
-    def _announce(self, session: str, peer: Peer, outcome: str | Refusal) -> None:
-        for listener in self._listeners.of(session):
-            listener(peer.name, peer.epoch, outcome)
 
     async def _release(self, session: str, peer: Peer, *, close: bool) -> None:
         if peer.registered:
