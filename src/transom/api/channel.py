@@ -15,7 +15,7 @@ from transom.api.sockets import Visitor
 from transom.model.seat import Seat
 from transom.model.session import Session
 from transom.stream.channel_road import carry
-from transom_wire.channel import ChannelViewer, framed
+from transom_wire.channel import CHUNK, TEXT_LIMIT, ChannelViewer, framed
 from transom_wire.framing import FrameError
 
 router = APIRouter()
@@ -98,10 +98,10 @@ class Talker:
         """Keys pressed and texts typed since this was taken away last."""
 
     async def receive(self) -> str | bytes | None:
-        """The next message; None when the viewer is gone."""
+        """The next message; None when the viewer is gone. Raises Closing."""
         message = await sockets.receive(self._socket)
         if message is not None:
-            await self._inlet.take(message)
+            await self._inlet.take(message, TEXT_LIMIT if isinstance(message, str) else CHUNK)
         if isinstance(message, str):
             self.keys += message.startswith('["t"') or (
                 message.startswith('["k"') and message.endswith(",1]")

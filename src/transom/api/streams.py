@@ -131,9 +131,13 @@ class Inlet:
         """The desktop was given, or taken."""
         self._intake.hold_to(drives=drives)
 
-    async def take(self, message: str | bytes) -> None:
-        """Wait until there is room for it. Raises Closing for one who floods."""
-        wait = self._intake.take(len(message))
+    async def take(self, message: str | bytes, limit: int) -> None:
+        """Wait until there is room for it. Raises Closing for one who floods, and at once for more than `limit` bytes:
+        at a watcher's pace there would be room for a megabyte in a minute."""
+        size = len(message.encode()) if isinstance(message, str) else len(message)
+        if size > limit:
+            raise Closing(sockets.TOO_LARGE, "the message is too large")
+        wait = self._intake.take(size)
         if wait is None:
             self._parts.metrics.signalling("flooded")
             self._parts.limits.arrivals.flooded(self._session, self._peer)

@@ -14,7 +14,7 @@ from transom.api.parts import Parts
 from transom.api.sockets import Closing, Visitor
 from transom.model.seat import Seat
 from transom.model.session import Session
-from transom.stream.fallback import pipe
+from transom.stream.fallback import MESSAGE_LIMIT, pipe
 from transom_wire.rfb import RfbError, Watching
 from transom_wire.rfb_tally import Tally
 
@@ -100,13 +100,11 @@ class Viewer:
         if message is None:
             return None
         data = message.encode() if isinstance(message, str) else message
-        await self._inlet.take(data)
+        await self._inlet.take(data, MESSAGE_LIMIT if self._watching is None else WATCHER_LIMIT)
         if self.tally is not None:
             self.tally.read(data)
         if self._watching is None:
             return data
-        if len(data) > WATCHER_LIMIT:
-            raise Closing(sockets.TOO_LARGE, "the message is too large")
         try:
             return self._watching.feed(data)
         except RfbError as error:
