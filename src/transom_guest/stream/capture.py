@@ -87,9 +87,9 @@ class Capture:
             self._screen.close()
             self._screen = None
 
-    def key_wanted(self) -> None:
-        """A viewer needs a key frame."""
-        self._pacer.key_wanted()
+    def key_wanted(self, after_s: float = 0.0) -> None:
+        """A viewer needs a key frame, and can show nothing else; there is room for it in so many seconds."""
+        self._pacer.key_wanted(self._loop.time() + after_s if after_s else float("-inf"))
         self._step()
 
     def set_fps(self, fps: int) -> None:

@@ -55,7 +55,7 @@ class Pacer:
         self._key = True
         self._busy = False
         self._grabbed = self._of_use = float("-inf")
-        self._key_sent = float("-inf")
+        self._key_sent = self._held = float("-inf")
         self._changed = float("-inf")
         self._refined = 0
         self._settled = False
@@ -69,9 +69,9 @@ class Pacer:
         """The screen changed."""
         self._dirty = True
 
-    def key_wanted(self) -> None:
-        """A viewer joined, or lost its picture."""
-        self._key = True
+    def key_wanted(self, not_before: float = float("-inf")) -> None:
+        """A viewer joined, or lost its picture and can show nothing that is grabbed before a time."""
+        self._key, self._held = True, max(self._held, not_before)
 
     def frame_out(self, of_use: float = float("-inf"), *, settled: bool = False) -> None:
         """The encoder has finished its frame; one that is grabbed before `of_use` would only wait to be sent.
@@ -108,8 +108,9 @@ class Pacer:
         self._grabbed, self._dirty, self._spare = now, True, 0.0
 
     def _free_at(self) -> float:
-        """When a whole frame has been saved up, and the last one has left."""
-        return max(self._grabbed + max(1 - self._spare, 0.0) * self._interval, self._of_use)
+        """When a whole frame has been saved up, the last one has left, and there is room for a key frame."""
+        saved = self._grabbed + max(1 - self._spare, 0.0) * self._interval
+        return max(saved, self._of_use, self._held)
 
     def _due(self) -> float:
         wanted = [self._still_due()]

@@ -75,6 +75,11 @@ class Packetizer:
         self._extension = extension(extensions)
         self._sequence = first
 
+    @property
+    def next(self) -> int:
+        """The sequence number of the next packet."""
+        return self._sequence
+
     def packets(self, data: bytes, timestamp: int) -> list[bytes]:
         """The packets of one access unit, the last one marked."""
         room = MTU - 12 - len(self._extension)

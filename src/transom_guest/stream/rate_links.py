@@ -30,6 +30,11 @@ WATCHER_KEY_S = 5.0
 CONGESTED_KEY_S = 1.0
 """...or the driver, while a queue stands on its link: each would only be the next to be dropped there. And between
 two that viewers cause who had none yet, all that do not drive together."""
+ROOM = 0.5
+"""Of a queue that stands on the driver's link, that has to leave before a key frame has room behind it: until then it
+would be dropped as what it is to replace was, and so is all that comes between. It arrives no later for that..."""
+MOST_ROOM_S = 0.5
+"""...unless what seems to be a queue is none: seconds at most."""
 log = logging.getLogger("transom.stream")
 
 
@@ -75,9 +80,10 @@ class Links:
         self,
         apply: Callable[[Decision], None],
         report: Callable[[StreamReport], None],
-        key: Callable[[], None],
+        key: Callable[[float], None],
     ) -> None:
-        """`apply` hears what to encode, `report` what to tell the controller, `key` that a key frame is due."""
+        """`apply` hears what to encode, `report` what to tell the controller, `key` in how many seconds a key frame is
+        due, and nothing else before it."""
         self._apply, self._report, self._key = apply, report, key
         self._links: dict[Viewed, _Link] = {}
         self._watched = asyncio.Event()
@@ -140,7 +146,7 @@ class Links:
         driver = self._driver()
         owed = self._begin_owed and self._begin(now)
         if owed or (driver is not None and driver.key_owed and self.may_have_key(now, driver.peer)):
-            self._key()
+            self._key(0.0 if driver is None or owed else self.room_in(driver.peer))
 
     def may_begin(self, now: float, peer: Viewed) -> bool:
         """Whether a key frame may be made now for a viewer that has had none. A refused one is owed: it comes soon."""
@@ -167,6 +173,13 @@ class Links:
             return False
         link.key_at = now
         return True
+
+    def room_in(self, peer: Viewed) -> float:
+        """Seconds until there is room for a key frame that this viewer asked for because its picture is lost."""
+        driver = self._driver()
+        if driver is None or driver.peer is not peer or not driver.control.congested:
+            return 0.0
+        return min(driver.control.link.queue_s * ROOM, MOST_ROOM_S)
 
     def next_frame_in(self) -> float:
         """Seconds until a frame is of use to the driver: one that is made earlier shows less, and waits."""

@@ -16,6 +16,8 @@ HOPELESS = 12
 HOPELESS_S = 1.0
 """...once in so many seconds and a round trip."""
 PACKET_BYTES = 1200
+NUMBERS = 2**16
+"""After so many packets RTP's numbers begin anew."""
 REMEMBERED = 1024
 """Packets whose last repair is known."""
 
@@ -32,6 +34,7 @@ class Repairs:
         self._at = float("-inf")
         self._repaired: OrderedDict[int, float] = OrderedDict()
         self._refused: set[int] = set()
+        self._key_from: int | None = None
         self._hopeless_at = float("-inf")
 
     def take(self, now: float, number: int) -> bool:
@@ -45,7 +48,8 @@ class Repairs:
         if now - self._repaired.get(number, float("-inf")) < self.rtt_s:
             return False
         if self._bytes < PACKET_BYTES:
-            self._refused.add(number)
+            if not self._before_key(number):
+                self._refused.add(number)
             return False
         self._refused.discard(number)
         self._bytes -= PACKET_BYTES
@@ -55,9 +59,13 @@ class Repairs:
             self._repaired.popitem(last=False)
         return True
 
-    def renewed(self) -> None:
-        """A key frame was sent: nothing before it is missing."""
+    def renewed(self, number: int) -> None:
+        """A key frame is sent from this number on: nothing before is missing, though it is asked for until then."""
         self._refused.clear()
+        self._key_from = number
+
+    def _before_key(self, number: int) -> bool:
+        return self._key_from is not None and 0 < (self._key_from - number) % NUMBERS < NUMBERS // 2
 
     def hopeless(self, now: float) -> bool:
         """Whether so much is missing that a key frame is due instead; true once, then after a while."""

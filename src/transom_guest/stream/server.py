@@ -215,7 +215,7 @@ class StreamServer:
     def peer_key_wanted(self, peer: Peer) -> None:
         """A viewer lost its picture."""
         if self._lives(peer) and self._links.may_have_key(self._loop.time(), peer):
-            self._capture.key_wanted()
+            self._capture.key_wanted(self._links.room_in(peer))
 
     def peer_told(self, peer: Peer, told: Told) -> None:
         """A viewer told which packets arrived, and when, or how many did not."""

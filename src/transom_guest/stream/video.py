@@ -75,7 +75,7 @@ class Video:
             return False
         self._sending = self._sending or unit.key
         if unit.key:
-            self._repairs.renewed()
+            self._repairs.renewed(self._packetizer.next)
         if self._sending:
             self._pacer.put(self._packetizer.packets(unit.data, self.rtp_time(unit.grabbed)))
         return self._sending

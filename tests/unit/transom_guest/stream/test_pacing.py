@@ -192,6 +192,19 @@ def test_a_change_does_not_wait_for_the_key_frame_that_must_wait():
     assert grab(pacer, KEY_EVERY)
 
 
+def test_who_lost_the_picture_is_sent_nothing_before_the_key_frame_has_room():
+    pacer = started()
+    pacer.key_wanted(1.3)
+    pacer.damaged()
+    assert pacer.decide(1.0) == Wait(pytest.approx(1.3))
+    pacer.key_wanted()
+    assert pacer.decide(1.2) == Wait(pytest.approx(1.3))
+    assert grab(pacer, 1.3)
+    pacer.frame_out()
+    pacer.damaged()
+    assert pacer.decide(1.3 + FRAME) == Grab(key=False)
+
+
 def test_a_failed_grab_is_tried_again_after_an_interval():
     pacer = started()
     pacer.damaged()
@@ -200,16 +213,23 @@ def test_a_failed_grab_is_tried_again_after_an_interval():
     assert isinstance(pacer.decide(1.0 + FRAME), Grab)
 
 
-@given(st.lists(st.tuples(st.sampled_from(["damage", "key", "out", "tick"]), st.floats(0, 0.3)), max_size=80))
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(["damage", "key", "lost", "out", "tick"]), st.floats(0, 0.3)), max_size=80
+    )
+)
 def test_whatever_happens_frames_keep_their_distance_and_a_wait_is_in_the_future(script):
     pacer, now, last, before, last_key = Pacer(), 0.0, -1.0, -1.0, -1.0
-    busy = False
+    busy, held = False, 0.0
     for what, passed in script:
         now += passed
         if what == "damage":
             pacer.damaged()
         elif what == "key":
             pacer.key_wanted()
+        elif what == "lost":
+            pacer.key_wanted(now + 0.3)
+            held = now + 0.3
         elif what == "out":
             pacer.frame_out()
             busy = False
@@ -220,6 +240,7 @@ def test_whatever_happens_frames_keep_their_distance_and_a_wait_is_in_the_future
             continue
         assert now - before >= FRAME - 1e-9, "never three within one frame's time"
         assert not busy or now - last >= STUCK
+        assert now >= held
         if decision.key:
             assert now - last_key >= KEY_EVERY - 1e-9
             last_key = now

@@ -12,7 +12,14 @@ from transom_guest.stream import rate_links
 from transom_guest.stream.rate import DEAF_S, START_KBPS, UNREPORTED_S
 from transom_guest.stream.rate_decision import Decision
 from transom_guest.stream.rate_estimate import Packet
-from transom_guest.stream.rate_links import CONGESTED_KEY_S, REPORT_S, WATCHER_KEY_S, Links
+from transom_guest.stream.rate_links import (
+    CONGESTED_KEY_S,
+    MOST_ROOM_S,
+    REPORT_S,
+    ROOM,
+    WATCHER_KEY_S,
+    Links,
+)
 from transom_guest.stream.rate_reports import Report
 from transom_wire.link import PeerTerms, StreamReport
 
@@ -52,8 +59,8 @@ class Bench:
     def __init__(self) -> None:
         self.applied: list[Decision] = []
         self.reports: list[StreamReport] = []
-        self.keys: list[int] = []
-        self.links = Links(self.applied.append, self.reports.append, lambda: self.keys.append(1))
+        self.keys: list[float] = []
+        self.links = Links(self.applied.append, self.reports.append, self.keys.append)
         self.driver, self.watcher = FakePeer("driver"), FakePeer("watcher", PeerTerms(drives=False))
 
 
@@ -163,6 +170,22 @@ async def test_on_a_congested_link_the_driver_has_key_frames_seldom_and_what_it_
     bench.links.tick(5.5)
     bench.links.tick(5.6)
     assert len(bench.keys) == 1
+
+
+async def test_a_key_frame_for_a_full_link_waits_until_half_of_its_queue_has_left() -> None:
+    bench = Bench()
+    bench.links.join(0.0, bench.driver, told=True)
+    bench.links.join(0.0, bench.watcher, told=True)
+    bench.links.feedback(1.0, bench.driver, through(1.0))
+    assert bench.links.room_in(bench.driver) == 0
+    for queue, wait in ((0.3, 0.3 * ROOM), (3.0, MOST_ROOM_S)):
+        for step in range(5):
+            bench.links.feedback(2.0 + step / 10, bench.driver, through(2.0 + step / 10, queue=queue))
+        assert bench.links.room_in(bench.driver) == pytest.approx(wait, abs=0.01)
+    assert bench.links.room_in(bench.watcher) == 0, "its own queue is not known to be full"
+    assert bench.links.may_have_key(2.5, bench.driver) and not bench.links.may_have_key(2.6, bench.driver)
+    bench.links.tick(3.6)
+    assert bench.keys == [MOST_ROOM_S], "nor is the one that it was owed sent at once"
 
 
 async def test_viewers_and_the_controller_are_told_when_something_changes() -> None:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.stream.rate_repair import HOPELESS, HOPELESS_S, PACKET_BYTES, SAVED_S, SHARE, Repairs
+from transom_guest.stream.rate_repair import (
+    HOPELESS,
+    HOPELESS_S,
+    NUMBERS,
+    PACKET_BYTES,
+    SAVED_S,
+    SHARE,
+    Repairs,
+)
 
 
 def test_without_feedback_whatever_is_asked_for_is_sent_again() -> None:
@@ -42,8 +50,21 @@ def test_a_key_frame_makes_up_for_what_was_missing() -> None:
     repairs.kbps = 300
     for number in range(3 * HOPELESS):
         repairs.take(1.0, number)
-    repairs.renewed()
+    repairs.renewed(3 * HOPELESS)
     assert not repairs.hopeless(1.0)
+
+
+def test_what_was_lost_before_a_key_frame_is_no_reason_for_another() -> None:
+    for first in (500, 3, 0):
+        repairs = Repairs()
+        repairs.kbps = 300
+        repairs.renewed(first)
+        for number in range(1, 2 * HOPELESS):
+            repairs.take(1.0, (first - number) % NUMBERS)
+        assert not repairs.hopeless(1.0)
+        for number in range(2 * HOPELESS):
+            repairs.take(1.0, (first + number) % NUMBERS)
+        assert repairs.hopeless(1.0)
 
 
 def test_packets_that_are_asked_for_again_count_once() -> None:
