@@ -15,6 +15,8 @@ from transom.drivers import remains
 NAMED = Path("/run/netns")
 EMULATED = re.compile(r"(transom-link-|tl)[0-9a-f]{6}:?")
 """Namespaces and links of other tests, which come and go: `link_emulator` names them so."""
+CUT = re.compile(r"table inet transom_test_[0-9a-f]{8}")
+"""And rules: `cut` names them so."""
 
 
 def footprint(folder: Path, uids: range, ports: tuple[int, int], *more: Path) -> Counter[str]:
@@ -32,7 +34,8 @@ def footprint(folder: Path, uids: range, ports: tuple[int, int], *more: Path) ->
     found.update(f"namespace {name}" for name in _named())
     links = (line.split()[1] for line in _said("ip", "-o", "link", "show", "type", "tun"))
     found.update(f"link {name}" for name in links if not EMULATED.fullmatch(name))
-    found.update(f"rule {line}" for line in _said("nft", "list", "tables"))
+    rules = _said("nft", "list", "tables")
+    found.update(f"rule {line}" for line in rules if not CUT.fullmatch(line))
     found.update(_mounts((folder, *more)))
     for place in (folder, *more):
         found.update(f"file {path}" for path in place.rglob("*"))

@@ -21,6 +21,8 @@ EXIT_NOTE, SOCKET = "exit.json", "keeper.sock"
 BASES_NOTE = ".cgroups"
 """Where groups were ever made for this state folder: a later controller may live in another group."""
 LOOK_SECONDS = 0.02
+LOOKS = 2
+"""At all processes before a machine has none."""
 ANY_UID = range(2**32)
 """Of a looker who is not root: other users' processes are none it could end."""
 
@@ -162,7 +164,12 @@ def end_processes(folder: Path, machine: str, grace: float, seconds: float, uids
 
 
 def _of(folder: Path, machine: str, uids: range) -> list[Found]:
-    return [each for each in processes(folder, uids) if each.machine == machine]
+    """Of one machine. Nothing is believed only when it was seen twice: a keeper that starts hands itself on to a fork
+    and ends, and one look at all processes may come too early for the one and too late for the other."""
+    for _ in range(LOOKS):
+        if found := [each for each in processes(folder, uids) if each.machine == machine]:
+            return found
+    return []
 
 
 def _signal(folder: Path, found: Found, number: int, uids: range) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +19,16 @@ from transom.model.ids import new_id
 from transom_keeper.sandbox import argv0, tag_of
 
 SLEEP = "import time; time.sleep(600)"
+STARTS = """
+import os, signal, time
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGUSR1})
+print("starts", flush=True)
+signal.sigwait({signal.SIGUSR1})
+if os.fork():
+    os._exit(0)
+print(os.getpid(), flush=True)
+time.sleep(600)
+"""
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True); time.sleep(600)"
 
 
@@ -144,6 +156,31 @@ def test_a_keeper_is_asked_to_end_before_anybody_is_killed(tmp_path: Path, actor
     assert remains.end_processes(tmp_path, machine, grace=60, seconds=60)
     assert reap(keeper) == [-15]
     assert neighbour.poll() is None
+
+
+def test_a_keeper_that_hands_itself_on_while_it_is_looked_for_is_found(
+    tmp_path: Path, actors: Actors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The list of processes was made before the fork, and is read when who forked has ended."""
+    machine, look = new_id("mch"), os.scandir
+    keeper = actors.keeper(machine, tmp_path / machine, STARTS)
+    assert keeper.stdout is not None and keeper.stdout.readline() == b"starts\n"
+
+    def slow(path: str) -> list[os.DirEntry[str]]:
+        with look(path) as entries:
+            listed = list(entries)
+        if keeper.returncode is None:
+            keeper.send_signal(signal.SIGUSR1)
+            keeper.wait(10)
+        return listed
+
+    monkeypatch.setattr(os, "scandir", slow)
+    assert remains.end_processes(tmp_path, machine, grace=60, seconds=60)
+    heir = int(keeper.stdout.readline())
+    left = heir in [each.pid for each in remains.processes(tmp_path)]
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(heir, signal.SIGKILL)
+    assert not left
 
 
 def test_whoever_does_not_listen_is_killed_and_orphans_at_once(tmp_path: Path, actors: Actors) -> None:
