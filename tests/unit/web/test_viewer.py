@@ -290,6 +290,25 @@ def test_the_buttons_switch_at_once_and_back(page: Page, controller: FakeControl
     assert page.evaluate(SCREENS) == 1
 
 
+def test_the_bar_keeps_its_buttons_in_the_window_and_the_name_of_each(
+    page: Page, controller: FakeController
+) -> None:
+    live(page, controller)
+    page.evaluate("for (const name of ['sound', 'microphone']) document.getElementById(name).hidden = false")
+    page.evaluate("document.getElementById('recorded').replaceChildren('This session is recorded')")
+    page.evaluate("document.getElementById('recorded').hidden = false")
+    for width in (390, 700, 1241, 1280, 1440, 1600):
+        page.set_viewport_size({"width": width, "height": 800})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert page.locator("#tools").evaluate("(tools) => tools.getBoundingClientRect().right") <= width + 1
+        assert page.get_by_role("button", name="Open VM Desktop (WebRTC)", exact=True).is_visible()
+        assert page.locator("#title").evaluate("(title) => title.scrollWidth <= title.clientWidth")
+        assert page.locator("#tools").evaluate("(tools) => tools.offsetHeight") < 60
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.get_by_role("button", name="End session").click()
+    page.get_by_role("button", name="Keep it").click()
+
+
 @pytest.mark.parametrize("width", [1043, 1238, 1280])
 def test_a_rung_leaves_the_desktop_the_room_it_had(
     page: Page, controller: FakeController, width: int
@@ -390,6 +409,7 @@ def test_the_end_is_told_with_its_reason(page: Page, controller: FakeController)
     page.get_by_role("heading", name="Ending the session").wait_for()
     controller.change(state="ended", reason="stopped")
     page.get_by_role("heading", name="The session has ended").wait_for()
+    assert page.get_by_role("toolbar").is_hidden(), "nothing can be done with a desktop that is gone"
     assert page.get_by_role("link", name="Back to the dashboard").is_visible()
     assert page.evaluate("[window.transom.state, window.transom.rung]") == ["over", None]
     assert page.evaluate(SCREENS) == 1

@@ -94,6 +94,7 @@ function showButtons(session) {
 /** @param {Session | null} session */
 function showCover(session) {
   const over = missing || Boolean(session && (isOver(session) || session.state === "stopping"));
+  document.body.classList.toggle("over", over);
   byId("cover").hidden = viewer.rung !== null && !over;
   byId("cover-actions").hidden = !over;
   byId("stages").hidden = over;
