@@ -1,4 +1,5 @@
 import { request } from "./api.js";
+import { Commands } from "./commands.js";
 import { isOver } from "./format.js";
 import { Heartbeats } from "./heartbeats.js";
 import { Ladder } from "./ladder.js";
@@ -12,15 +13,14 @@ import { Seats } from "./seats.js";
 import { Signal } from "./signal.js";
 import { watchSurroundings } from "./surroundings.js";
 
-/** @import { Vnc } from "./vnc.js" */
 /** @import { WebRtc } from "./webrtc.js" */
-/** @import { Happening, LadderCommand, LadderEvent, OwnExit, Places, Seat, SeatDeed, Session, SignalEvent, Stats } from "../../types/model" */
+/** @import { Happening, LadderEvent, OwnExit, Places, Seat, SeatDeed, Session, SignalEvent, Stats } from "../../types/model" */
 
 /** noVNC is fetched this long after the first picture, to be there when the network is worse. */
 const FETCH_VNC_MS = 1000;
 
 /**
- * One session's picture: turns what happens into events of the ladder, and its commands into deeds.
+ * One session's picture: turns what happens into events of the ladder, whose `Commands` are carried out.
  * Tells `changed` when anything a person could see is different, and `refused` when the server says no.
  * Others of the page listen by `on` and speak to the guest by `send`.
  */
@@ -31,6 +31,7 @@ export class Viewer {
   #signal;
   #seats = new Seats(() => this.#signal.peer);
   #rungs;
+  #commands;
   #listeners = new Listeners();
   /** @type {Session | null} */
   #session = null;
@@ -62,9 +63,13 @@ export class Viewer {
     this.#rungs = new Rungs(places, this.#screen.layers, this.#signal, {
       happen: (happening) => this.#happen(happening),
       open: (rung) => this.#opened(rung),
-      swapped: (rung) => this.#screen.rung === rung && this.#show(rung),
+      swapped: (rung) => this.#screen.rung === rung && this.#commands.show(rung),
       dropped: (count) => this.#listeners.tell("unheard", count),
       message: (rung, message) => this.#screen.rung === rung && this.#listeners.tell("message", message),
+    });
+    this.#commands = new Commands(this.#signal, this.#rungs, this.#screen, {
+      shown: (other) => this.#shown(other),
+      gone: () => this.#listeners.tell("rung", null),
     });
     watchSurroundings(stage, {
       visible: (visible) => this.#happen({ type: "visible", visible }),
@@ -257,7 +262,7 @@ export class Viewer {
   #happen(happening) {
     const before = this.#look();
     const event = /** @type {LadderEvent} */ ({ ...happening, now: performance.now() });
-    for (const command of this.#ladder.handle(event)) this.#obey(command);
+    for (const command of this.#ladder.handle(event)) this.#commands.obey(command);
     this.#screen.rung?.hold(this.#ladder.doubts);
     if (before !== this.#look()) this.#changed();
   }
@@ -271,32 +276,6 @@ export class Viewer {
     this.#listeners.tell("changed");
   }
 
-  /** @param {LadderCommand} command */
-  #obey(command) {
-    switch (command.do) {
-      case "open-peer":
-        return void this.#rungs.openPeer(command.epoch, command.direct);
-      case "ping":
-        return this.#rungs.peer(command.epoch)?.ping();
-      case "nudge":
-        return void this.#rungs.peer(command.epoch)?.send("i");
-      case "probe":
-        return void this.#rungs.probe(`${this.#signal.peer}-look`, command.epoch);
-      case "close-peer":
-        return this.#gone(this.#rungs.closePeer(command.epoch));
-      case "show-peer":
-        return this.#show(this.#rungs.peer(command.epoch));
-      case "open-vnc":
-        return this.#rungs.openVnc(command.vnc);
-      case "ping-vnc":
-        return this.#rungs.vnc(command.vnc)?.ping();
-      case "close-vnc":
-        return this.#gone(this.#rungs.closeVnc(command.vnc));
-      case "show-vnc":
-        return this.#show(this.#rungs.vnc(command.vnc));
-    }
-  }
-
   /** @param {WebRtc} rung input may be sent on it */
   #opened(rung) {
     this.#screen.following.soon();
@@ -304,19 +283,13 @@ export class Viewer {
     if (before && before !== rung && this.#seats.drives) rung.ask(before.epoch);
   }
 
-  /** @param {WebRtc | Vnc | undefined} rung */
-  #show(rung) {
-    if (!rung?.element) return;
-    if (this.#screen.show(rung, rung.element)) this.#listeners.tell("rung", this.rung);
+  /** A rung is on the screen, which has drawn. @param {boolean} other another than before */
+  #shown(other) {
+    if (other) this.#listeners.tell("rung", this.rung);
     for (const message of this.webrtc?.takeEarly() ?? []) this.#listeners.tell("message", message);
     if (this.#drawn) return;
     this.#drawn = true;
     setTimeout(fetchVnc, FETCH_VNC_MS);
     this.heartbeats.first();
-  }
-
-  /** @param {WebRtc | Vnc | undefined} rung closed a moment ago */
-  #gone(rung) {
-    if (this.#screen.gone(rung)) this.#listeners.tell("rung", null);
   }
 }
