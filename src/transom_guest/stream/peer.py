@@ -16,8 +16,6 @@ from transom_guest.stream import certificate, ice_agent
 from transom_guest.stream.allowance import PING_BURST, PING_RATE, Allowance
 from transom_guest.stream.channels import Channels
 from transom_guest.stream.clip_channel import ClipChannel, ClipEvents
-from transom_guest.stream.deadlines import ANSWER_DEADLINE
-from transom_guest.stream.description import credentials, description
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import (
     Gst,
@@ -29,20 +27,14 @@ from transom_guest.stream.gst import (
     watch_bus,
 )
 from transom_guest.stream.inbound import Inbound
-from transom_guest.stream.offer import (
-    H264,
-    narrowed,
-    with_credentials,
-    with_fingerprint,
-    with_profile,
-)
+from transom_guest.stream.negotiation import Negotiation
+from transom_guest.stream.offer import H264, with_fingerprint
 from transom_guest.stream.peer_sound import PeerSound
 from transom_guest.stream.rate_feedback import Told, packets_of, watch_repairs, watch_reports
 from transom_guest.stream.sound_offer import Opus
 from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
 
-OFFER, ANSWER = GstWebRTC.WebRTCSDPType.OFFER, GstWebRTC.WebRTCSDPType.ANSWER
 log = logging.getLogger("transom.stream")
 
 
@@ -89,8 +81,8 @@ class Peer:
         self.video = Video(codec)
         self.tells = codec.twcc is not None
         """The viewer offered to tell which packets arrive."""
-        self._gathered = asyncio.Event()
-        self._codec, self._certificate, self._opus = codec, certificate.make(), opus
+        self._negotiation = Negotiation(codec, opus, keep=self._kept, to_loop=self._to_loop)
+        self._certificate, self._opus = certificate.make(), opus
         self.sound: PeerSound | None = None
         try:
             self._build()
@@ -115,25 +107,7 @@ class Peer:
 
     async def answer(self, sdp: str) -> str:
         """Answer the offer `sdp`; candidates are in the answer. Raises GstError within ANSWER_DEADLINE."""
-        try:
-            async with asyncio.timeout(ANSWER_DEADLINE):
-                offered = narrowed(
-                    sdp, self._codec.payload_type, self._opus.payload_type if self._opus else None
-                )
-                await self._ask("set-remote-description", description(OFFER, offered, self._kept))
-                reply = await self._ask("create-answer", None)
-                answer = reply.get_value("answer") if reply else None
-                if answer is None:
-                    raise GstError("webrtcbin made no answer")
-                self._kept.append(answer)
-                own = with_credentials(str(answer.sdp.as_text()), *credentials())
-                await self._ask("set-local-description", description(ANSWER, own, self._kept))
-                await self._gathered.wait()
-        except TimeoutError as error:
-            raise GstError("no answer in time") from error
-        local = self._webrtc.get_property("local-description")
-        self._kept.append(local)
-        answer = with_profile(str(local.sdp.as_text()), self._codec)
+        answer = await self._negotiation.answer(sdp)
         log.info("peer %s is answered", self.key)
         return with_fingerprint(answer, self._certificate.fingerprint)
 
@@ -189,6 +163,7 @@ class Peer:
         # these hold each other through GObject, where Python's collector does not look
         self._handlers.clear()
         self._kept.clear()
+        self._negotiation.close()
         self.sound = None
         self._probe = self._webrtc = self._pipeline = None
 
@@ -206,6 +181,7 @@ class Peer:
             self._kept.append(self.sound.transceiver)
             self._connect(self._webrtc, "pad-added", self.sound.hear)
         self._kept += ice_agent.prepare(self._webrtc)
+        self._negotiation.begin(self._webrtc, self._connect)
         self._listen()
         if self._pipeline.set_state(Gst.State.PLAYING) == Gst.StateChangeReturn.FAILURE:
             raise GstError("the peer does not start")
@@ -236,7 +212,6 @@ class Peer:
 
     def _listen(self) -> None:
         self._connect(self._webrtc, "notify::connection-state", self._connection_changed)
-        self._connect(self._webrtc, "notify::ice-gathering-state", self._gathering_changed)
         self._connect(self._webrtc, "on-data-channel", self._channel_made)
         pad = self.video.source.get_static_pad("src")
         self._probe = (pad, pad.add_probe(Gst.PadProbeType.EVENT_UPSTREAM, self._upstream))
@@ -244,23 +219,6 @@ class Peer:
 
     def _connect(self, owner: Any, signal: str, handler: Callable[..., None]) -> None:
         self._handlers.append((owner, owner.connect(signal, handler)))
-
-    async def _ask(self, action: str, argument: Any) -> Any:
-        """Emit an action that answers by promise; return the reply, which may be None."""
-        done: asyncio.Future[Any] = self._loop.create_future()
-
-        def changed(promise: Any, *_: Any) -> None:
-            reply = promise.get_reply() if promise.wait() == Gst.PromiseResult.REPLIED else None
-            self._kept.append(reply)
-            self._to_loop(_settle, done, reply)
-
-        promise = Gst.Promise.new_with_change_func(changed)
-        self._kept += [promise, changed, argument]
-        self._webrtc.emit(action, argument, promise)
-        reply = await done
-        if reply is not None and reply.has_field("error"):
-            raise GstError(f"{action} failed")
-        return reply
 
     # what follows runs in GStreamer's threads
 
@@ -270,10 +228,6 @@ class Peer:
 
     def _connection_changed(self, webrtc: Any, _spec: Any) -> None:
         self._to_loop(self._state_is, webrtc.get_property("connection-state").value_nick, "")
-
-    def _gathering_changed(self, webrtc: Any, _spec: Any) -> None:
-        if webrtc.get_property("ice-gathering-state") == GstWebRTC.WebRTCICEGatheringState.COMPLETE:
-            self._to_loop(self._gathered.set)
 
     def _channel_made(self, _webrtc: Any, channel: Any) -> None:
         self._channels.made(channel)
@@ -315,8 +269,3 @@ class Peer:
     def channels_flooded(self, what: str) -> None:
         """The viewer makes more channels, or says or reports more, than any page does."""
         self._state_is("failed", f"too many {what}")
-
-
-def _settle(done: asyncio.Future[Any], reply: Any) -> None:
-    if not done.done():
-        done.set_result(reply)

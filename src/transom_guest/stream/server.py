@@ -1,4 +1,4 @@
-"""The stream server: peers made and ended on the link's word, one capture and one encoder for them all."""
+"""The stream server: peers made and ended on the link's word, one `broadcast` for them all."""
 
 from __future__ import annotations
 
@@ -14,25 +14,19 @@ from transom_guest.environment import taken_file, touch_socket
 from transom_guest.input import taken
 from transom_guest.input.actor import Actor
 from transom_guest.input.succession import Succession
-from transom_guest.stream.capture import Capture
+from transom_guest.stream.broadcast import Broadcast
 from transom_guest.stream.cursors import Cursors
 from transom_guest.stream.deadlines import ANSWER_SENT, CONNECT_DEADLINE, EARLY, LOST_DEADLINE, Deadlines
-from transom_guest.stream.encode import AccessUnit, Encoder
 from transom_guest.stream.gst import GstError
 from transom_guest.stream.hearing import Hearing
-from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.marks import Marks
 from transom_guest.stream.offer import OfferError, read_offer
 from transom_guest.stream.outbox import Outbox
 from transom_guest.stream.peer import Peer
 from transom_guest.stream.peers import Full, Stale, judge
 from transom_guest.stream.rate_feedback import Told
-from transom_guest.stream.rate_links import Links
-from transom_guest.stream.recorder import Recorder
-from transom_guest.stream.records import records
 from transom_guest.stream.resize import Resizer
 from transom_guest.stream.sockets import Sockets
-from transom_guest.stream.sound import Sound
 from transom_guest.stream.sound_offer import sound_of
 from transom_guest.x11 import touchscreen
 from transom_guest.x11.fixes import CursorImage
@@ -58,25 +52,19 @@ class StreamServer:
         self._loop = asyncio.get_running_loop()
         self.outbox = Outbox()
         self._peers: dict[str, Peer] = {}
-        self._watchers: tuple[Peer, ...] = ()
         self._deadlines = Deadlines()
         self._tasks: set[asyncio.Task[None]] = set()
         self._cursors, self._marks = Cursors(), Marks()
         self._input_display, self._display = Display(), Display()
         self._taken = taken.kept_at(taken_file(os.environ))
         self._touch = touchscreen.of(
-            self._input_display, touch_socket(os.environ), lambda: self._capture.size
+            self._input_display, touch_socket(os.environ), lambda: self._broadcast.size
         )
         self._actor = Actor(self._input_display, self._loop.time, self._taken.felt, self._touch)
         succession = Succession(self._actor, self._taken)
         self._clipboard = Clipboard(Display(), self._loop.time)
-        self._encoder = Encoder(self._encoded, self._encoder_failed)
-        self._capture = Capture(self._display, self._encoder, self, self._marks)
-        recorder = Recorder(self._capture.key_wanted, lambda: self._records.finished())
-        self._recorder = Hindsight(recorder)
-        self._records = records(self._recorder, os.environ)
-        self._sockets = Sockets(self._records, self._clipboard, self._actor, succession)
-        self._sound = Sound(self._played)
+        self._broadcast = Broadcast(self._display, self, self._marks, self.outbox.put)
+        self._sockets = Sockets(self._broadcast.records, self._clipboard, self._actor, succession)
         self._hearing = Hearing(
             self,
             self._loop.time,
@@ -85,19 +73,17 @@ class StreamServer:
             succession=succession,
             clipboard=self._clipboard,
             marks=self._marks,
-            recorder=self._recorder,
+            recorder=self._broadcast.recorder,
             resizer=resizer,
         )
-        self._links = Links(self._capture.follow, self.outbox.put, self._capture.key_wanted)
-        self._failure: asyncio.Future[None] = self._loop.create_future()
 
     async def run(self) -> None:
         """Act out input until something native breaks; then raises, for the supervisor to start anew."""
         acting = asyncio.create_task(self._actor.run(), name="input")
-        beside = [asyncio.create_task(each) for each in (self._sockets.run(), self._links.run())]
+        beside = [asyncio.create_task(each) for each in (self._sockets.run(), self._broadcast.run())]
         try:
-            await asyncio.wait({acting, self._failure}, return_when=asyncio.FIRST_COMPLETED)
-            for future in (acting, self._failure):
+            await asyncio.wait({acting, self._broadcast.failure}, return_when=asyncio.FIRST_COMPLETED)
+            for future in (acting, self._broadcast.failure):
                 if future.done():
                     future.result()
         finally:
@@ -173,8 +159,7 @@ class StreamServer:
     def _begin_early(self, peer: Peer) -> None:
         """Make a viewer's first frames while it connects."""
         if self._lives(peer) and not peer.connected:
-            peer.video.expect(EARLY)
-            self._watch(key=self._links.may_begin(self._loop.time(), peer))
+            self._watch(key=self._broadcast.expect(peer, EARLY))
             self._loop.call_later(EARLY, self._watch)
 
     # from peers
@@ -190,9 +175,7 @@ class StreamServer:
         self._say_state(peer, state, reason)
         if state == "connected":
             self._deadlines.revoke(peer.key)
-            begun = peer.video.begin()
-            self._links.join(self._loop.time(), peer, told=peer.tells)
-            self._watch(key=not begun and self._links.may_begin(self._loop.time(), peer))
+            self._watch(key=self._broadcast.join(peer))
             return
         if state == "disconnected":
             self._give(peer, LOST_DEADLINE, "disconnected for too long")
@@ -210,18 +193,16 @@ class StreamServer:
 
     def size_wanted(self, peer: Peer) -> None:
         """A viewer is to know how large the desktop is."""
-        peer.say(json.dumps(["size", *self._capture.size]))
+        peer.say(json.dumps(["size", *self._broadcast.size]))
 
     def peer_key_wanted(self, peer: Peer) -> None:
         """A viewer lost its picture."""
-        if self._lives(peer) and self._links.may_have_key(self._loop.time(), peer):
-            self._capture.key_wanted(self._links.room_in(peer))
+        if self._lives(peer):
+            self._broadcast.key_wanted(peer)
 
     def peer_told(self, peer: Peer, told: Told) -> None:
         """A viewer told which packets arrived, and when, or how many did not."""
-        self._links.feedback(self._loop.time(), peer, told)
-        if peer.video.hopeless():
-            self.peer_key_wanted(peer)
+        self._broadcast.told(peer, told)
 
     def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
         """A viewer said something on a data channel."""
@@ -242,7 +223,7 @@ class StreamServer:
         """A viewer said more nonsense than any page does."""
         self._end(peer, "failed", "too many malformed messages")
 
-    # from the capture and the encoder
+    # from the capture
 
     def size_changed(self, width: int, height: int) -> None:
         """The desktop has another size."""
@@ -260,29 +241,6 @@ class StreamServer:
         if peer.say(self._cursors.message(seen)):
             peer.seen_cursors = seen
 
-    def _encoded(self, unit: AccessUnit) -> None:
-        """In the encoder's thread: straight on to the viewers, no event loop between."""
-        waiting = [peer for peer in self._watchers if not peer.push(unit)]
-        self._loop.call_soon_threadsafe(self._frame_out, waiting, unit, self._loop.time())
-        if self._recorder.on:
-            self._loop.call_soon_threadsafe(self._recorder.take, unit.data, unit.key, self._loop.time())
-
-    def _played(self, packet: bytes) -> None:
-        """In the recorder's thread."""
-        for peer in self._watchers:
-            peer.play(packet)
-
-    def _frame_out(self, waiting: list[Peer], unit: AccessUnit, now: float) -> None:
-        self._links.sent(now, len(unit.data))
-        self._marks.tell(now, self._watchers, unit.steps)
-        self._capture.frame_out(self._links.next_frame_in(), settled=unit.settled)
-        for peer in waiting:
-            self.peer_key_wanted(peer)
-
-    def _encoder_failed(self, element: str, what: str) -> None:
-        if not self._failure.done():
-            self._failure.set_exception(GstError(f"the encoder failed: {element}: {what}"))
-
     # peers' lives
 
     def _lives(self, peer: Peer) -> bool:
@@ -296,21 +254,14 @@ class StreamServer:
             log.warning("peer %s sent %d messages of input as a watcher", peer.key, peer.dropped)
         self._deadlines.revoke(peer.key)
         self._actor.leave(peer.key)
-        self._marks.leave(peer.key)
-        self._links.leave(self._loop.time(), peer)
+        self._broadcast.leave(peer)
         self._clipboard.leave(peer.key)
         self._say_state(peer, state, reason)
         self._watch()
         self._spawn(peer.close())
 
     def _watch(self, *, key: bool = False) -> None:
-        """Capture while, and only while, somebody watches; a key frame first where `key`."""
-        self._watchers = tuple(peer for peer in self._peers.values() if peer.watching)
-        self._sound.wanted(any(peer.sound is not None for peer in self._watchers))
-        if self._watchers:
-            self._capture.start(key=key)
-        else:
-            self._capture.stop()
+        self._broadcast.watch(self._peers.values(), key=key)
 
     def _give(self, peer: Peer, seconds: float, reason: str) -> None:
         self._deadlines.give(peer.key, seconds, lambda: self._end(peer, "failed", reason))
