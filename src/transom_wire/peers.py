@@ -95,6 +95,7 @@ class StreamReport:
     loss: Annotated[float, Range(0, 1)]
     """Share of packets that did not arrive."""
     rtt_ms: Annotated[float, Range(0, 10**6)]
+    """There and back, whatever stands in queues among it."""
     cause: Annotated[str, Text(8, "start|loss|delay|probe|limit")]
     malformed: Misdeeds = 0
     """Messages of the viewer so far that were none."""

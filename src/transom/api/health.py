@@ -32,7 +32,7 @@ async def get_metrics(request: Request, parts: P) -> Response:
             raise Refused("metrics are for this host and for administrators")
     parts.machine_metrics.look(parts.pool.state())
     now = parts.clock()
-    parts.quality_metrics.look(parts.quality.connections(now), parts.quality.targets(now))
+    parts.quality_metrics.look(parts.quality.connections(now), parts.quality.links(now))
     text = parts.metrics.render(lambda: parts.quality.rungs(parts.clock()))
     return Response(text, media_type=CONTENT_TYPE)
 

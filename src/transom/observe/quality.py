@@ -9,6 +9,7 @@ from statistics import median
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from transom.model.quality import QualityRow
+from transom_wire.link import StreamReport
 
 RUNGS = ("webrtc", "webrtc-relay", "vnc")
 CAUSES = ("start", "loss", "delay", "probe", "limit")
@@ -57,12 +58,17 @@ class QualityMetrics:
             ["rung", "candidate", "transport"],
             registry=registry,
         )
-        self._targets = Gauge(
-            "transom_stream_target_kbps",
-            "What viewers' links are thought to carry, by their machines: least, median and most of them.",
-            ["of"],
-            registry=registry,
-        )
+        self._fares = {
+            name: Gauge(metric, f"{text}, by the machines: least, median, most.", ["of"], registry=registry)
+            for name, metric, text in (
+                ("target_kbps", "transom_stream_target_kbps", "What viewers' links are thought to carry"),
+                ("sent_kbps", "transom_stream_sent_kbps", "What viewers' links were sent"),
+                ("rtt_ms", "transom_stream_rtt_seconds", "Round trips of viewers' links, queues among them"),
+                ("loss", "transom_stream_loss_ratio", "Packets that did not reach viewers, of all"),
+                ("fps", "transom_stream_fps", "Most frames a second that are encoded"),
+                ("scale", "transom_stream_scale_percent", "Width and height encoded, of the desktop's"),
+            )
+        }
         self._links = Counter(
             "transom_stream_reports",
             "What machines told of links that change, by the cause of the target.",
@@ -121,12 +127,14 @@ class QualityMetrics:
         """A viewer on noVNC sent one more than may be, and was made to wait."""
         self._late.inc()
 
-    def look(self, connections: Iterable[tuple[str, str, str]], targets_kbps: Sequence[int] = ()) -> None:
-        """Before somebody reads: (rung, candidate, transport) of each viewer there is, and its link's target."""
-        self._targets.clear()
-        if targets_kbps:
+    def look(self, connections: Iterable[tuple[str, str, str]], links: Sequence[StreamReport] = ()) -> None:
+        """Before somebody reads: (rung, candidate, transport) of each viewer there is, and how links fare."""
+        for name, gauge in self._fares.items():
+            gauge.clear()
+            values = [getattr(link, name) / (1000 if name.endswith("_ms") else 1) for link in links]
             for word, value in (("least", min), ("median", median), ("most", max)):
-                self._targets.labels(word).set(value(targets_kbps))
+                if values:
+                    gauge.labels(word).set(value(values))
         self._connections.clear()
         for labels, count in Tally(connections).items():
             self._connections.labels(*labels).set(count)

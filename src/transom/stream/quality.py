@@ -62,10 +62,6 @@ class Quality:
         while len(self._links) > VIEWERS_LIMIT:
             self._links.popitem(last=False)
 
-    def links(self, session: str) -> dict[str, StreamReport]:
-        """Peer -> how its link fares, as the guest's rate control sees it."""
-        return {peer: report for (owner, peer), report in self._links.items() if owner == session}
-
     def of(self, session: str) -> dict[str, Report]:
         """Peer -> report."""
         return {peer: report for (owner, peer), report in self._reports.items() if owner == session}
@@ -78,10 +74,10 @@ class Quality:
             if report.rung is not None and now - report.at <= FRESH_MS
         ]
 
-    def targets(self, now: int) -> Sequence[int]:
-        """Target rates in kbit/s of the links whose viewers are heard of now."""
+    def links(self, now: int) -> Sequence[StreamReport]:
+        """How the links fare whose viewers are heard of now, as the guests' rate control sees them."""
         fresh = {key for key, report in self._reports.items() if now - report.at <= FRESH_MS}
-        return [report.target_kbps for key, report in self._links.items() if key in fresh]
+        return [report for key, report in self._links.items() if key in fresh]
 
     def forget(self, session: str) -> None:
         """The session is over."""

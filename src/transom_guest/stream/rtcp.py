@@ -1,8 +1,9 @@
 """Whether a packet of RTCP is one (RFC 3550, 6; RFC 4585, 6; RFC 5104; RFC 3611; transport-wide feedback). Pure.
 
 What it reads comes from a viewer: hostile. Each packet's lengths and counts must fit one another; what is in them is
-the business of whom it is for. Reduced-size packets (RFC 5506) are taken, so none must come first, and so is the
-padding of transport-wide feedback, which browsers put wherever that is, and not by fours.
+the business of whom it is for. Reduced-size packets (RFC 5506) are taken, so none must come first. Padding is the last
+packet's alone, and by fours; of transport-wide feedback that comes alone it is as browsers have it, by one to three.
+GStreamer asks the same, and throws all away without a word where it is not so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,8 @@ MOST_PACKETS = 32
 """Of one datagram: a browser sends five."""
 HEADER, SSRC, BLOCK = 4, 4, 24
 """Bytes of a packet's header, of a source's name, of a report on one source."""
+PADDED = 0x20
+"""In a packet's first byte."""
 SEAL = 14
 """Bytes after sealed packets, at least: their number, and a tag of ten."""
 DESCRIPTIONS, GOODBYE = 202, 203
@@ -34,6 +37,8 @@ def senders_of(datagram: bytes) -> set[int] | None:
         end = at + HEADER + 4 * int.from_bytes(datagram[at + 2 : at + HEADER])
         if len(datagram) - at < HEADER or end > len(datagram) or not _fits(datagram[at:end]):
             return None
+        if datagram[at] & PADDED and not _padding_fits(datagram, at, end):
+            return None
         found |= _named(datagram[at:end])
         if end == len(datagram):
             return found
@@ -51,13 +56,18 @@ def head_fits(sealed: bytes) -> bool:
     return bool(spoken) and least is not None and least <= words <= (len(sealed) - SEAL) // 4 - 1
 
 
+def _padding_fits(datagram: bytes, at: int, end: int) -> bool:
+    """Whether the padded packet from `at` to `end` may be where it is (RFC 3550, 6.4.1)."""
+    return end == len(datagram) and (at == 0 or datagram[-1] % 4 == 0)
+
+
 def _fits(packet: bytes) -> bool:
     """Whether one packet, of the length it says, is what its type wants."""
-    padded = packet[-1] if packet[0] & 0x20 else 0
+    padded = packet[-1] if packet[0] & PADDED else 0
     judge = _KINDS.get(packet[1])
     if judge is None or packet[0] >> 6 != 2 or padded > len(packet) - HEADER:
         return False
-    return (not packet[0] & 0x20 or padded > 0) and judge(
+    return (not packet[0] & PADDED or padded > 0) and judge(
         packet[0] & 31, packet[HEADER : len(packet) - padded]
     )
 

@@ -8,6 +8,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 
 from transom.model.quality import QualityRow
 from transom.observe.quality import QualityMetrics
+from transom_wire.link import StreamReport
 
 
 def test_a_row_in_figures() -> None:
@@ -26,7 +27,10 @@ def test_a_row_in_figures() -> None:
     metrics.counted("lost", 3)
     metrics.look(
         [("webrtc-relay", "relay", "tcp"), ("webrtc-relay", "relay", "tcp"), ("vnc", "none", "none")],
-        [500, 4000, 1000],
+        [
+            StreamReport("p", 1, target, 300, 60, scale, 0.01, rtt, "probe")
+            for target, scale, rtt in ((500, 75, 80.0), (4000, 100, 20.0), (1000, 100, 30.0))
+        ],
     )
     metrics.link("delay")
     metrics.dropped("floods", 12)
@@ -41,6 +45,11 @@ def test_a_row_in_figures() -> None:
         'transom_viewer_connections{candidate="relay",rung="webrtc-relay",transport="tcp"} 2.0',
         'transom_quality_rows_total{outcome="lost"} 3.0',
         'transom_stream_target_kbps{of="median"} 1000.0',
+        'transom_stream_sent_kbps{of="least"} 300.0',
+        'transom_stream_rtt_seconds{of="most"} 0.08',
+        'transom_stream_loss_ratio{of="median"} 0.01',
+        'transom_stream_fps{of="most"} 60.0',
+        'transom_stream_scale_percent{of="least"} 75.0',
         'transom_stream_reports_total{cause="delay"} 1.0',
         'transom_viewer_messages_dropped_total{why="floods"} 12.0',
         'transom_viewer_messages_dropped_total{why="malformed"} 0.0',
@@ -49,4 +58,5 @@ def test_a_row_in_figures() -> None:
     assert "transom_viewer_jitter_seconds_count" not in shown, "what was not known is not observed"
     assert not re.search("ses_secret|tab-1", shown)
     metrics.look([])
+    assert not re.search("transom_(viewer_connections|stream_.*){of", generate_latest(registry).decode())
     assert "transom_viewer_connections{" not in generate_latest(registry).decode()

@@ -30,20 +30,22 @@ def test_the_guests_word_of_each_link_is_kept_bounded_and_forgotten() -> None:
     quality = Quality()
     for number in range(VIEWERS_LIMIT + 1):
         quality.link_fared("ses_1", StreamReport(f"p{number}", 1, 800, 300, 60, 100, 0.0, 20.0, "start"))
-    assert len(quality.links("ses_1")) == VIEWERS_LIMIT
-    assert quality.links("ses_1")[f"p{VIEWERS_LIMIT}"].target_kbps == 800
+    for number in (0, 1, VIEWERS_LIMIT):
+        quality.report("ses_1", f"p{number}", Report(0, "webrtc", {}))
+    assert [link.peer for link in quality.links(0)] == ["p1", f"p{VIEWERS_LIMIT}"], "the oldest went"
     quality.forget("ses_1")
-    assert not quality.links("ses_1")
+    quality.report("ses_1", "p1", Report(0, "webrtc", {}))
+    assert not quality.links(0)
 
 
-def test_targets_are_of_viewers_who_are_there() -> None:
+def test_links_are_of_viewers_who_are_there() -> None:
     causes: list[str] = []
     quality = Quality(causes.append)
     quality.report("ses_1", "a", Report(0, "webrtc", {}))
     for peer in ("a", "gone"):
         quality.link_fared("ses_1", StreamReport(peer, 1, 800, 300, 60, 100, 0.0, 20.0, "loss"))
-    assert quality.targets(1000) == [800]
-    assert quality.targets(1000 + FRESH_MS) == []
+    assert [link.peer for link in quality.links(FRESH_MS)] == ["a"]
+    assert quality.links(1000 + FRESH_MS) == []
     assert causes == ["loss", "loss"]
 
 
