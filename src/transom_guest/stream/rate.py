@@ -187,7 +187,7 @@ class RateControl:
         elif link.queue_s < self._low_s() and not link.unsure:
             self._raise(now)
         elif now - max(self._low_at, self._moved) > STAND_S:
-            if self.limited or self._promise.room(now, link.sent_kbps):
+            if self.limited or link.steady or self._promise.room(now, link.sent_kbps):
                 link.lengthen()
             elif self._cut or not self._ceiling.near(self._target):
                 # nothing moves: it is the way, or the link carries just this; a drain tells

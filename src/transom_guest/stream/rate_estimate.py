@@ -20,6 +20,9 @@ ARRIVED_S = 0.5
 """Seconds of arrivals that say what a full link carries."""
 LEAST_S = 0.5
 """Seconds of feedback that the least delay is taken from when the way is longer than it was."""
+STEADY_S, STEADY_WINDOWS = 0.005, 4
+"""Seconds by which the least delays of so many of these in turn differ at most where the way itself is that long: a
+queue that stands goes up and down with the sizes of frames."""
 STANDING_S = 0.09
 """Seconds of feedback in which a queue that is there at all times is one that stands..."""
 STANDING_PACKETS = 6
@@ -62,6 +65,8 @@ class LinkEstimate:
         self._base = self._base_next = math.inf
         self._base_at = -math.inf
         self._leasts: deque[tuple[float, float, int]] = deque(maxlen=MOST_PACKETS)
+        self._steady: deque[float] = deque(maxlen=STEADY_WINDOWS)
+        self._steady_at, self._steady_least = math.inf, math.inf
         self._trips: deque[tuple[float, float]] = deque(maxlen=MOST_PACKETS)
         self.queue_s = 0.0
         """Seconds that even the luckiest of the newest packets stood in queues: what stands, and not what a frame
@@ -97,6 +102,12 @@ class LinkEstimate:
         if self._leasts:
             self._base = self._base_next = min(least for _, least, _ in self._leasts)
             self.queue_s = 0.0
+
+    @property
+    def steady(self) -> bool:
+        """Whether the least delay was the same all along: then it is the way's."""
+        full = len(self._steady) == STEADY_WINDOWS
+        return full and max(self._steady) - min(self._steady) < STEADY_S
 
     @property
     def loss(self) -> float:
@@ -200,6 +211,11 @@ class LinkEstimate:
             self._leasts.popleft()
         self._base_next = min(self._base_next, least)
         self._base = min(self._base, self._base_next)
+        if now >= self._steady_at + LEAST_S:
+            self._steady.append(self._steady_least)
+        if now >= self._steady_at + LEAST_S or math.isinf(self._steady_at):
+            self._steady_at, self._steady_least = now, math.inf
+        self._steady_least = min(self._steady_least, least)
 
     def _train(self, arrived: Sequence[Packet]) -> None:
         """The longest run of packets sent close together."""

@@ -28,10 +28,13 @@ class Promise:
     def __init__(self) -> None:
         self._followed = self._broken = -math.inf
         self._kbps = 0.0
+        self._most = 0.0
+        """The same, also while it counts no more: that it was too much makes it no less of an upper bound."""
 
     def take(self, now: float, pair_kbps: float) -> None:
         """What the newest packets promise; 0 for nothing."""
         self._kbps = 0.0 if now - self._broken < CEILING_S else pair_kbps
+        self._most = pair_kbps
 
     def ceiling(self, now: float, known: Ceiling) -> Ceiling:
         """A ceiling, or what is promised, where that is well beyond it: the link has come back."""
@@ -42,11 +45,11 @@ class Promise:
 
     def step(self, kbps: float, step: float, *, near: bool) -> float:
         """One step up from this bitrate, as a factor, where it would have been `step` without a promise."""
-        if not self._kbps:
+        if not self._most:
             return step
         if self._kbps * SHARE > FAST * kbps and not near:
             step = FAST
-        return min(step, max(self._kbps * OVER / kbps, RAISE_NEAR))
+        return min(step, max(self._most * OVER / kbps, RAISE_NEAR))
 
     def room(self, now: float, sent_kbps: float) -> bool:
         """Whether less is sent than the link carries: then a queue that stands there is none of ours."""

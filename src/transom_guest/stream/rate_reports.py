@@ -94,6 +94,8 @@ class ReportEstimate:
         """Nothing is known of trains..."""
         self.pair_kbps = 0.0
         """...or of single packets."""
+        self.steady = False
+        """...nor whether the least delay stays the same."""
         self.garbage = 0
         self.loss = 0.0
         self.sure_loss = 0.0

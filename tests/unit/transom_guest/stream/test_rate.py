@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.transom_guest.stream.bottleneck import CAP, run
-from transom_guest.stream.rate import FLOOR_KBPS, PACKET_BITS, START_KBPS, RateControl
-from transom_guest.stream.rate_estimate import Packet
+from transom_guest.stream.rate import FLOOR_KBPS, PACKET_BITS, QUEUE_LOW_S, START_KBPS, RateControl
+from transom_guest.stream.rate_estimate import LinkEstimate, Packet
 
 
 @pytest.mark.parametrize("loss", [0.0, 0.01, 0.05, 0.10])
@@ -82,6 +83,37 @@ def test_a_link_that_becomes_slower_and_longer_is_used(more: float) -> None:
     assert seen.kbps(16, 30) >= 0.8 * 1000
     late = sorted(queue for at, queue in seen.queues if at > 16)
     assert late[int(len(late) * 0.95)] < 150
+
+
+def fed(control: RateControl, since: float, until: float, delay: Callable[[float], float]) -> float:
+    """Feedback each tenth of a second on as much as may be sent, in packets of 500 bytes that took `delay`; the
+    least target."""
+    least, sent, now = math.inf, since, since
+    while now < until:
+        now += 0.1
+        packets = []
+        while sent < now:
+            packets.append(Packet(sent, sent + delay(sent), 500))
+            sent += 500 * 8 / 1000 / control.decision.kbps
+        control.feedback(now + 0.1, packets)
+        least = min(least, control.target_kbps)
+    return least
+
+
+def test_a_delay_that_never_moves_is_the_ways_also_where_the_link_was_full_before() -> None:
+    control = RateControl(0.0, CAP)
+    fed(control, 0.0, 4.0, lambda at: 0.02 + 0.2 * (1 < at < 1.5))
+    before = control.target_kbps
+    assert before < CAP
+    assert fed(control, 4.0, 7.5, lambda _: 0.06) >= before
+    assert control.link.queue_s < QUEUE_LOW_S
+    link = LinkEstimate()
+    for tenth in range(60):
+        now = 10 + tenth / 10
+        link.take(
+            now, [Packet(now - 0.1 - n / 100, now - 0.04 - n / 100 + tenth / 500, 500) for n in range(5)]
+        )
+        assert not link.steady, "a queue that grows by a fiftieth of a second in one"
 
 
 @pytest.mark.parametrize("fills", [0.4, 0.6])

@@ -54,6 +54,8 @@ def test_a_link_that_is_back_has_another_ceiling_and_a_promise_that_was_none_is_
     promise.over_used(6.0)
     promise.take(6.1, 3000)
     assert promise.ceiling(6.1, known) == known
+    assert promise.step(500, RAISE, near=False) == RAISE, "it is no reason for a longer step either"
+    assert promise.step(3000, RAISE, near=False) == pytest.approx(OVER), "but one for a shorter"
     promise.take(6.0 + CEILING_S, 3000)
     assert promise.ceiling(6.0 + CEILING_S, known).kbps == SHARE * 3000
 
@@ -73,10 +75,19 @@ def test_a_link_that_is_back_is_used_within_three_seconds(rtt: float, fills: flo
 def test_a_receiver_that_takes_packets_in_together_promises_too_much_and_has_no_queue(
     kbps: int, together_s: float
 ) -> None:
-    seen = run(lambda _: kbps, stalls=lambda at: math.ceil(at / together_s) * together_s, fills=0.85)
-    assert seen.kbps(12, 30) >= 0.8 * kbps
-    late = sorted(queue for at, queue in seen.queues if at > 12)
-    assert late[int(len(late) * 0.95)] < 170
+    p95 = []
+    for seed in (1, 2):
+        seen = run(
+            lambda _: kbps,
+            stalls=lambda at: math.ceil(at / together_s) * together_s,
+            fills=0.85,
+            seed=seed,
+            seconds=24,
+        )
+        assert seen.kbps(12, 24) >= 0.8 * kbps
+        late = sorted(queue for at, queue in seen.queues if at > 12)
+        p95.append(late[int(len(late) * 0.95)])
+    assert sum(p95) / len(p95) < 160, p95
 
 
 def test_where_less_is_sent_than_promised_a_queue_is_none_of_ours() -> None:
