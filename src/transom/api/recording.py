@@ -45,8 +45,8 @@ class SegmentView(BaseModel):
 
 class RecordingView(BaseModel):
     """`policy` is off, ask or always; `state` is off, on or paused. `why` it is paused though no sign-in of ours says
-    so: `shown`, a page to sign in at is, `silent`, the browser does not say, or `full`, the disk is. `segments` is
-    for the owner alone."""
+    so: `shown`, a page to sign in at is, `silent`, the browser does not say, `starting`, it is, or `full`, the disk
+    is. `segments` is for the owner alone."""
 
     session: str
     policy: str

@@ -112,7 +112,8 @@ class RecordingDesk:
         return live.state if live is not None else OFF
 
     def why(self, session: str) -> str | None:
-        """What it is paused for but a sign-in of ours: `shown` or `silent` by the machine, `full` for want of room."""
+        """What it is paused for but a sign-in of ours: `shown`, `silent` or `starting` by the machine, `full` for want
+        of room."""
         live = self._lives.get(session)
         return live.page or None if live is not None and live.wanted == ON else None
 

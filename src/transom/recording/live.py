@@ -27,7 +27,7 @@ OFF_S = 30.0
 """Seconds for a guest to hand over the rest after it was told to stop."""
 SETTLE_S = 3.0
 """Seconds after a finished sign-in in which its page says so; then the guest leaves it, and goes on."""
-HIDDEN = ("shown", "silent")
+HIDDEN = ("shown", "silent", "starting")
 """What a machine says of its browser's page while it takes no picture."""
 PAGES_LEAST_S = 0.5
 """Seconds that one such word takes at least: each may be a line of the timeline."""
@@ -85,7 +85,7 @@ class Live:
     @property
     def page(self) -> str:
         """Why the machine takes no picture though it should: `shown`, a page to sign in at, or `silent`, it does not
-        know, or `full`, nothing could be kept. Empty: it does."""
+        know, or `starting`, its browser is, or `full`, nothing could be kept. Empty: it does."""
         if self._full:
             return "full"
         return self._page if self._page in HIDDEN else ""
@@ -218,16 +218,19 @@ class Live:
                     self._run = max(self._run + 1, self._clock())
                 self._told = Record(state, self._run, self._terms.segment_s)
                 await found.say(self._told)
-                await self._mark()
+                if state != ON:
+                    await self._mark()
                 if state == OFF:
                     await asyncio.sleep(OFF_S)
                     return
             await self._news.wait()
 
     async def _mark(self) -> None:
-        """A line for what is so now, where that is another."""
+        """A line for what is so now, where that is another. What has not begun does not pause for a browser's start."""
         told = self._told.state if self._told is not None else OFF
         now = PAUSED if told == ON and self.page else told
+        if self.page == "starting" and told == ON and self._noted != ON:
+            return
         if now != self._noted:
             self._noted = now
             why = {"why": self.page} if told == ON and self.page else {}
@@ -244,6 +247,8 @@ class Live:
         while (message := await found.hear()) is not None:
             if isinstance(message, RecordState):
                 self._state = message
+                if message.state == ON:
+                    await self._mark()
                 if self._owed and message.state == PAUSED:
                     self._owed = False
                     self._news.set()

@@ -9,6 +9,10 @@ from transom_guest.signin_pages.host import HELLO, is_held
 
 CLEAR, SHOWN, SILENT, UNWATCHED = "clear", "shown", "silent", "unwatched"
 """No page to sign in at; one is shown; the browser should say and does not; nobody looks at the browser's pages."""
+STARTING = "starting"
+"""The browser has said nothing since it was started."""
+HIDDEN = frozenset({SHOWN, SILENT, STARTING})
+"""No picture is taken."""
 MOST = 64
 """Files that are looked at."""
 
@@ -25,10 +29,10 @@ class Sight:
         self._heard = self._word()
 
     def look(self) -> str:
-        """CLEAR, SHOWN, SILENT or UNWATCHED."""
+        """CLEAR, SHOWN, SILENT, UNWATCHED or STARTING. A browser's first word is not one of a page that went."""
         found = self._now()
         before, self._heard = self._heard, self._word()
-        return SHOWN if found == CLEAR and self._heard != before else found
+        return SHOWN if found == CLEAR and before not in (0, self._heard) else found
 
     def _now(self) -> str:
         try:
@@ -40,7 +44,9 @@ class Sight:
         shown = [name for name in names if name != HELLO][:MOST]
         if any(is_held(self._folder / name) for name in shown):
             return SHOWN
-        return CLEAR if HELLO in names and not shown else SILENT
+        if shown:
+            return SILENT
+        return CLEAR if HELLO in names else STARTING
 
     def _word(self) -> int:
         """When a host wrote last, in nanoseconds."""

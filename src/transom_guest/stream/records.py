@@ -167,15 +167,21 @@ class _Connection:
             self._news.set()
             return
         async with self._sending:
+            if message.state == "on":
+                self._guard.look(_now())
+                await self._say_page()
             await self._say(RecordState(message.state, message.run))
+
+    async def _say_page(self) -> None:
+        if self._guard.seen != self._seen:
+            self._seen = self._guard.seen
+            await self._say(PageSeen(self._seen))
 
     async def _send(self) -> None:
         while True:
             self._news.clear()
-            if self._guard.seen != self._seen:
-                self._seen = self._guard.seen
-                async with self._sending:
-                    await self._say(PageSeen(self._seen))
+            async with self._sending:
+                await self._say_page()
             while self._ending is not None and not self._recorder.settled:
                 await asyncio.sleep(LOOK_S)
             while self._recorder.waiting:

@@ -11,6 +11,8 @@ const LOOK_MS = 2000;
 export function saying(state, why) {
   if (state === "on") return "This session is recorded";
   if (why === "full") return "Nothing is recorded: the server's disk is full";
+  if (why === "starting") return "The recording waits for the desktop's browser";
+  if (why === "silent") return "Nothing is recorded: the browser does not say what it shows";
   return state === "paused" ? "Recording pauses while you sign in" : "";
 }
 
@@ -123,7 +125,8 @@ function wanted({ state, why }) {
 function words({ policy, state, why, bytes }) {
   const kept = bytes ? ` ${amount(bytes)} are kept.` : "";
   if (why === "shown") return `It pauses while a page to sign in at is shown.${kept}`;
-  if (why === "silent") return `It pauses until the desktop's browser says which page it shows.${kept}`;
+  if (why === "starting") return `It waits until the desktop's browser has started.${kept}`;
+  if (why === "silent") return `It pauses until the desktop's browser says which page it shows, which it did not.${kept}`;
   if (why === "full") return `Nothing is recorded: the server's disk is full. It goes on when there is room.${kept}`;
   if (state === "paused") return `It pauses while you sign in, and after a sign-in that was not finished until you say.${kept}`;
   if (state === "on") return `The picture is recorded for debugging while somebody watches it by WebRTC; of input only how much.${kept}`;

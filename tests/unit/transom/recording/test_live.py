@@ -244,7 +244,7 @@ async def test_a_page_to_sign_in_at_pauses_a_recording_and_its_going_ends_that(
     monkeypatch.setattr(page_guard, "GONE_S", 0.2)
     monkeypatch.setattr(module, "PAGES_LEAST_S", 0.01)
     guest.shown.mkdir()
-    await until(lambda: (bench.live.state, bench.live.page) == ("paused", "silent"))
+    await until(lambda: (bench.live.state, bench.live.page) == ("paused", "starting"))
     (guest.shown / "hello").touch()
     await until(lambda: bench.live.state == "on")
     with open(guest.shown / "123", "w") as file:
@@ -257,11 +257,32 @@ async def test_a_page_to_sign_in_at_pauses_a_recording_and_its_going_ends_that(
     looks = [(line["kind"], line.get("why")) for line in bench.timeline() if line["kind"] != "unwatched"]
     assert looks == [
         ("start", None),
-        ("pause", "silent"),
+        ("pause", "starting"),
         ("start", None),
         ("pause", "shown"),
         ("start", None),
     ]
+
+
+@pytest.mark.parametrize("dead", [False, True])
+async def test_a_recording_begins_once_the_browser_has_started_and_one_that_never_speaks_is_silent(
+    tmp_path: Path, guest: Guest, monkeypatch: pytest.MonkeyPatch, dead: bool
+) -> None:
+    monkeypatch.setattr(page_guard, "GONE_S", 0.1)
+    monkeypatch.setattr(page_guard, "START_S", 0.2 if dead else 60.0)
+    monkeypatch.setattr(module, "PAGES_LEAST_S", 0.01)
+    guest.shown.mkdir()
+    bench = Bench(tmp_path / "recordings", guest.open)
+    bench.live.changed()
+    await until(lambda: (bench.live.state, bench.live.page) == ("paused", "silent" if dead else "starting"))
+    await until(lambda: guest.hindsight.wanted and not guest.hindsight.on)
+    await until(lambda: bool(bench.timeline()) == dead)
+    (guest.shown / "hello").touch()
+    await until(lambda: bench.live.state == "on" and guest.hindsight.on)
+    await until(lambda: "start" in [line["kind"] for line in bench.timeline()])
+    looks = [(line["kind"], line.get("why")) for line in bench.timeline()]
+    assert looks == [*([("pause", "silent")] if dead else []), ("start", None)]
+    await bench.live.close()
 
 
 async def test_a_desktop_whose_pages_nobody_looks_at_is_recorded_and_that_is_said(

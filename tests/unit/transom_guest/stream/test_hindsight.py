@@ -6,9 +6,9 @@ import pytest
 
 from tests.unit.transom_guest.stream.test_recorder import FRAMES
 from transom_guest.input.message import Key
-from transom_guest.signin_pages.sight import CLEAR, SHOWN, SILENT, UNWATCHED, Sight
+from transom_guest.signin_pages.sight import CLEAR, SHOWN, SILENT, STARTING, UNWATCHED, Sight
 from transom_guest.stream.hindsight import HOLD_S, Hindsight
-from transom_guest.stream.page_guard import GONE_S, PageGuard
+from transom_guest.stream.page_guard import GONE_S, START_S, PageGuard
 from transom_guest.stream.recorder import Recorder
 from transom_wire.record import Record
 
@@ -110,3 +110,19 @@ def test_nothing_is_looked_at_while_nothing_is_recorded_nor_hidden_where_nobody_
     desk.shows = SHOWN
     desk.look(0.1)
     assert desk.guard.seen == CLEAR and not desk.hindsight.hidden
+
+
+def test_a_browser_is_given_time_to_start_and_nothing_is_recorded_meanwhile(desk: Desk) -> None:
+    desk.shows = STARTING
+    desk.watch(START_S - 0.5, key=True)
+    assert desk.guard.seen == STARTING and desk.hindsight.hidden
+    desk.watch(1)
+    assert desk.guard.seen == SILENT
+    desk.shows = CLEAR
+    desk.watch(GONE_S - 0.3)
+    assert desk.hindsight.hidden, "it may show what was there before its word"
+    desk.watch(0.5)
+    assert desk.hindsight.on and not desk.spans()
+    desk.shows = STARTING
+    desk.look(0.1)
+    assert desk.guard.seen == STARTING, "it was started again"
