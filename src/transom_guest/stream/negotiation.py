@@ -30,6 +30,8 @@ class Negotiation:
         self._loop = asyncio.get_running_loop()
         self._gathered = asyncio.Event()
         self._webrtc = cast("Any", None)
+        self._asked: asyncio.Future[Any] | None = None
+        self._closed = False
 
     def begin(self, webrtc: Any, connect: Callable[[Any, str, Callable[..., None]], None]) -> None:
         """Take the element that is to answer, before it starts."""
@@ -37,8 +39,11 @@ class Negotiation:
         connect(webrtc, "notify::ice-gathering-state", self._gathering_changed)
 
     def close(self) -> None:
-        """Let go of the element, which is down."""
-        self._webrtc = None
+        """Let go of the element, which is about to go down: who waits for an answer is told so now."""
+        self._closed, self._webrtc = True, None
+        self._gathered.set()
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
 
     async def answer(self, sdp: str) -> str:
         """The answer to the offer `sdp`, its candidates in it. Raises GstError within ANSWER_DEADLINE."""
@@ -56,6 +61,7 @@ class Negotiation:
                 own = with_credentials(str(answer.sdp.as_text()), *credentials())
                 await self._ask("set-local-description", description(ANSWER, own, self._kept))
                 await self._gathered.wait()
+                self._need_life()
         except TimeoutError as error:
             raise GstError("no answer in time") from error
         local = self._webrtc.get_property("local-description")
@@ -63,8 +69,9 @@ class Negotiation:
         return with_profile(str(local.sdp.as_text()), self._codec)
 
     async def _ask(self, action: str, argument: Any) -> Any:
-        """Emit an action that answers by promise; return the reply, which may be None."""
-        done: asyncio.Future[Any] = self._loop.create_future()
+        """Emit an action that answers by promise; return the reply, which may be None. Raises GstError."""
+        self._need_life()
+        self._asked = done = self._loop.create_future()
 
         def changed(promise: Any, *_: Any) -> None:
             reply = promise.get_reply() if promise.wait() == Gst.PromiseResult.REPLIED else None
@@ -75,9 +82,14 @@ class Negotiation:
         self._kept += [promise, changed, argument]
         self._webrtc.emit(action, argument, promise)
         reply = await done
+        self._need_life()  # or the promise may be gone, which the reply is a part of
         if reply is not None and reply.has_field("error"):
             raise GstError(f"{action} failed")
         return reply
+
+    def _need_life(self) -> None:
+        if self._closed:
+            raise GstError("the peer is closed")
 
     # in one of GStreamer's threads
 

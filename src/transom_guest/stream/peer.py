@@ -17,6 +17,7 @@ from transom_guest.stream.allowance import PING_BURST, PING_RATE, Allowance
 from transom_guest.stream.channels import Channels
 from transom_guest.stream.clip_channel import ClipChannel, ClipEvents
 from transom_guest.stream.encode import AccessUnit
+from transom_guest.stream.ending import Ending
 from transom_guest.stream.gst import (
     Gst,
     GstError,
@@ -31,6 +32,7 @@ from transom_guest.stream.negotiation import Negotiation
 from transom_guest.stream.offer import H264, with_fingerprint
 from transom_guest.stream.peer_sound import PeerSound
 from transom_guest.stream.rate_feedback import Told, packets_of, watch_repairs, watch_reports
+from transom_guest.stream.sctp_stack import STACK
 from transom_guest.stream.sound_offer import Opus
 from transom_guest.stream.video import Video
 from transom_wire.link import PeerTerms
@@ -77,6 +79,7 @@ class Peer:
         )
         self._inbound = Inbound(lambda what: self._to_loop(self.channels_flooded, what))
         self._closed = False
+        self._ending = Ending()
         self._pipeline = self._webrtc = self._probe = cast("Any", None)
         self.video = Video(codec)
         self.tells = codec.twcc is not None
@@ -84,10 +87,12 @@ class Peer:
         self._negotiation = Negotiation(codec, opus, keep=self._kept, to_loop=self._to_loop)
         self._certificate, self._opus = certificate.make(), opus
         self.sound: PeerSound | None = None
+        STACK.hold()
         try:
             self._build()
         except GstError:
             self._pipeline.set_state(Gst.State.NULL)
+            STACK.release()
             raise
 
     @property
@@ -150,6 +155,7 @@ class Peer:
         if self._closed:
             return
         self._closed = True
+        self._negotiation.close()
         self._channels.close()
         self._inbound.close()
         self.video.close()
@@ -157,15 +163,16 @@ class Peer:
             owner.disconnect(handler)
         pad, probe = self._probe
         pad.remove_probe(probe)
-        # blocks until GStreamer's threads are gone, and they may be waiting for this one's lock
-        await asyncio.to_thread(self._pipeline.set_state, Gst.State.NULL)
+        if self.sound is not None:
+            await asyncio.to_thread(self.sound.close)
+        await self._ending.bring(self._pipeline, self._webrtc)
         unwatch_bus(self._pipeline)
         # these hold each other through GObject, where Python's collector does not look
         self._handlers.clear()
         self._kept.clear()
-        self._negotiation.close()
         self.sound = None
         self._probe = self._webrtc = self._pipeline = None
+        STACK.release()
 
     def _build(self) -> None:
         self._pipeline = Gst.Pipeline.new(None)
@@ -197,6 +204,7 @@ class Peer:
 
     def _added(self, _pipeline: Any, into: Any, element: Any) -> None:
         """In whichever thread builds: a certificate of our own, before any handshake."""
+        self._ending.watch(element)
         watch_repairs(element, self.video.again, self._kept)
         self._inbound.watch(element)
         if not self.tells:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from itertools import pairwise
 from typing import Any
 
@@ -57,7 +58,8 @@ class PeerSound:
         self.transceiver.set_property("direction", direction.SENDRECV if opus.speaks else direction.SENDONLY)
         self.transceiver.set_property("codec-preferences", caps)
         self._valve: Any = None
-        self._open = False
+        self._open = self._closed = False
+        self._building = threading.Lock()
 
     def push(self, packet: bytes) -> None:
         """Send one packet, from any thread."""
@@ -65,11 +67,23 @@ class PeerSound:
 
     def hear(self, _webrtc: Gst.Element, pad: Gst.Pad) -> None:
         """The viewer's microphone arrives on `pad` of webrtcbin; in a GStreamer thread."""
-        if pad.get_property("direction") == Gst.PadDirection.SRC and self._valve is None:
+        with self._building:
+            if (
+                pad.get_property("direction") != Gst.PadDirection.SRC
+                or self._valve is not None
+                or self._closed
+            ):
+                return
             try:
                 self._build(pad)
             except GstError as error:
                 log.warning("no microphone: %s", error)
+
+    def close(self) -> None:
+        """Add nothing to the pipeline any more: it is about to go down, and what came later would be left running.
+        Waits for what is being added; not in the event loop's thread."""
+        with self._building:
+            self._closed = True
 
     def _build(self, pad: Gst.Pad) -> None:
         valve = make("valve", drop=not self._open)
