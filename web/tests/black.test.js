@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
-import { Black } from "../static/js/black.js";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import { Black, BlackWatch } from "../static/js/black.js";
 import { LIMITS } from "../static/js/limits.js";
 
 const { passingMs, askMs, brokenMs, unanswered } = LIMITS.black;
@@ -52,4 +52,55 @@ test("an answer that nobody waits for changes nothing", () => {
   const black = new Black();
   black.told(0, true);
   assert.deepEqual(watch(black, 10_000, 10_000 + passingMs, false), []);
+});
+
+describe("a watch of what is drawn", () => {
+  /** A picture says itself whether it is lit; looking at it is counted. */
+  const context = () => {
+    let lit = false;
+    return {
+      drawImage: (/** @type {any} */ picture) => void ((lit = picture.lit), (picture.looks += 1)),
+      getImageData: () => ({ data: new Uint8ClampedArray(lit ? [200, 200, 200, 255] : [0, 0, 0, 255]) }),
+    };
+  };
+  const before = /** @type {any} */ (globalThis);
+  const kept = [before.document, before.OffscreenCanvas];
+
+  beforeEach(() => {
+    before.document = { createElement: () => ({ getContext: context }) };
+    before.OffscreenCanvas = class { getContext = context; };
+  });
+  afterEach(() => void ([before.document, before.OffscreenCanvas] = kept));
+
+  /** Draw 50 pictures a second of this kind for so long; what was done. @param {boolean} lit @param {number} ms @param {unknown} [answer] */
+  const draw = (lit, ms, answer) => {
+    /** @type {string[]} */
+    const did = [];
+    const picture = { lit, looks: 0 };
+    let now = 0;
+    const watch = new BlackWatch({
+      ask: () => void (did.push("ask"), answer !== undefined && watch.told(now, answer)),
+      nudge: () => did.push("nudge"),
+      broken: () => did.push("broken"),
+    });
+    for (; now < ms; now += 20) watch.drawn(now, /** @type {any} */ (picture), { width: 64, height: 64 });
+    return { did, looks: picture.looks };
+  };
+
+  test("a lit picture is looked at once a second, and nobody is asked", () => {
+    const { did, looks } = draw(true, 20_000);
+    assert.deepEqual(did, []);
+    assert.ok(looks >= 10 && looks <= 21, `${looks}`);
+  });
+
+  test("a black one is asked about once a second, and what the guest says decides", () => {
+    const black = draw(false, 20_000, 0);
+    assert.deepEqual([...new Set(black.did)], ["ask"]);
+    assert.ok(black.did.length >= 10 && black.did.length <= 20, `${black.did.length}`);
+    assert.ok(draw(false, 20_000, 1).did.includes("broken"));
+  });
+
+  test("an answer that is none is nobody's word", () => {
+    assert.deepEqual(draw(false, 60_000, "yes").did, Array(unanswered).fill("ask"));
+  });
 });

@@ -242,6 +242,21 @@ describe("the seat", () => {
     ]);
   });
 
+  test("is said again by each socket that follows, before anything else", async () => {
+    await connected();
+    const order = [];
+    for (const socket of [1, 2]) {
+      sockets[socket - 1].closes();
+      await pass(1500);
+      const send = sockets[socket].send.bind(sockets[socket]);
+      sockets[socket].send = (text) => (order.push(JSON.parse(text).type), send(text));
+      signal.offer(socket, "OFFER");
+      sockets[socket].opens();
+      assert.deepEqual(sockets[socket].seats, [{ type: "seat", do: "here", peer: signal.peer }]);
+      assert.deepEqual(order.splice(0).slice(0, 2), ["seat", "offer"]);
+    }
+  });
+
   test("goes by HTTP while there is none", async () => {
     signal.start();
     signal.seat("take");

@@ -21,6 +21,7 @@ def held(
 
 def test_frames_go_first_then_size_and_both_come_back() -> None:
     ladder = Ladder()
+    assert list(held(Ladder(), 350, 9, since=0))[-1] == (20, 100), "fewer frames are enough"
     seen = list(held(ladder, 280, 4, since=0))
     fps = [each for each, _ in seen]
     sizes = [each for _, each in seen]
