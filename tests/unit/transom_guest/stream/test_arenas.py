@@ -34,4 +34,4 @@ def heaps(limit: str) -> int:
 
 
 def test_threads_share_two_heaps() -> None:
-    assert heaps("assert arenas.limit()") <= ARENAS < heaps("")
+    assert heaps("assert arenas.limit()") <= ARENAS == 2 < heaps("")

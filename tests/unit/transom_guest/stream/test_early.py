@@ -47,3 +47,4 @@ def test_a_screen_that_moves_much_is_not_kept() -> None:
     assert not early.expected(0.1)
     assert not early.keep(Frame(key=False))
     assert early.take(0.1) == []
+    assert MAX_FRAMES <= 15, "a quarter of a second of motion: a new key frame is less than all that"

@@ -69,12 +69,14 @@ def test_all_is_recorded_a_moment_later(desk: Desk) -> None:
 
 
 def test_what_was_taken_shortly_before_a_page_to_sign_in_at_is_dropped(desk: Desk) -> None:
-    desk.watch(4, key=True)
+    desk.watch(3, key=True)
+    desk.watch(1, key=True)
     desk.shows = SHOWN
     desk.watch(1)
     assert desk.hindsight.hidden and desk.guard.seen == SHOWN
     ((began, ended),) = desk.spans()
     assert began == 100.0 and ended <= 104.2 - HOLD_S
+    assert HOLD_S >= 2, "the browser's word takes a second on a busy machine, and a picture may be older"
     desk.hindsight.felt(Key(1, 0x61, True), desk.now)
     desk.watch(3)
     desk.shows = CLEAR

@@ -129,9 +129,20 @@ def test_bursts_of_loss_are_survived() -> None:
 
 
 @pytest.mark.parametrize("fills", [0.85, 1.0])
-def test_moments_in_which_all_is_lost_are_no_full_link(fills: float) -> None:
-    seen = run(lambda _: 3000, loss=lambda now: 1.0 if now % 3 < 0.15 else 0.01, fills=fills)
-    assert seen.kbps(12, 30) >= 0.7 * 3000
+@pytest.mark.parametrize("moment", [0.15, 0.3])
+def test_moments_in_which_all_is_lost_are_no_full_link(fills: float, moment: float) -> None:
+    seen = run(lambda _: 3000, loss=lambda now: 1.0 if now % 3 < moment else 0.01, fills=fills)
+    assert seen.kbps(12, 30) >= 0.75 * 3000
+
+
+def test_a_way_that_became_longer_while_little_is_sent_is_known_for_that_after_two_seconds() -> None:
+    control, late = RateControl(0.0, CAP), {}
+    for twentieth in range(20 * 16):
+        now = twentieth / 20
+        control.feedback(now + 0.06, [Packet(now, now + (0.02 if now < 10 else 0.06), 500)])
+        late[now] = control.link.queue_s
+    assert late[11.0] == pytest.approx(0.04)
+    assert [late[now] for now in (13.0, 14.0, 15.0)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

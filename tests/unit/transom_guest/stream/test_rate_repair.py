@@ -84,4 +84,5 @@ def test_repairs_take_no_more_than_their_share(kbps: int, asked: list[tuple[floa
         now += step
         sent += repairs.take(now, number)
     rate = kbps * 125 * SHARE
+    assert SHARE <= 0.4, "what is new goes first"
     assert sent * PACKET_BYTES <= max(rate * SAVED_S, 2 * PACKET_BYTES) + rate * now + 1
