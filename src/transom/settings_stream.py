@@ -47,7 +47,9 @@ class StreamSettings(BaseSettings):
     the user all the time, and recording pauses while a page to sign in at is shown."""
     recording_pages: Annotated[tuple[PagePattern, ...], NoDecode, Field(max_length=64)] = ()
     """Pages to sign in at, besides the usual ones, while one of which is shown a recording has no picture: HOST or
-    HOST/PATH, with `*` for any host and `*.` before one for all below it."""
+    HOST/PATH, with `*` for any host and `*.` before one for all below it. One with `!` before it takes pages away
+    that are none, of the usual ones as well (`!*/login`, `!wiki.example/login`): by their URL alone they are then
+    recorded, with a field for a password or a code not."""
     recording_mib: int = Field(512, ge=16, le=1048576)
     """What one session's recording may take of the state folder's disk; its oldest segments go first. A segment counts
     for 64 KiB at least, and there are 10000 at most."""

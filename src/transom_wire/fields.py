@@ -22,7 +22,8 @@ Path = Annotated[str, Text(1000, r"/[^\x00]*")]
 MachineId = Annotated[str, Text(32, r"[0-9a-f]{32}")]
 """What /etc/machine-id holds (machine-id(5))."""
 PagePattern = Annotated[
-    str, Text(200, r"(?:\*|(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:/[a-z0-9._~-]+)*")
+    str, Text(200, r"!?(?:\*|(?:\*\.)?[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?)(?:/[a-z0-9._~-]+)*")
 ]
-"""Which pages are meant, by URL: a host, `*.` and one, or `*`; then, or not, segments of a path."""
+"""Which pages are meant, by URL: a host, `*.` and one, or `*`; then, or not, segments of a path. One that begins with
+`!` says which are not, whatever others say."""
 Hostname = Annotated[str, Text(63, r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")]

@@ -29,6 +29,7 @@ PAGES = {
     "/button": "<iframe src='http://localhost:{port}/oauth/authorize'></iframe>",
     "/oauth/authorize": "<p>Allow",
     "/sso/start": "<p>the operator's",
+    "/docs/login": "<p>how to sign in",
     "/shadow": "<x-form></x-form><script>document.querySelector('x-form').attachShadow({mode: 'closed'})"
     ".innerHTML = '<input type=password id=in>'</script>",
 }
@@ -85,7 +86,7 @@ def url() -> Iterator[str]:
 def desk(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Desk]:
     home = tmp_path_factory.mktemp("home")
     environment, profile = {"HOME": str(home)}, home / "profile"
-    install.prepare(environment, profile, ("127.0.0.1/sso",))
+    install.prepare(environment, profile, ("127.0.0.1/sso", "!127.0.0.1/docs/login"))
     sight = Sight(install.shown(environment))
     assert sight.look() == STARTING
     with sync_playwright() as playwright:
@@ -135,6 +136,11 @@ def test_a_page_that_changes_its_url_is_another(desk: Desk) -> None:
     desk.says(SHOWN)
     desk.page.evaluate("history.pushState(0, '', '/app')")
     desk.says(CLEAR)
+
+
+def test_a_page_that_the_operator_excepts_is_none_by_its_url(desk: Desk) -> None:
+    desk.go("/docs/login")
+    desk.stays(CLEAR)
 
 
 def test_a_provider_s_button_in_a_frame_is_no_page_to_sign_in_at(desk: Desk) -> None:

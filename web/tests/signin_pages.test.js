@@ -33,3 +33,15 @@ for (const url of [
 ]) {
   test(`none: ${url}`, () => assert.ok(!globalThis.signinPages.matches(patterns, url)));
 }
+
+test("what an operator excepts is none by its URL, and all else is as before", () => {
+  const own = [...patterns, "!*/oauth/authorize", "!help.okta.example", "!claude.example/login/faq"];
+  const is = (/** @type {string} */ url) => globalThis.signinPages.matches(own, url);
+  for (const url of ["https://a.example/oauth/authorize", "https://help.okta.example/x", "https://claude.example/login/faq/1"]) {
+    assert.ok(!is(url), url);
+  }
+  for (const url of ["https://team.okta.example/app", "https://claude.example/login", "https://accounts.example.com/"]) {
+    assert.ok(is(url), url);
+  }
+  assert.ok(!globalThis.signinPages.matches(["!a.example"], "https://b.example/"), "an exception alone lists nothing");
+});

@@ -29,7 +29,11 @@ test("a moment is in its segment, or in the next that there is", () => {
 
 test("pauses last until it went on", () => {
   const lines = /** @type {const} */ ([["start", 1], ["pause", 5], ["pause", 6], ["start", 9], ["pause", 11]]).map(([kind, at_ms]) => ({ kind, at_ms }));
-  assert.deepEqual(pauses(lines, 20), [[5, 9], [11, 20]]);
+  assert.deepEqual(pauses(lines, 20).map(({ span }) => span), [[5, 9], [11, 20]]);
+  const why = (/** @type {string | undefined} */ word) => pauses([{ kind: "pause", at_ms: 1, ...(word && { why: word }) }], 2)[0]?.why;
+  assert.equal(why("full"), "the server's disk was full");
+  assert.equal(why(undefined), "a sign-in");
+  assert.equal(why("<b>"), "a sign-in", "words of a page that knows fewer");
 });
 
 test("each viewer's rungs are its own, beside those of another", () => {

@@ -78,6 +78,7 @@ export interface Recorded {
   policy: "off" | "ask" | "always";
   state: "off" | "on" | "paused";
   why: "shown" | "silent" | "starting" | "full" | null;
+  unwatched: boolean;
   started_at: number | null;
   ended_at: number | null;
   bytes: number;
@@ -88,7 +89,8 @@ export interface Recorded {
 /** A line of a recording's timeline; which figures it has is its kind's. */
 export interface TimelineLine {
   at_ms: number;
-  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality";
+  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality" | "unwatched";
+  why?: string;
   rung?: Rung;
   viewer?: string;
   keys?: number;

@@ -46,12 +46,13 @@ class SegmentView(BaseModel):
 class RecordingView(BaseModel):
     """`policy` is off, ask or always; `state` is off, on or paused. `why` it is paused though no sign-in of ours says
     so: `shown`, a page to sign in at is, `silent`, the browser does not say, `starting`, it is, or `full`, the disk
-    is. `segments` is for the owner alone."""
+    is. `unwatched`: it is on where nobody looks at the browser's pages. `segments` is for the owner alone."""
 
     session: str
     policy: str
     state: str
     why: str | None
+    unwatched: bool
     started_at: int | None
     ended_at: int | None
     bytes: int
@@ -87,6 +88,7 @@ def _view(parts: P, recording: Recording, segments: list[SegmentFile]) -> Record
         policy=desk.policy,
         state=desk.state(recording.session),
         why=desk.why(recording.session),
+        unwatched=desk.unwatched(recording.session),
         started_at=recording.started_at or None,
         ended_at=recording.ended_at,
         bytes=recording.bytes,

@@ -117,6 +117,11 @@ class RecordingDesk:
         live = self._lives.get(session)
         return live.page or None if live is not None and live.wanted == ON else None
 
+    def unwatched(self, session: str) -> bool:
+        """It is on, and pages to sign in at may be in it."""
+        live = self._lives.get(session)
+        return live is not None and live.unwatched
+
     async def choose(self, session: Session, *, on: bool) -> None:
         """The owner's word. Raises Refused where the policy gives them none."""
         if self.policy == "off" or (self.policy == "always" and not on):

@@ -90,6 +90,11 @@ class Live:
             return "full"
         return self._page if self._page in HIDDEN else ""
 
+    @property
+    def unwatched(self) -> bool:
+        """It is on, and nobody looks at the pages of the machine's browser."""
+        return self.state == ON and self._page == "unwatched"
+
     def changed(self, session: Session | None = None) -> None:
         """The session's row is another, or the owner chose."""
         if session is not None:

@@ -122,13 +122,14 @@ function wanted({ state, why }) {
 }
 
 /** @param {Recorded} now */
-function words({ policy, state, why, bytes }) {
+function words({ policy, state, why, unwatched, bytes }) {
   const kept = bytes ? ` ${amount(bytes)} are kept.` : "";
   if (why === "shown") return `It pauses while a page to sign in at is shown.${kept}`;
   if (why === "starting") return `It waits until the desktop's browser has started.${kept}`;
   if (why === "silent") return `It pauses until the desktop's browser says which page it shows, which it did not.${kept}`;
   if (why === "full") return `Nothing is recorded: the server's disk is full. It goes on when there is room.${kept}`;
   if (state === "paused") return `It pauses while you sign in, and after a sign-in that was not finished until you say.${kept}`;
+  if (unwatched) return `The picture is recorded, pages that you sign in at by hand as well: nobody looks at the pages of this desktop's browser.${kept}`;
   if (state === "on") return `The picture is recorded for debugging while somebody watches it by WebRTC; of input only how much.${kept}`;
   if (policy === "always") return `It begins once the desktop is ready.${kept}`;
   return policy === "off" ? `Nothing is recorded now.${kept}` : `For debugging: picture, and how much was typed and clicked, not what.${kept}`;

@@ -12,6 +12,8 @@ const picture = /** @type {HTMLCanvasElement} */ (byId("line"));
 /** Rows of the drawing, from the top, in CSS pixels: their middle and half their height. */
 const ROWS = /** @type {const} */ ({ segments: [14, 8], rungs: [36, 6], inputs: [62, 14], quality: [100, 18] });
 const HEIGHT = 124;
+/** Pauses that are told in words. */
+const MOST_PAUSES = 100;
 
 /** @type {Recorded} */
 let recorded;
@@ -61,7 +63,7 @@ function draw() {
     context.fillRect(x(from), middle - half, Math.max(1, x(to) - x(from) - 1), 2 * half);
   };
   for (const { at, duration_ms } of recorded.segments) bar([at, at + duration_ms], ROWS.segments, colour("--accent"));
-  for (const span of pauses(lines, whole[1])) bar(span, ROWS.segments, colour("--warn"));
+  for (const { span } of pauses(lines, whole[1])) bar(span, ROWS.segments, colour("--warn"));
   drawRungs(bar);
   drawInputs(context, x, colour("--ink"));
   drawQuality(context, x, colour("--good"));
@@ -113,6 +115,14 @@ function entry(segment, index) {
   return make("li", {}, make("button", { type: "button", class: "quiet", onclick: act }, words));
 }
 
+/** Why there is no picture of some time, and what may be in the rest, in words. */
+function tellPauses() {
+  const said = pauses(lines, whole[1]).map(({ span: [from, to], why }) => `${clock(Math.max(0, from - whole[0]))}, for ${Math.round((to - from) / 1000)} s: ${why}`);
+  byId("unwatched").hidden = !lines.some(({ kind }) => kind === "unwatched");
+  byId("pauses").replaceChildren(...said.slice(0, MOST_PAUSES).map((words) => make("li", {}, words)));
+  byId("pauses-title").hidden = !said.length;
+}
+
 async function load() {
   recorded = /** @type {Recorded} */ (await get(base));
   const answer = await fetch(`${base}/timeline`, { credentials: "same-origin", cache: "no-store" });
@@ -124,6 +134,7 @@ async function load() {
   byId("viewing").hidden = !recorded.segments.length;
   byId("tools").hidden = !recorded.segments.length && !lines.length;
   byId("segments").replaceChildren(...recorded.segments.map(entry));
+  tellPauses();
   show(0, 0, false);
   draw();
 }

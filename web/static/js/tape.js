@@ -4,7 +4,15 @@
 
 /** Lines that are read at most; the server ends a timeline at some MB. */
 const MOST_LINES = 200_000;
-const KINDS = new Set(["start", "stop", "pause", "segment", "input", "rung", "quality"]);
+const KINDS = new Set(["start", "stop", "pause", "segment", "input", "rung", "quality", "unwatched"]);
+
+/** Why a recording paused, as a timeline has it and as a person reads it; without a word it was a sign-in of ours. */
+const WHY = new Map([
+  ["shown", "a page to sign in at was shown"],
+  ["silent", "the desktop's browser did not say what it shows"],
+  ["starting", "the desktop's browser was starting"],
+  ["full", "the server's disk was full"],
+]);
 
 /** The lines of a timeline that make sense, in their order of time. @param {string} text @returns {TimelineLine[]} */
 export function parseTimeline(text) {
@@ -41,20 +49,28 @@ export function locate(segments, at) {
   return found ? { index, offset: Math.max(0, at - found.at) } : null;
 }
 
-/** When it was paused: from each pause until it went on. @param {TimelineLine[]} lines @param {number} end @returns {[number, number][]} */
+/**
+ * When it was paused: from each pause until it went on, and why, as its first line says.
+ * @param {TimelineLine[]} lines @param {number} end @returns {{ span: [number, number], why: string }[]}
+ */
 export function pauses(lines, end) {
-  /** @type {[number, number][]} */
   const found = [];
-  let since = 0;
-  for (const { kind, at_ms } of lines) {
-    if (kind === "pause" && !since) since = at_ms;
-    if ((kind === "start" || kind === "stop") && since) {
-      found.push([since, at_ms]);
-      since = 0;
+  /** @type {TimelineLine | null} */
+  let since = null;
+  for (const line of lines) {
+    if (line.kind === "pause") since ??= line;
+    if ((line.kind === "start" || line.kind === "stop") && since) {
+      found.push(pause(since, line.at_ms));
+      since = null;
     }
   }
-  if (since) found.push([since, Math.max(since, end)]);
+  if (since) found.push(pause(since, Math.max(since.at_ms, end)));
   return found;
+}
+
+/** @param {TimelineLine} line @param {number} end @returns {{ span: [number, number], why: string }} */
+function pause({ at_ms, why }, end) {
+  return { span: [at_ms, end], why: WHY.get(why ?? "") ?? "a sign-in" };
 }
 
 /** A viewer of whom no more is heard than this long, in milliseconds, is gone: a heartbeat and a half. */

@@ -3,6 +3,7 @@
 globalThis.signinPages = {
   /**
    * A pattern is HOST or HOST/PATH: HOST is one, `*.` and one, or `*`; PATH occurs in the URL's at whole segments.
+   * One with `!` before it is of pages that are none by their URL, whatever the others say.
    * @param {readonly string[]} patterns @param {string} url
    */
   matches(patterns, url) {
@@ -14,11 +15,12 @@ globalThis.signinPages = {
     }
     if (!/^https?:$/.test(found.protocol)) return false;
     const path = `${found.pathname.toLowerCase().replace(/\/+$/, "")}/`;
-    return patterns.some((pattern) => {
+    const fits = (/** @type {string} */ pattern) => {
       const cut = pattern.indexOf("/");
       const host = cut < 0 ? pattern : pattern.slice(0, cut);
       return isHost(host, found.hostname) && (cut < 0 || path.includes(`${pattern.slice(cut)}/`));
-    });
+    };
+    return patterns.some(fits) && !patterns.some((pattern) => pattern.startsWith("!") && fits(pattern.slice(1)));
   },
 };
 

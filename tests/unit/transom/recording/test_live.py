@@ -289,7 +289,7 @@ async def test_a_desktop_whose_pages_nobody_looks_at_is_recorded_and_that_is_sai
     bench: Bench, guest: Guest
 ) -> None:
     await until(lambda: any(line["kind"] == "unwatched" for line in bench.timeline()))
-    assert bench.live.state == "on" and guest.hindsight.on
+    assert bench.live.state == "on" and guest.hindsight.on and bench.live.unwatched
 
 
 async def test_a_pause_that_no_guest_heard_of_is_told_before_it_goes_on(

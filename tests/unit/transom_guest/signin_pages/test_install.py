@@ -58,14 +58,28 @@ def test_where_nothing_is_recorded_and_where_all_is_emulated_nobody_looks(
     assert browser.command("about:blank", 1, 1, again=False, more=install.flag(home))[0] == browser.BINARY
 
 
-@pytest.mark.parametrize("pattern", ["*", "*.example.com/a/b", "idp.example", "10.0.0.1/login", "*/sso"])
+@pytest.mark.parametrize(
+    "pattern", ["*", "*.example.com/a/b", "idp.example", "10.0.0.1/login", "*/sso", "!*/login"]
+)
 def test_patterns_that_are_some(pattern: str) -> None:
     welcome = Welcome(3, signin_pages=(pattern,))
     assert decode(encode(welcome), (Welcome,)) == welcome
 
 
 @pytest.mark.parametrize(
-    "pattern", ["", "https://a.example", "a b", "a.example/", "a*.example", 'x/"];alert(1)//', "A"]
+    "pattern",
+    [
+        "",
+        "https://a.example",
+        "a b",
+        "a.example/",
+        "a*.example",
+        'x/"];alert(1)//',
+        "A",
+        "!",
+        "!!a.example",
+        "a.example/!b",
+    ],
 )
 def test_patterns_that_are_none(pattern: str) -> None:
     with pytest.raises(WireError):
