@@ -16,7 +16,7 @@ from bench.peers import Ours, Peer
 from bench.pixels import root_luma, ssim
 from bench.processes import busy, seconds_of, tcp_sent
 from bench.stage import StageError
-from bench.stages import parts_of_counts, parts_of_mark
+from bench.stages import DRAWN, parts_of_counts, parts_of_mark
 from transom_guest.x11.xlib import Display
 
 FIRST_S, KEY_S = 30.0, 3.0
@@ -126,7 +126,7 @@ class Harness:
         for name, ms in parts_of_counts(before, after).items():
             self._note(peer, f"stage_{name}_ms", ms)
         if isinstance(peer, Ours):
-            self._note(peer, "stage_page_ms", page.evaluate("transom.stats().then(s => s.latency_ms)"))
+            self._note(peer, DRAWN, page.evaluate("transom.stats().then(s => s.latency_ms)"))
 
     def _load(self, peer: Peer, seconds: float) -> None:
         client = peer.client

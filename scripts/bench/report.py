@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.goals import OURS, Samples, gather, judge, quantile
-from bench.stages import ORDER
+from bench.stages import DRAWN, ORDER
 
 ROWS = (
     ("key_ms", "key to picture, ms", 1),
@@ -65,16 +65,26 @@ def stages(samples: Samples) -> list[str]:
         if any(found):
             whole = samples.get((peer, "key_ms"))
             known = sum(quantile(values, 0.5) for values in found if values)
-            rest = f"{quantile(whole, 0.5) - known:.1f}" if whole and all(found) else ""
-            lines.append(f"| {peer} | " + " | ".join([*(_cell(values, 1) for values in found), rest]) + " |")
+            rest, drawn = "", ""
+            if whole and all(found):
+                rest = f"{quantile(whole, 0.5) - known:.1f}"
+                drawn = _drawn(samples.get((peer, DRAWN)), known)
+            lines.append(
+                f"| {peer} | " + " | ".join([*(_cell(values, 1) for values in found), rest, drawn]) + " |"
+            )
     if not lines:
         return []
     names = [stage.replace("_", " ") for stage in ORDER]
     head = [
-        "| stage, ms: p50 / p95 (n) | " + " | ".join([*names, "rest"]) + " |",
-        "|---" * (len(ORDER) + 2) + "|",
+        "| stage, ms: p50 / p95 (n) | " + " | ".join([*names, "rest", "of it, until drawn"]) + " |",
+        "|---" * (len(ORDER) + 3) + "|",
     ]
     return [*head, *lines]
+
+
+def _drawn(page: list[float] | None, known: float) -> str:
+    """What is left of the page's own measure, which ends as the frame is drawn: the key's way out, and the drawing."""
+    return f"{quantile(page, 0.5) - known:.1f}" if page else ""
 
 
 def published(runs: list[dict[str, Any]]) -> str:

@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 ORDER = ("act", "grab", "read", "convert", "encode", "packets", "network", "jitter_buffer", "decode")
 """Input to change, change to grab, reading the screen, colours, encoder, packets and sending, half a round trip,
 jitter buffer, decoder. What `key to picture` takes beyond their sum is the browser: the key's way out of
-it, the frame's way from the decoder to the screen, and looking at it every 4 ms."""
+it and the frame's from the decoder into the canvas, which end what the page measures by the mark..."""
+DRAWN = "stage_page_ms"
+"""...and after that the way to the screen, and looking at it every 4 ms."""
 
 
 def parts_of_mark(mark: Sequence[float | str]) -> dict[str, float]:

@@ -81,12 +81,13 @@ def test_full_motion_changes_every_pixel() -> None:
 
 def test_the_report_has_the_table_the_conditions_and_a_plot(tmp_path: Path) -> None:
     from bench.report import write
-    from bench.stages import ORDER
+    from bench.stages import DRAWN, ORDER
 
     each = {f"ours__stage_{name}_ms": [1.0] for name in ORDER}
-    assert "| ours |" + " 1.0 |" * len(ORDER) + " 11.0 |" in write(
-        [run(ours__key_ms=[20.0], **each)], tmp_path
-    )
+    lines = "| ours |" + " 1.0 |" * len(ORDER) + " 11.0 |"
+    assert f"{lines}  |" in write([run(ours__key_ms=[20.0], **each)], tmp_path)
+    each[f"ours__{DRAWN}"] = [15.0]
+    assert f"{lines} 6.0 |" in write([run(ours__key_ms=[20.0], **each)], tmp_path)
     text = write([run(ours__key_ms=[float(n) for n in range(1, 101)], novnc__scroll_fps=[19])], tmp_path)
     assert "| key to picture, ms | 50.5 / 96.0 (100) |  |" in text
     assert "other processes used 0.25 of 2 cores" in text
