@@ -7,12 +7,12 @@ import { amount } from "./exit.js";
 
 const LOOK_MS = 2000;
 
-/** What the header says, all the time. @param {Recorded["state"]} state @param {Recorded["why"]} why */
+/** What the header says, all the time, where there is room for some 34 letters beside its buttons. @param {Recorded["state"]} state @param {Recorded["why"]} why */
 export function saying(state, why) {
   if (state === "on") return "This session is recorded";
-  if (why === "full") return "Nothing is recorded: the server's disk is full";
-  if (why === "starting") return "The recording waits for the desktop's browser";
-  if (why === "silent") return "Nothing is recorded: the browser does not say what it shows";
+  if (why === "full") return "Recording waits: the disk is full";
+  if (why === "starting") return "Recording waits for the browser";
+  if (why === "silent") return "Recording waits: browser is silent";
   return state === "paused" ? "Recording pauses while you sign in" : "";
 }
 
@@ -126,7 +126,7 @@ function words({ policy, state, why, unwatched, bytes }) {
   const kept = bytes ? ` ${amount(bytes)} are kept.` : "";
   if (why === "shown") return `It pauses while a page to sign in at is shown.${kept}`;
   if (why === "starting") return `It waits until the desktop's browser has started.${kept}`;
-  if (why === "silent") return `It pauses until the desktop's browser says which page it shows, which it did not.${kept}`;
+  if (why === "silent") return `It pauses: the desktop's browser does not say which page it shows.${kept}`;
   if (why === "full") return `Nothing is recorded: the server's disk is full. It goes on when there is room.${kept}`;
   if (state === "paused") return `It pauses while you sign in, and after a sign-in that was not finished until you say.${kept}`;
   if (unwatched) return `The picture is recorded, pages that you sign in at by hand as well: nobody looks at the pages of this desktop's browser.${kept}`;
