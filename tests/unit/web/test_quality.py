@@ -103,6 +103,14 @@ def test_a_picture_that_stands_still_though_frames_are_due(page: Page, controlle
     assert page.evaluate("window.transom.stats()")["frozen_ms"] > 400
 
 
+def the_way(n: int, *, by_relay: bool) -> dict[str, Any]:
+    """What WebRTC alone knows of the network."""
+    rtt = (70 if by_relay else 18) + n % 7
+    far = {"local": "relay", "transport": "tls"} if by_relay else {"local": "prflx", "transport": "udp"}
+    figures = {"rtt_ms": rtt, "rtt_most_ms": 2 * rtt, "jitter_ms": 2 + n % 3, "jitter_most_ms": 9}
+    return {**far, **figures, "remote": "host", "loss": 0.06 if 50 < n < 60 else 0.001}
+
+
 def a_life() -> dict[str, Any]:
     """Half an hour of two viewers, one of them down the ladder and up again."""
     begun = int(time.time() * 1000) - 1_800_000
@@ -122,7 +130,7 @@ def a_life() -> dict[str, Any]:
                 kbps_most=1900 + n,
                 freezes=int(n == 60),
                 frozen_ms=900,
-                **({} if rung == "vnc" else {"loss": 0.06 if 50 < n < 60 else 0.001}),
+                **({} if rung == "vnc" else the_way(n, by_relay=rung == "webrtc-relay")),
                 latencies_ms=()
                 if rung == "vnc"
                 else tuple(float(25 + n % 9 + extra) for extra in (0, 3, 30)),
@@ -145,11 +153,12 @@ def test_how_it_was_once_it_is_over(page: Page, controller: FakeController) -> N
     charts.get_by_role("heading", name="How the picture was").wait_for(timeout=15_000)
     assert charts.get_by_role("heading", name="Viewer 2").is_visible()
     one = charts.get_by_role("region", name="Viewer 1")
-    for chart in ("Input to picture", "Frames a second", "Bitrate", "Loss"):
+    for chart in ("Input to picture", "Frames a second", "Bitrate", "Loss", "Jitter", "Round trip"):
         label = one.get_by_role("img", name=chart).get_attribute("aria-label")
         assert label and "median" in label
     assert one.get_by_role("img", name="WebRTC, then noVNC, then WebRTC by relay, then WebRTC").count() == 1
     assert "Watched for 30 min" in one.inner_text()
+    assert "Candidates: prflx to host, UDP (88 %); relay to host, TLS (12 %)" in one.inner_text()
     assert page.get_by_role("heading", name="The session has ended").is_visible()
     picture(page, "quality-charts")
     page.set_viewport_size({"width": 390, "height": 1400})

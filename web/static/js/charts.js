@@ -27,6 +27,8 @@ const CHARTS = [
   { name: "Frames a second", of: "fps", beside: "fps_most", word: "most", write: (fps) => `${Math.round(fps)}`, least: 30 },
   { name: "Bitrate", of: "kbps", beside: "kbps_most", word: "most", write: kilobits, least: 500 },
   { name: "Loss", of: "loss", beside: "", word: "", write: percent, least: 0.05 },
+  { name: "Jitter", of: "jitter_ms", beside: "jitter_most_ms", word: "most", write: milliseconds, least: 20 },
+  { name: "Round trip", of: "rtt_ms", beside: "rtt_most_ms", word: "most", write: milliseconds, least: 50 },
 ];
 
 /**
@@ -55,11 +57,13 @@ function watched(rows) {
 function viewer(rows, name) {
   const life = lifeOf(rows);
   const charts = CHARTS.filter(({ of }) => rows.some(({ figures }) => of in figures));
+  const candidates = candidatesOf(rows);
   return make(
     "section",
     { class: "viewer", "aria-label": name || "The viewer" },
     name ? make("h3", {}, name) : null,
     make("p", { class: "muted small" }, `${about(rows)} ${wordsOf(rows)}`),
+    candidates ? make("p", { class: "muted small" }, `Candidates: ${candidates}`) : null,
     ribbon(rows, life),
     ...charts.map((chart) => figure(chart, rows, life)),
     axis(life),
@@ -80,11 +84,25 @@ function about(rows) {
 
 /** Which rungs there were, and for how long of the whole. @param {QualityRow[]} rows */
 export function wordsOf(rows) {
-  /** @type {Map<Rung, number>} */
+  return shares(rows, ({ rung }) => RUNG_NAMES[rung]).map(([name, share]) => `${name} ${share}`).join(", ");
+}
+
+/** Between which candidates the picture came, and for how long of the time when they were known. @param {QualityRow[]} rows */
+export function candidatesOf(rows) {
+  const told = rows.filter(({ words }) => words["local"]);
+  const pair = (/** @type {QualityRow} */ { words: { local, remote, transport } }) =>
+    `${local} to ${remote ?? "unknown"}, ${(transport ?? "udp").toUpperCase()}`;
+  const parts = shares(told, pair);
+  return parts.length > 1 ? parts.map(([name, share]) => `${name} (${share})`).join("; ") : (parts[0]?.[0] ?? "");
+}
+
+/** Which part of the time each name had, the longest first. @param {QualityRow[]} rows @param {(row: QualityRow) => string} of */
+function shares(rows, of) {
+  /** @type {Map<string, number>} */
   const seconds = new Map();
-  for (const row of rows) seconds.set(row.rung, (seconds.get(row.rung) ?? 0) + row.seconds);
+  for (const row of rows) seconds.set(of(row), (seconds.get(of(row)) ?? 0) + row.seconds);
   const parts = [...seconds].sort((a, b) => b[1] - a[1]);
-  return parts.map(([rung, part]) => `${RUNG_NAMES[rung]} ${Math.round((part / watched(rows)) * 100)} %`).join(", ");
+  return parts.map(([name, part]) => /** @type {const} */ ([name, `${Math.round((part / watched(rows)) * 100)} %`]));
 }
 
 /** The rungs as bands, each with its name where there is room. @param {QualityRow[]} rows @param {Life} life */
