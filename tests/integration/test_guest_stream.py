@@ -6,8 +6,11 @@ import asyncio
 import os
 import re
 import signal
+import time
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +31,23 @@ A, P, T, W = 0x61, 0x70, 0x74, 0x77
 SHIFT_L, RETURN, EACUTE, AT = 0xFFE1, 0xFF0D, 0xE9, 0x40
 GRIN = 0x01000000 + ord("😀")
 PLAYOUT_DELAY = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+MOTION = """
+python3 -c 'import time, sys
+from pathlib import Path
+from Xlib import X, display
+import os
+while not Path("/tmp/.X11-unix/X" + os.environ["DISPLAY"][1:]).exists(): time.sleep(0.05)
+desk = display.Display()
+window = desk.screen().root.create_window(500, 200, 300, 300, 0, desk.screen().root_depth, override_redirect=1)
+window.map()
+for turn in range(10 ** 6):
+    window.change_attributes(background_pixel=0x10101 * (turn * 37 % 256))
+    window.clear_area()
+    desk.sync()
+    if turn == 20: print("moves", flush=True)
+    time.sleep(0.03)' &
+"""
+"""A window that has another colour thirty times a second."""
 CONSENT = 60.0
 """Seconds; ICE gives a silent viewer up after 30 (RFC 7675). A goodbye is quicker, but may be lost."""
 
@@ -225,6 +245,55 @@ async def test_two_viewers_see_one_screen(lab: StreamLab, viewers: AsyncExitStac
     await asyncio.gather(viewer.sees("red"), other.sees("red"))
     viewer.say("k", A, 0)
     await asyncio.gather(viewer.sees("black"), other.sees("black"))
+
+
+async def test_a_moving_desktop_costs_nothing_unseen_and_one_encoder_for_all_who_watch(
+    golden_image: GoldenImage,
+) -> None:
+    async with stream_lab(golden_image.root(golden_image.digest), MOTION) as lab, AsyncExitStack() as stack:
+        pid = lab.guest_pid()
+        await lab.until(lambda: "moves" in lab.felt)
+        unseen = await cores(pid)
+        assert not captures(pid)
+        await join(lab, stack, "first")
+        watched = await cores(pid)
+        assert captures(pid)
+        alone = encoders(pid)
+        other = await join(lab, stack, "other")
+        await other.until(lambda: other.frames > 3)
+        assert len(alone) == 1
+        assert encoders(pid) == alone
+        await stack.aclose()
+        async with asyncio.timeout(CONSENT):
+            while captures(pid):
+                await asyncio.sleep(0.1)
+        again = await cores(pid)
+    print(f"cores: {unseen:.3f} unseen, {watched:.3f} watched, {again:.3f} after it")
+    assert max(unseen, again) < watched / 5
+    assert max(unseen, again) < 0.02
+
+
+def captures(pid: int) -> bool:
+    """The stream server has the screen's pixels: a segment of memory that it shares with the display."""
+    return "/SYSV" in Path(f"/proc/{pid}/maps").read_text()
+
+
+def encoders(pid: int) -> dict[str, int]:
+    """Threads of each: x264's have the name of the thread that feeds it, where other sources have one."""
+    names = Counter(file.read_text().strip() for file in Path(f"/proc/{pid}/task").glob("*/comm"))
+    return {name: threads for name, threads in names.items() if name.startswith("appsrc") and threads > 1}
+
+
+async def cores(pid: int, seconds: float = 1.5) -> float:
+    """Processors that it uses, all its threads together."""
+
+    def spent() -> int:
+        words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        return int(words[11]) + int(words[12])
+
+    began, before = time.monotonic(), spent()
+    await asyncio.sleep(seconds)
+    return (spent() - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - began)
 
 
 async def test_a_new_epoch_replaces_the_peer_and_an_old_one_is_dropped(

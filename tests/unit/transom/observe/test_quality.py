@@ -40,6 +40,8 @@ def test_a_row_in_figures() -> None:
         'transom_input_to_picture_seconds_count{rung="webrtc-relay"} 2.0',
         'transom_viewer_fps_bucket{le="30.0",rung="webrtc-relay"} 1.0',
         'transom_viewer_rtt_seconds_bucket{le="0.05",rung="webrtc-relay"} 1.0',
+        'transom_viewer_loss_ratio_sum{rung="webrtc-relay"} 0.02',
+        'transom_viewer_kbps_sum{rung="webrtc-relay"} 900.0',
         'transom_viewer_freezes_total{rung="webrtc-relay"} 2.0',
         'transom_viewer_frozen_seconds_total{rung="webrtc-relay"} 1.5',
         'transom_viewer_connections{candidate="relay",rung="webrtc-relay",transport="tcp"} 2.0',
