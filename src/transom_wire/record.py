@@ -8,7 +8,7 @@ what its encoder makes for viewers. `on` after `paused` waits until the page tha
 |---|---|
 | Record | RecordState, once it is so: from `paused` and `off` on no picture is taken |
 | | SegmentComes and its bytes, for each segment that is finished |
-| | PageSeen, whenever that changes; before `on` where it is another then |
+| | PageSeen, whenever that changes; before a RecordState where no picture is taken for it |
 | SegmentTaken: the guest may forget it | |
 """
 

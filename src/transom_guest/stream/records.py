@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from transom_guest.environment import paused_file
 from transom_guest.signin_pages import install
-from transom_guest.signin_pages.sight import CLEAR, Sight
+from transom_guest.signin_pages.sight import CLEAR, HIDDEN, Sight
 from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.listening import listen
 from transom_guest.stream.page_guard import PageGuard
@@ -167,10 +167,11 @@ class _Connection:
             self._news.set()
             return
         async with self._sending:
-            if message.state == "on":
-                self._guard.look(_now())
+            self._guard.look(_now())
+            if self._guard.seen in HIDDEN:
                 await self._say_page()
             await self._say(RecordState(message.state, message.run))
+        self._news.set()
 
     async def _say_page(self) -> None:
         if self._guard.seen != self._seen:
