@@ -156,7 +156,7 @@ test("without an answer what was never sent is typed, and of the rest it is said
     peer.hold(true);
     say(...tap(0x64));
     goes_on();
-    if (silent) mock.timers.tick(LIMITS.gap.askMs);
+    if (silent) mock.timers.tick(1500);
     else control.hear("had", 1, -1);
     assert.deepEqual([sent.slice(1), dropped], [tap(0x64), [2]]);
   }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import errno
 import fcntl
 import json
@@ -369,6 +370,28 @@ async def test_a_disk_that_takes_nothing_is_tried_ever_more_seldom(
         await asyncio.sleep(1.5)
         assert 2 <= guest.streams <= 6
     await until(lambda: bench.kept)
+    await bench.live.close()
+
+
+async def test_a_guest_that_has_said_nothing_yet_has_not_paused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PAUSE_S", 0.3)
+    told: list[str] = []
+
+    async def act(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(EOFError):
+            while True:
+                size = int.from_bytes(await reader.readexactly(4), "big")
+                told.append(json.loads(await reader.readexactly(size))["state"])
+
+    bench = Bench(tmp_path, scripted(act))
+    bench.live.changed()
+    await until(lambda: told == ["on"])
+    bench.signin(SigninStage.PENDING)
+    await until(lambda: told == ["on", "paused"])
+    await bench.live.pause()
+    assert bench.live._refused, "its segments are not taken, whatever it says later"
     await bench.live.close()
 
 
