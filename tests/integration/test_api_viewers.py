@@ -455,7 +455,7 @@ async def test_a_watcher_that_says_what_is_no_rfb_is_out(bench: Bench) -> None:
 async def test_a_page_that_is_gone_frees_the_desktop_and_one_whose_socket_breaks_keeps_it_a_while(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seats, "CUT_MS", 1500)
+    monkeypatch.setattr(seats, "CUT_MS", 3000)  # for a page to be there again
     async with bench.events() as second:
         async with bench.events() as first:
             await here(first, "a")
@@ -469,7 +469,7 @@ async def test_a_page_that_is_gone_frees_the_desktop_and_one_whose_socket_breaks
         # the socket broke without a word
         async with bench.events() as again:
             await here(again, "a")
-            await asyncio.sleep(2)
+            await asyncio.sleep(3.5)
             assert bench.api.seating.drives(bench.session, "a")
         await hears(second, driven_by("b"))
 

@@ -25,8 +25,9 @@ from transom_wire.keeper_config import Limits
 
 QEMU = Path("/usr/bin/qemu-system-x86_64")
 LIMITS = Limits(memory_bytes=512 * 2**20, cpu_millis=2000, pids=512, disk_bytes=2**30)
-DEADLINES = KeeperDeadlines(create=90.0, channel=ChannelDeadlines(connect=30.0))
-"""A restore under emulation, on a busy host; a keeper waits for its turn there as well."""
+DEADLINES = KeeperDeadlines(create=90.0, destroy=60.0, groups=30.0, channel=ChannelDeadlines(connect=30.0))
+"""A restore under emulation, on a busy host, and the end of a VMM whose disk the host still writes; a keeper waits for
+its turn there as well."""
 PROGRAM = "terminal"
 PATIENCE = 120.0
 """Seconds for what a guest must do: a boot under emulation takes ten, on a busy host forty."""
