@@ -37,6 +37,9 @@ CONNECTIONS = 2000
 """Connections served at once; more are answered 503. A viewer holds up to three."""
 OPEN_FILES = 65_536
 """Descriptors wanted at most: connections, a keeper's socket for each session, and the database."""
+KEEP_ALIVE_S = 75
+"""An idle connection is kept: longer than clients and proxies do (nginx's minute), who would send the next request into
+one that is being closed, and answer 502."""
 GRACE_S = 5
 """Seconds requests under way have at a stop."""
 PROBE_DEADLINE_S = 20.0
@@ -92,7 +95,13 @@ async def _run(
     except BaseException:
         await served.close()
         raise
-    config = uvicorn.Config(
+    config = server_config(settings, app)
+    await Server(config, lambda: _announce(ready, json_ready)).serve(sockets=[listener])
+
+
+def server_config(settings: Settings, app: FastAPI) -> uvicorn.Config:
+    """How the application is served."""
+    return uvicorn.Config(
         app,
         log_config=None,
         access_log=False,
@@ -103,9 +112,9 @@ async def _run(
         ws_per_message_deflate=False,
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
     )
-    await Server(config, lambda: _announce(ready, json_ready)).serve(sockets=[listener])
 
 
 class Server(uvicorn.Server):

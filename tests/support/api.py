@@ -39,6 +39,7 @@ from transom.observe.metrics import Metrics
 from transom.observe.quality import QualityMetrics
 from transom.recording.beats import BURST, BURST_S
 from transom.recording.desk import RecordingDesk
+from transom.serve import KEEP_ALIVE_S
 from transom.sessions.run import Making
 from transom.sessions.service import Terms
 from transom.sessions.wire import wire
@@ -249,7 +250,12 @@ async def serving(state: Path, **settings: Any) -> AsyncIterator[Api]:
     listener = socket.create_server(("127.0.0.1", 0))
     api.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     config = uvicorn.Config(
-        api.app, log_config=None, access_log=False, lifespan="on", timeout_graceful_shutdown=1
+        api.app,
+        log_config=None,
+        access_log=False,
+        lifespan="on",
+        timeout_keep_alive=KEEP_ALIVE_S,  # httpx's pool holds on for five seconds, as uvicorn would: a race
+        timeout_graceful_shutdown=1,
     )
     server = Quiet(config)
     task = asyncio.create_task(server.serve(sockets=[listener]))

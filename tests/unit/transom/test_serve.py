@@ -6,7 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from transom.serve import OPEN_FILES, open_lock
+from fastapi import FastAPI
+
+from transom.serve import OPEN_FILES, open_lock, server_config
+from transom.settings import Settings
 
 
 def test_other_users_cannot_hold_the_controllers_lock(tmp_path: Path) -> None:
@@ -35,3 +38,8 @@ print(json.dumps([*resource.getrlimit(resource.RLIMIT_NOFILE), hard]))
     soft, hard, before = json.loads(done.stdout)
     assert soft == (OPEN_FILES if before < 0 else min(before, OPEN_FILES))
     assert hard == before
+
+
+def test_an_idle_connection_is_kept_longer_than_by_a_proxy(tmp_path: Path) -> None:
+    """Who closes first is who sends requests: else one is sent into a connection that is closed, and lost."""
+    assert server_config(Settings(state=tmp_path), FastAPI()).timeout_keep_alive > 60
