@@ -30,7 +30,7 @@ WATCHER_KEY_S = 5.0
 CONGESTED_KEY_S = 1.0
 """...or the driver, while a queue stands on its link: each would only be the next to be dropped there. And between
 two that viewers cause who had none yet, all that do not drive together."""
-ROOM = 0.5
+ROOM = 0.8
 """Of a queue that stands on the driver's link, that has to leave before a key frame has room behind it: until then it
 would be dropped as what it is to replace was, and so is all that comes between. It arrives no later for that..."""
 MOST_ROOM_S = 0.5

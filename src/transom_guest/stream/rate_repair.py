@@ -35,12 +35,16 @@ class Repairs:
         self._repaired: OrderedDict[int, float] = OrderedDict()
         self._refused: set[int] = set()
         self._key_from: int | None = None
+        self._replaces = False
+        self._given_up_until = float("-inf")
         self._hopeless_at = float("-inf")
 
     def take(self, now: float, number: int) -> bool:
         """Whether the packet of this sequence number is sent again now."""
         if self.kbps is None:
             return True
+        if now < self._given_up_until or (self._replaces and self._before_key(number)):
+            return False
         rate = self.kbps * 125 * SHARE
         most = max(rate * SAVED_S, float(2 * PACKET_BYTES))
         self._bytes = min(self._bytes + min(now - self._at, SAVED_S) * rate, most)
@@ -62,15 +66,19 @@ class Repairs:
     def renewed(self, number: int) -> None:
         """A key frame is sent from this number on: nothing before is missing, though it is asked for until then."""
         self._refused.clear()
-        self._key_from = number
+        self._key_from, self._replaces = number, self._given_up_until > float("-inf")
+        self._given_up_until = float("-inf")
 
     def _before_key(self, number: int) -> bool:
         return self._key_from is not None and 0 < (self._key_from - number) % NUMBERS < NUMBERS // 2
 
     def hopeless(self, now: float) -> bool:
-        """Whether so much is missing that a key frame is due instead; true once, then after a while."""
+        """Whether so much is missing that a key frame is due instead; true once, then after a while.
+
+        Nothing is sent again from then until the key frame, HOPELESS_S at most: it would take the room of that.
+        """
         if len(self._refused) < HOPELESS or now < self._hopeless_at + HOPELESS_S + self.rtt_s:
             return False
         self._refused.clear()
-        self._hopeless_at = now
+        self._hopeless_at, self._given_up_until = now, now + HOPELESS_S
         return True

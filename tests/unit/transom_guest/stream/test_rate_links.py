@@ -172,7 +172,7 @@ async def test_on_a_congested_link_the_driver_has_key_frames_seldom_and_what_it_
     assert len(bench.keys) == 1
 
 
-async def test_a_key_frame_for_a_full_link_waits_until_half_of_its_queue_has_left() -> None:
+async def test_a_key_frame_for_a_full_link_waits_until_most_of_its_queue_has_left() -> None:
     bench = Bench()
     bench.links.join(0.0, bench.driver, told=True)
     bench.links.join(0.0, bench.watcher, told=True)

@@ -39,10 +39,23 @@ def test_when_too_much_is_lost_a_key_frame_is_due_instead_and_not_again_at_once(
     for number in range(100, 100 + HOPELESS):
         repairs.take(1.0, number)
     assert repairs.hopeless(1.0) and not repairs.hopeless(1.0)
+    assert not any(repairs.take(1.9, number) for number in range(200)), "it takes the room of the key frame"
     for number in range(200, 200 + 2 * HOPELESS):
-        repairs.take(1.2, number)
-    assert not repairs.hopeless(1.2)
+        repairs.take(1.0 + HOPELESS_S, number)
+    assert not repairs.hopeless(1.0 + HOPELESS_S)
     assert repairs.hopeless(1.0 + HOPELESS_S + 0.2)
+
+
+def test_what_a_key_frame_replaces_is_not_sent_again_once_that_was_hopeless() -> None:
+    repairs = Repairs()
+    repairs.kbps = 300
+    repairs.renewed(40)
+    assert repairs.take(1.0, 39), "it may come before the key frame"
+    for number in range(40, 50 + HOPELESS):
+        repairs.take(1.0, number)
+    assert repairs.hopeless(1.0)
+    repairs.renewed(100)
+    assert not repairs.take(3.0, 99) and repairs.take(3.0, 100)
 
 
 def test_a_key_frame_makes_up_for_what_was_missing() -> None:

@@ -64,7 +64,7 @@ def test_who_has_heard_no_report_of_ours_or_lies_of_it_tells_no_round_trip() -> 
 @pytest.mark.parametrize("kbps", [300, 1000, 3000])
 def test_most_of_a_link_is_used_and_its_queue_stays_short(kbps: int, rtt: float, loss: float) -> None:
     seen = run(lambda _: kbps, rtt=rtt, loss=lambda _: loss, seconds=30, reports=True)
-    assert seen.kbps(12, 30) >= 0.6 * kbps * (1 - loss)
+    assert seen.kbps(12, 30) >= 0.7 * kbps * (1 - loss)
     late = sorted(queue for at, queue in seen.queues if at > 12)
     assert late[len(late) // 2] < 100
     assert seen.longest_freeze(since=3) < 1.0
@@ -74,7 +74,7 @@ def test_a_link_that_drops_is_followed_and_taken_again() -> None:
     seen = run(lambda now: 500 if 15 <= now < 35 else 5000, seconds=60, reports=True)
     late = sorted(queue for at, queue in seen.queues if 20 <= at < 35)
     assert late[len(late) // 2] < 100
-    assert seen.kbps(22, 35) >= 0.6 * 500
+    assert seen.kbps(22, 35) >= 0.7 * 500
     assert seen.kbps(52, 60) >= 0.8 * CAP
 
 
