@@ -170,8 +170,11 @@ def test_the_tabs_of_a_sign_in_are_closed_and_others_stay(desk: Desk) -> None:
             desk.says(SHOWN)
             tab.goto(f"{desk.url}/code")
     leaving = desk.context.new_page()
+    desk.sight.anew()
     leaving.goto(f"chrome-extension://{install.ID}/leave.html?since={since}", wait_until="commit")
     leaving.wait_for_url("about:blank")
+    desk.says(SHOWN)
+    desk.says(CLEAR)
     for _ in range(100):  # until its driver has heard of the tabs
         left = sorted(page.url.rpartition("/")[2] for page in desk.context.pages)
         if len(left) <= 3:

@@ -227,7 +227,7 @@ class _Connection:
 def records(recorder: Hindsight, environment: Mapping[str, str]) -> Records:
     """Those of this machine."""
     note, shown = paused_file(environment), install.shown(environment)
-    return Records(recorder, partial(leave_page, environment, note), note, Sight(shown))
+    return Records(recorder, partial(leave_page, environment, note, Sight(shown)), note, Sight(shown))
 
 
 def _now() -> float:

@@ -9,9 +9,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from transom_guest.signin_pages import install
+from transom_guest.signin_pages.sight import CLEAR, SHOWN, UNWATCHED, Sight
 
-SHOWN_S = 1.0
-"""Seconds for the blank page to be on the screen, once the browser has taken it."""
+SHOWN_S = 2.0
+"""Seconds for the blank page to be on the screen, once the browser has said that it has it."""
+LEFT_S, LOOK_S = 30.0, 0.1
+"""Seconds for the browser to say so, where its pages are looked at; and between two looks."""
 AGAIN_S = 2.0
 """Seconds before a browser that did not take it is asked again."""
 Leave = Callable[[], Awaitable[None]]
@@ -54,11 +57,18 @@ class SigninPage:
             self._note.unlink()
 
 
-async def leave_page(environment: Mapping[str, str], note: Path) -> None:
-    """Of this machine's browser; where its pages are looked at, the tabs of a sign-in since the pause are closed."""
+async def leave_page(environment: Mapping[str, str], note: Path, sight: Sight) -> None:
+    """Of this machine's browser; where its pages are looked at, the tabs of a sign-in since the pause are closed, and
+    this returns once the browser has said so: on a busy machine it takes a URL seconds before it shows it."""
     from transom_guest.desktop import browser
 
+    sight.anew()
     await browser.leave_page(environment, install.leave_page(environment, _began(note)))
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LEFT_S):
+            for wanted in (SHOWN, CLEAR):
+                while sight.look() not in (wanted, UNWATCHED):
+                    await asyncio.sleep(LOOK_S)
 
 
 def _began(note: Path) -> int:

@@ -53,7 +53,7 @@ async function mark(tab) {
 
 chrome.runtime.onConnect.addListener((port) => {
   pages.add(port);
-  const tab = port.sender?.tab?.id;
+  const tab = port.name === "leaving" ? undefined : port.sender?.tab?.id;
   if (tab !== undefined) marking = marking.then(() => mark(tab)).catch(() => {});
   port.onDisconnect.addListener(() => {
     pages.delete(port);

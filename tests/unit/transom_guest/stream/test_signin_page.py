@@ -1,79 +1,57 @@
-"""The page of a sign-in: shown from a pause until the browser has left it, and has had time to draw that."""
+"""When a page that was signed in at counts as left."""
 
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from transom_guest.desktop import browser
+from transom_guest.signin_pages import install
+from transom_guest.signin_pages.sight import Sight
 from transom_guest.stream import signin_page
-from transom_guest.stream.signin_page import AGAIN_S, SHOWN_S, SigninPage
+from transom_guest.stream.signin_page import leave_page
 
 
-class Browser:
-    """Fails as often as it is told, and is written down with each wait."""
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    found: list[str] = []
 
-    def __init__(self, failures: int = 0) -> None:
-        self.did: list[str | float] = []
-        self._failures = failures
+    async def take(_environment: Any, url: str) -> None:
+        found.append(url)
 
-    async def leave(self) -> None:
-        self.did.append("leave")
-        self._failures -= 1
-        if self._failures >= 0:
-            raise OSError("it is just being started")
-
-    async def sleep(self, seconds: float) -> None:
-        self.did.append(seconds)
+    monkeypatch.setattr(browser, "leave_page", take)
+    return found
 
 
-def page(browser: Browser, note: Path, monkeypatch: pytest.MonkeyPatch) -> SigninPage:
-    monkeypatch.setattr(signin_page.asyncio, "sleep", browser.sleep)
-    return SigninPage(browser.leave, note)
+def leave(home: Path) -> asyncio.Task[None]:
+    environment = {"HOME": str(home)}
+    sight = Sight(install.shown(environment))
+    return asyncio.create_task(leave_page(environment, home / "paused", sight))
 
 
-async def test_it_is_left_once_the_blank_one_was_taken_and_had_its_time_to_be_drawn(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_page_is_left_once_the_browser_has_said_so_and_not_when_it_took_the_url(
+    tmp_path: Path, asked: list[str]
 ) -> None:
-    browser = Browser(failures=2)
-    shown = page(browser, tmp_path / "note", monkeypatch)
-    shown.begins()
-    await shown.left()
-    assert browser.did == ["leave", AGAIN_S, "leave", AGAIN_S, "leave", SHOWN_S]
-    assert SHOWN_S >= 0.5, "seconds that a busy machine's browser takes to draw a blank page"
-    assert not shown.shown
+    install.prepare({"HOME": str(tmp_path)}, tmp_path / "profile", ())
+    hello = install.shown({"HOME": str(tmp_path)}) / "hello"
+    hello.touch()
+    os.utime(hello, ns=(1, 1))
+    leaving = leave(tmp_path)
+    await asyncio.sleep(0.4)
+    assert len(asked) == 1 and "leave.html" in asked[0] and not leaving.done()
+    os.utime(hello, ns=(2, 2))
+    await asyncio.wait_for(leaving, 10)
 
 
-async def test_it_is_shown_until_then_also_to_a_process_that_comes_after(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_a_browser_that_never_says_so_and_one_that_nobody_asks_hold_nothing_up_for_ever(
+    tmp_path: Path, asked: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    note, browser = tmp_path / "note", Browser()
-    assert not page(browser, note, monkeypatch).shown
-    page(browser, note, monkeypatch).begins()
-    after = page(browser, note, monkeypatch)
-    assert after.shown
-    await after.left()
-    assert not page(browser, note, monkeypatch).shown
-
-
-async def test_who_is_cancelled_has_not_left_it(tmp_path: Path) -> None:
-    asked = asyncio.Event()
-
-    async def leave() -> None:
-        asked.set()
-        await asyncio.Event().wait()
-
-    shown = SigninPage(leave, tmp_path / "note")
-    shown.begins()
-    leaving = asyncio.create_task(shown.left())
-    await asked.wait()
-    leaving.cancel()
-    await asyncio.gather(leaving, return_exceptions=True)
-    assert shown.shown and (tmp_path / "note").exists()
-
-
-async def test_a_page_that_nobody_saw_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    browser = Browser()
-    await page(browser, tmp_path / "note", monkeypatch).left()
-    assert browser.did == []
+    await asyncio.wait_for(leave(tmp_path), 10)
+    install.prepare({"HOME": str(tmp_path)}, tmp_path / "profile", ())
+    monkeypatch.setattr(signin_page, "LEFT_S", 0.2)
+    await asyncio.wait_for(leave(tmp_path), 10)
+    assert len(asked) == 2
