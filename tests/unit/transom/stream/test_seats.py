@@ -330,7 +330,7 @@ EVENTS: st.SearchStrategy[Event] = st.one_of(
 EVERYBODY: list[Event] = [Came(peer, person, 0) for peer, person in PEOPLE.items()]
 
 
-@given(st.sampled_from([[], EVERYBODY]), st.lists(EVENTS, max_size=60))
+@given(st.sampled_from([[], EVERYBODY]), st.lists(EVENTS, min_size=30, max_size=60))
 def test_whatever_happens_at_most_one_drives_and_the_guest_is_told_the_same(
     before: list[Event], events: list[Event]
 ) -> None:
