@@ -95,6 +95,57 @@ async def test_what_cannot_be_is_refused_and_the_socket_lives(bench: Bench) -> N
         assert "first_frame" in (await next_of(socket, "session"))["session"]["timeline"]
 
 
+async def test_what_is_refused_of_viewers_messages_is_counted(bench: Bench) -> None:
+    """By its kind, in words of ours, whichever road it came by; the answers are as ever."""
+    signalling = f"/api/webrtc/session/{bench.session}"
+    ice = {"peer": "tab", "epoch": 1, "candidate": "candidate:1 1 udp 2113937151 a-b.local 5 typ host"}
+    screen = f"/api/sessions/{bench.session}/screen"
+    large = "v=0\r\n" + "a=x\r\n" * 14_000
+    for path, body, status in (
+        (f"{signalling}/offer", {"peer": "tab", "epoch": 1, "sdp": "garbage"}, 422),
+        (f"{signalling}/offer", {"peer": "tab", "epoch": 1}, 422),
+        (f"{signalling}/offer", {"peer": "tab", "epoch": 1, "sdp": large}, 413),
+        (f"{signalling}/offer", {"peer": "tab", "epoch": 1, "sdp": large * 2}, 413),
+        (f"{signalling}/candidate", ice, 202),
+        (f"{signalling}/candidate", {**ice, "candidate": ""}, 202),
+        (f"{signalling}/candidate", {**ice, "candidate": "candidate: rubbish"}, 202),
+        (f"{signalling}/candidate", {**ice, "candidate": "x" * 5000}, 413),
+        (f"{signalling}/candidate", {**ice, "surprise": 1}, 422),
+        (f"/api/auth/session/{bench.session}/heartbeat", {"rung": "pigeon"}, 422),
+        (screen, {"width": 32768, "height": 800}, 422),
+        (f"/api/sessions/{bench.session}/seats", {"do": "dance", "peer": "tab"}, 422),
+        ("/api/sessions/ses_aaaaaaaaaaaaaaaaaaaa/seats", {"do": "here", "peer": "tab"}, 404),
+    ):
+        answered = await bench.client.post(path, json=body)
+        assert answered.status_code == status, (path, answered.text)
+    async with bench.events() as socket:
+        for text in (
+            "[]",
+            '{"type":"dance"}',
+            '{"type":"bye"}',
+            '{"type":"offer"}',
+            '{"type":"heartbeat","x":1}',
+        ):
+            await socket.send(text)
+            await next_of(socket, "refused")
+        await say(socket, type="offer", peer="tab", epoch=1, sdp=large)
+        await next_of(socket, "refused")
+        await socket.send("x" * (events.MESSAGE_LIMIT + 1))
+        assert (await close_of(socket))[0] == 4413
+    shown = (await bench.client.get("/metrics")).text
+    for event, count in (
+        ("offer_malformed", 3),
+        ("offer_too_large", 3),
+        ("offer_limited", 0),
+        ("candidate_malformed", 3),
+        ("heartbeat_refused", 2),
+        ("screen_refused", 1),
+        ("message_malformed", 5),
+    ):
+        assert f'transom_signalling_events_total{{event="{event}"}} {count}.0' in shown, (event, shown)
+    assert 'transom_quality_rows_total{outcome="refused"} 2.0' in shown
+
+
 async def test_changes_are_told_and_the_end_has_its_reason(bench: Bench) -> None:
     async with bench.events() as socket:
         await next_of(socket, "session")
@@ -129,6 +180,8 @@ async def test_floods_and_crowds_are_turned_away(bench: Bench) -> None:
         for _ in range(events.BURST + 1):
             await say(socket, type="pong")
         assert (await close_of(socket))[0] == 4429
+    text = (await bench.client.get("/metrics")).text
+    assert 'transom_signalling_events_total{event="message_limited"} 1.0' in text
     crowd = [await bench.events() for _ in range(16)]
     try:
         for socket in crowd:

@@ -493,6 +493,44 @@ async def test_a_look_has_no_seat_and_who_says_goodbye_has_none_any_more(bench: 
     assert bench.api.seating.seats(bench.session) == ()
 
 
+async def test_an_offer_that_cannot_be_read_takes_no_seat(bench: Bench) -> None:
+    """By both roads, the owner's and a link's: places are left for whoever comes with a picture to see."""
+    guest = await bench.guest()
+    garbage = {"epoch": 1, "sdp": "v=0\r\ngarbage"}
+    for number in range(20):
+        for client, path in (
+            (bench.owner, f"/api/webrtc/session/{bench.session}/offer"),
+            (guest.client, f"/api/watch/{bench.session}/offer"),
+        ):
+            signed = {"Cookie": guest.cookie} if client is guest.client else {}
+            refused = await client.post(path, json={"peer": f"p{number}", **garbage}, headers=signed)
+            assert refused.status_code == 422, refused.text
+    for events in (bench.events(), bench.events(guest)):
+        async with events as socket:
+            for number in range(20):
+                await say(socket, type="offer", peer=f"q{number}", **garbage)
+                told = await hears(socket, lambda message: message["type"] == "refused")
+                assert (told["code"], told["peer"]) == ("invalid", f"q{number}")
+    assert bench.api.seating.seats(bench.session) == ()
+    shown = await bench.owner.get(f"/api/sessions/{bench.session}/seats")
+    assert shown.json() == {"viewers": []}
+    page = {"peer": "page", "epoch": 1, "sdp": offer()}
+    answered = await bench.owner.post(f"/api/webrtc/session/{bench.session}/offer", json=page)
+    assert answered.status_code == 202
+    assert bench.api.seating.drives(bench.session, "page")
+    text = (await bench.owner.get("/metrics")).text
+    assert 'transom_signalling_events_total{event="offer_malformed"} 80.0' in text
+
+
+async def test_no_label_turns_the_text_around_it(bench: Bench) -> None:
+    for label in ("Bob\u202egpj", "\u2066Bob", "B\u200bob", "Bob\x9b2J", "Bob\n"):
+        body = {"kind": "view", "label": label}
+        refused = await bench.owner.post(f"/api/sessions/{bench.session}/links", json=body)
+        assert refused.status_code == 422, label
+    for label in ("Žofie", "محمد", "علی\u200cرضا", "👩\u200d🔬", ""):
+        await bench.link(label=label)
+
+
 async def test_a_guest_s_look_is_its_own_and_its_page_stays_when_it_is_over(bench: Bench) -> None:
     guest = await bench.guest()
     path, signed = f"/api/watch/{bench.session}", {"Cookie": guest.cookie}
@@ -599,3 +637,4 @@ async def test_who_floods_by_a_link_is_ended_and_waits_and_nobody_else_does(
     text = (await bench.owner.get("/metrics")).text
     assert "transom_viewer_messages_late_total 4" in text
     assert 'transom_signalling_events_total{event="flooded"} 2.0' in text
+    assert 'transom_signalling_events_total{event="offer_limited"} 4.0' in text

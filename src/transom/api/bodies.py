@@ -12,7 +12,9 @@ PeerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 Epoch = Annotated[int, Field(ge=1, le=2**31)]
 Side = Annotated[int, Field(ge=MIN_SIDE, le=MAX_SIDE)]
 ProviderName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,64}$")]
+UNSEEN = r"\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+"""No sign of a name: controls, and what turns the text around it. The joiners are: some scripts need them."""
+Name = Annotated[str, StringConstraints(pattern=rf"^[^{UNSEEN}]{{1,64}}$")]
 Figure = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)] | None
 Rung = Literal["webrtc", "webrtc-relay", "vnc"]
 

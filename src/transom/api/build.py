@@ -25,6 +25,7 @@ from transom.api import (
     pages,
     quality,
     recording,
+    refusals,
     seats,
     sessions,
     signalling,
@@ -78,7 +79,10 @@ def build(settings: Settings, lifespan: Lifespan) -> FastAPI:
     def check(headers: Headers, scheme: str) -> bool:
         return access.check_origin(app.state.parts, headers, scheme)
 
-    app.add_middleware(guard.BodyLimit)
+    def over(method: str, path: str) -> None:
+        refusals.count_request(app.state.parts, method, path, "too_large")
+
+    app.add_middleware(guard.BodyLimit, over=over)
     app.add_middleware(guard.OriginGuard, check=check)
     app.add_middleware(guard.SecurityHeaders)
     return app

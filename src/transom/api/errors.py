@@ -14,6 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
+from transom.api.parts import parts_of
+from transom.api.refusals import count_request
 from transom.model.errors import Gone, TransomError
 
 log = structlog.get_logger(__name__)
@@ -49,7 +51,9 @@ def response(error: TransomError) -> JSONResponse:
 
 
 def _count(request: Request, code: str) -> None:
-    request.app.state.parts.metrics.error(code)
+    parts = parts_of(request)
+    parts.metrics.error(code)
+    count_request(parts, request.method, request.url.path, code)
 
 
 async def _ours(request: Request, error: Exception) -> JSONResponse:

@@ -13,7 +13,7 @@ import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
 from pydantic import TypeAdapter, ValidationError
 
-from transom.api import sockets
+from transom.api import refusals, sockets
 from transom.api.bodies import Body, Epoch, Offer, PeerName
 from transom.api.exit_views import own_view
 from transom.api.parts import Parts, parts_of
@@ -213,6 +213,7 @@ class Stream:
                 since, count = self._heard_at, 0
             count += 1
             if count > BURST:
+                self._parts.metrics.signalling("message_limited")
                 raise Closing(sockets.TOO_MANY, "too many messages")
             await self._take(text)
 
@@ -222,6 +223,7 @@ class Stream:
             raise WebSocketDisconnect(message.get("code", 1005))
         text: str = message.get("text") or ""
         if len(text) > MESSAGE_LIMIT or len(message.get("bytes") or b"") > MESSAGE_LIMIT:
+            refusals.count(self._parts, "message", "too_large")
             raise Closing(sockets.TOO_LARGE, "the message is too large")
         return text
 
@@ -231,23 +233,21 @@ class Stream:
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            self._refuse({}, "invalid", "not a JSON object")
+            self._refuse(None, {}, "invalid", "not a JSON object")
             return
         kind = body.pop("type", None)
         try:
             await self._act(kind, body)
         except ValidationError:
-            self._refuse(body, "invalid", "a field is missing, unknown or of another kind")
+            self._refuse(kind, body, "invalid", "a field is missing, unknown or of another kind")
         except TransomError as error:
-            self._refuse(body, error.code, error.message, error.retry_after)
+            self._refuse(kind, body, error.code, error.message, error.retry_after)
 
     async def _act(self, kind: object, body: dict[str, Any]) -> None:
         parts, session = self._parts, self._session
         if kind == "offer":
             offer = OFFER.validate_python(body)
-            if not offer.look:
-                await self._is(offer.peer)
-            await offered(parts, session, self._person, offer, self._visitor.address)
+            await offered(parts, session, self._person, offer, self._visitor.address, self._is)
         elif kind == "bye":
             bye = BYE.validate_python(body)
             if self._owner or parts.seating.whose(session.id, bye.peer) == self._person.id:
@@ -266,7 +266,7 @@ class Stream:
             if kind == "ping":
                 self._put({"type": "pong"})
         else:
-            self._refuse(body, "invalid", "unknown type")
+            self._refuse(None, body, "invalid", "unknown type")
 
     async def _sits(self, seat: SeatAct) -> None:
         """Who leaves is held no more: no later sign of life of this page seats it again. Raises TransomError."""
@@ -290,7 +290,10 @@ class Stream:
         self._names.append(peer)
         self._seated(self._parts.seating.seats(self._session.id))
 
-    def _refuse(self, body: dict[str, Any], code: str, message: str, retry_after: int | None = None) -> None:
+    def _refuse(
+        self, kind: object, body: dict[str, Any], code: str, message: str, retry_after: int | None = None
+    ) -> None:
+        refusals.count(self._parts, kind if isinstance(kind, str) else "message", code)
         peer, epoch = body.get("peer"), body.get("epoch")
         offers = body.get("sdp") is not None and isinstance(peer, str) and isinstance(epoch, int)
         where: dict[str, Any] = {"peer": None, "epoch": None}

@@ -99,12 +99,16 @@ STREAMED = re.compile(r"/api/sessions/[^/]+/files/[^/]+")
 """Where a PUT's body is a file: its route reads it as it comes, within limits and times of its own."""
 
 
+OverLimit = Callable[[str, str], None]
+
+
 class BodyLimit:
     """Answers 413 to a body over the limit, announced or not, and 408 to one that is too slow; never holds more
     than the limit. A length said in two ways is 400: a proxy before this server may have believed the other."""
 
-    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT) -> None:
-        self._app, self._limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int = BODY_LIMIT, over: OverLimit = lambda _m, _p: None) -> None:
+        """`over` hears the method and path of each request whose body is over the limit."""
+        self._app, self._limit, self._over = app, limit, over
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -126,6 +130,7 @@ class BodyLimit:
             await refuse(send, 408, "too_slow", f"the body did not arrive within {READ_S:g} seconds")
             return
         if messages is None:
+            self._over(scope["method"], scope["path"])
             await self._drain(receive)
             await refuse(send, 413, "too_large", f"the body is over {self._limit} bytes")
             return

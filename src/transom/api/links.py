@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
 
 from transom.api.access import Owned, P, Who
-from transom.api.bodies import Body
+from transom.api.bodies import UNSEEN, Body
 from transom.api.parts import Parts
 from transom.model.errors import NotFound
 from transom.model.ids import is_id
@@ -16,7 +16,7 @@ from transom.model.seat import Kind, SessionLink
 from transom.model.user import Principal
 
 router = APIRouter(tags=["viewers"])
-Label = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{0,64}$")]
+Label = Annotated[str, StringConstraints(pattern=rf"^[^{UNSEEN}]{{0,64}}$")]
 
 
 class NewLink(Body):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -12,11 +13,13 @@ from transom.api.bodies import Candidate, Description, Epoch, Offer, PeerName
 from transom.api.parts import Parts
 from transom.api.quality import told
 from transom.api.quality_bodies import Heartbeat
+from transom.api.refusals import is_candidate
 from transom.api.seats import OwnerPerson, came, looked
 from transom.api.views import signin
 from transom.model.errors import TooLarge
 from transom.model.seat import Kind, Person
 from transom.model.session import Session, SessionState
+from transom.stream.broker import read_offer
 from transom.stream.turn import ice_servers
 
 router = APIRouter(tags=["signalling"])
@@ -26,6 +29,7 @@ WAIT_LIMIT_MS = 10_000
 
 PeerQuery = Annotated[PeerName, Query()]
 EpochQuery = Annotated[Epoch, Query()]
+Hold = Callable[[str], Awaitable[None]]
 
 
 @router.get("/api/webrtc/ice-servers")
@@ -83,10 +87,12 @@ async def delete_peer(owned: Owned, peer: PeerName, epoch: Epoch, person: OwnerP
 
 
 @router.post("/api/webrtc/session/{session}/candidate", status_code=202)
-async def post_candidate(owned: Owned, candidate: Candidate) -> dict[str, Any]:
-    """Taken and dropped: the door needs no candidate of the viewer's."""
+async def post_candidate(owned: Owned, candidate: Candidate, parts: P) -> dict[str, Any]:
+    """Taken and dropped: the door needs no candidate of the viewer's. One that is none is counted."""
     if len(candidate.candidate) > CANDIDATE_LIMIT:
         raise TooLarge(f"the candidate is longer than {CANDIDATE_LIMIT} characters")
+    if not is_candidate(candidate.candidate):
+        parts.metrics.signalling("candidate_malformed")
     return {"peer": candidate.peer, "epoch": candidate.epoch}
 
 
@@ -115,9 +121,15 @@ async def post_heartbeat(owned: Owned, beat: Heartbeat, person: OwnerPerson, par
     return {"state": session.state.value, "idle_at": session.idle_at, "expires_at": session.expires_at}
 
 
-async def offered(parts: Parts, session: Session, person: Person, offer: Offer, address: str) -> None:
-    """Take in a viewer's offer: it has a seat first, and the guest is told with the offer what that allows."""
+async def offered(
+    parts: Parts, session: Session, person: Person, offer: Offer, address: str, hold: Hold | None = None
+) -> None:
+    """Take in a viewer's offer: it has a seat first, and the guest is told with the offer what that allows. An
+    offer that cannot be read seats nobody. `hold` keeps the seat of whoever is no look."""
     parts.limits.offer(session.id, offer.peer, person, address)
+    read_offer(offer.sdp)
+    if hold is not None and not offer.look:
+        await hold(offer.peer)
     heard_of = looked if offer.look else came
     await heard_of(parts, session.id, person, offer.peer)
     ready = session.state is SessionState.READY

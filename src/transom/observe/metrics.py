@@ -10,6 +10,11 @@ from transom.model.session import STAGES, Session, SessionState
 
 STAGE_BUCKETS = (0.1, 0.25, 0.5, 1, 2, 3, 4, 5, 7.5, 10, 20, 40, 80)
 """Seconds since the request."""
+REFUSALS = (
+    "offer_malformed", "offer_too_large", "offer_limited", "offer_refused", "candidate_malformed",
+    "message_malformed", "message_limited", "heartbeat_refused", "screen_refused",
+)  # fmt: skip
+"""Viewers' messages that were not taken: they say nothing, are too many, or come too late."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -30,8 +35,13 @@ class Metrics:
             "transom_session_ends", "Sessions that ended.", ["reason"], registry=self.registry
         )
         self._signalling = Counter(
-            "transom_signalling_events", "Offers and answers.", ["event"], registry=self.registry
+            "transom_signalling_events",
+            "Offers and answers, and viewers' messages that were refused.",
+            ["event"],
+            registry=self.registry,
         )
+        for event in ("offered", "answered", *REFUSALS):
+            self._signalling.labels(event)
         self._viewers = Gauge("transom_viewers", "Viewers heard of now.", ["rung"], registry=self.registry)
         self._misbehaviour = Counter(
             "transom_guest_misbehaviour", "Garbage and floods from guests.", ["role"], registry=self.registry
@@ -66,7 +76,7 @@ class Metrics:
             self._marked[session.id] = frozenset(session.timeline)
 
     def signalling(self, event: str) -> None:
-        """offered, answered, refused, or something dropped."""
+        """offered, answered, a message that was refused (REFUSALS), or something dropped."""
         self._signalling.labels(event).inc()
 
     def misbehaved(self, role: str) -> None:

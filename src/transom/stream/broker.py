@@ -84,11 +84,7 @@ class Broker:
         """Take a viewer's offer; of a repeated one the outcome is told again.
 
         Raises TooLarge, Invalid, TooMany, Conflict (`stale_epoch`, `epoch_used`, `no_seat`)."""
-        _check_size(sdp)
-        try:
-            stripped, ufrag = strip_candidates(sdp), viewer_ufrag(sdp)
-        except SdpError as error:
-            raise Invalid(f"the offer is not an SDP this server can use: {error}") from error
+        stripped, ufrag = read_offer(sdp)
         if not self._seated(session, name):
             raise Conflict("this viewer has left", code="no_seat")
         peers = self._sessions.setdefault(session, Peers())
@@ -287,6 +283,15 @@ class Broker:
             await self._keepers.tell(session, ReleasePeer(peer.name))
         if close:
             await self._keepers.send(session, "webrtc", PeerClose(peer.name, peer.epoch))
+
+
+def read_offer(sdp: str) -> tuple[str, str]:
+    """A viewer's offer without its candidates, and its ICE user fragment. Raises TooLarge, Invalid."""
+    _check_size(sdp)
+    try:
+        return strip_candidates(sdp), viewer_ufrag(sdp)
+    except SdpError as error:
+        raise Invalid(f"the offer is not an SDP this server can use: {error}") from error
 
 
 def _check_size(sdp: str) -> None:

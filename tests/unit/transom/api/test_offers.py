@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from tests.support import sdps
 from tests.support.fakes import a_session
 from transom.api import signalling
 from transom.api.arrivals import OFFERS
@@ -24,7 +25,7 @@ async def test_a_link_s_holder_has_one_limit_of_offers_whatever_browsers_it_says
 
     monkeypatch.setattr(signalling, "came", nothing)
     parts = cast("Any", SimpleNamespace(limits=Limits(), broker=SimpleNamespace(offer=nothing)))
-    offer, session = Offer(peer="p", epoch=1, sdp="v=0"), a_session()
+    offer, session = Offer(peer="p", epoch=1, sdp=sdps.offer()), a_session()
     with pytest.raises(TooMany):
         for number in range(OFFERS + 1):
             person = Person(f"lnk_a.{number}", "Guest", Kind.VIEW, "lnk_a")
