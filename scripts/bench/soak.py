@@ -15,6 +15,7 @@ from playwright.sync_api import Page
 
 from bench.harness import PAUSES_MS, Harness
 from bench.peers import Ours
+from bench.stages import parts_of_mark
 
 HELD = ("stream", "keeper", "controller")
 """Whose descriptors, threads and memory are watched."""
@@ -89,20 +90,30 @@ class Soak:
             self.connect_ms += self._page.evaluate(script, wanted)
             self.look([])
 
-    def beside(self, fresh: Page, turns: int, each: int = 10) -> dict[str, float]:
+    def beside(self, fresh: Page, turns: int, each: int = 10) -> dict[str, Any]:
         """Keys by this connection and by one of a session made just now, in turn: what an hour has added is their
-        difference, whatever the host does meanwhile."""
+        difference, whatever the host does meanwhile. `stages` are the medians of each one's marks: whose it is."""
         pages = {"old": self._page, "fresh": fresh}
         taken: dict[str, list[float]] = {name: [] for name in pages}
+        parts: dict[str, dict[str, list[float]]] = {name: {} for name in pages}
         for _ in range(turns):
             for name in random.sample(list(pages), len(pages)):
                 pages[name].bring_to_front()
                 pages[name].wait_for_timeout(SETTLE_MS)
+                pages[name].evaluate("bench.marks.length = 0")
                 pressed = [self._press(pages[name]) for _ in range(each)]
                 taken[name] += [took for took in pressed if took is not None]
+                for mark in pages[name].evaluate("bench.marks"):
+                    for part, ms in parts_of_mark(mark).items():
+                        parts[name].setdefault(part, []).append(ms)
         middle = {name: statistics.median(took) for name, took in taken.items()}
         found = {f"{name}_ms": round(value, 1) for name, value in middle.items()}
-        return found | {"drift_ms": round(middle["old"] - middle["fresh"], 1), "keys_each": turns * each}
+        stages = {
+            name: {of: round(statistics.median(ms), 1) for of, ms in all_.items()}
+            for name, all_ in parts.items()
+        }
+        drift = round(middle["old"] - middle["fresh"], 1)
+        return {**found, "drift_ms": drift, "keys_each": turns * each, "stages": stages}
 
     def look(self, keys: list[float | None]) -> None:
         """Note what the processes hold now."""
