@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, BrowserContext, Page, Route, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, Route, expect, sync_playwright
 from scripts import viewer_browser
 
 from tests.support.server import Server
@@ -59,6 +59,7 @@ def picture_colour(page: Page, x: float = 0.5, y: float = 0.5) -> tuple[int, int
 __all__ = [
     "Browser",
     "BrowserContext",
+    "Error",
     "Page",
     "Route",
     "chromium",
