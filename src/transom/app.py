@@ -147,6 +147,7 @@ class Composition:
             clock=now_ms,
             tick_s=settings.tick_seconds,
             misbehaved=self.metrics.misbehaved,
+            service_died=self.metrics.service_died,
             parting=self.recordings.parting,
         )
         await self._watch()

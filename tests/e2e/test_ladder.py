@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import time
 from collections.abc import Iterator
@@ -184,15 +185,21 @@ def test_udp_is_cut_and_comes_back(page: Page, server: Server, session: str) -> 
     see(page, LOOSE)
 
 
-def test_the_stream_server_is_killed(page: Page, server: Server, session: str) -> None:
+def test_the_stream_server_crashes(page: Page, server: Server, session: str) -> None:
+    machine = server.machine(session)
     page.keyboard.down("Shift")
     see(page, HELD)
-    os.kill(stream_server(server.machine(session)), signal.SIGKILL)
+    os.kill(stream_server(machine), signal.SIGSEGV)
     page.wait_for_function("() => window.transom.state === 'lost'", timeout=10_000, polling=20)
     types_in_the_gap(page)
     page.keyboard.up("Shift")
     see(page, LOOSE)
     climbs_back(page)
+    with server.client() as client:
+        assert re.search(r'_service_deaths_total\{service="webrtc"\} [1-9]', client.get("/metrics").text)
+    told = (server.state / "machines" / machine / "guest.log").read_text(errors="replace")
+    assert "webrtc died: signal SIGSEGV" in told
+    assert "Fatal Python error: Segmentation fault" in told and "transom_guest/stream/__main__.py" in told
 
 
 LETTERS = "abcdefghijklmnopqrstuvwyzGHIJKLMN9"

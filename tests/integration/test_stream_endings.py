@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -44,6 +46,18 @@ async def test_peers_that_end_at_every_moment_take_nobody_with_them(lab: StreamL
                 await asyncio.sleep(0.2)
     finally:
         await steady.close()
+
+
+async def test_a_crash_leaves_its_stacks_and_another_server_takes_the_next_try(
+    golden_image: GoldenImage,
+) -> None:
+    async with stream_lab(golden_image.root(golden_image.digest), "exec 2>&1\n") as lab:
+        os.kill(lab.guest_pid(), signal.SIGSEGV)
+        await lab.until(lambda: "Fatal Python error: Segmentation fault" in lab.felt)
+        await lab.until(lambda: any("transom_guest/stream/__main__.py" in line for line in lab.felt))
+        await lab.until(lambda: lab.links == 2)
+        again = await Viewer(lab, "again").connect()
+        await again.close()
 
 
 async def lives(lab: StreamLab, name: str) -> None:

@@ -129,6 +129,7 @@ class Api:
             clock=now_ms,
             tick_s=self.settings.tick_seconds,
             misbehaved=self.metrics.misbehaved,
+            service_died=self.metrics.service_died,
             parting=self.recordings.parting,
         )
         self.sessions.ledger.watch_all(self.metrics.session)

@@ -90,6 +90,7 @@ class Controller:
             clock=self.clock,
             tick_s=0.05,
             misbehaved=self.counted.append,
+            service_died=self.counted.append,
         )
         self._tasks: list[asyncio.Task[None]] = []
 

@@ -195,7 +195,6 @@ def _sandbox(root: Path, source: Path, port: int) -> list[str]:
     env = {
         "PYTHONPATH": "/opt/transom",
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONFAULTHANDLER": "1",
         "DISPLAY": f":{port - LOWEST_PORT}",
         "HOME": "/home/user",
         "LANG": "C.UTF-8",

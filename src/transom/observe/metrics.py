@@ -15,6 +15,8 @@ REFUSALS = (
     "message_malformed", "message_limited", "heartbeat_refused", "screen_refused",
 )  # fmt: skip
 """Viewers' messages that were not taken: they say nothing, are too many, or come too late."""
+SERVICES = ("webrtc", "signin")
+"""Of a machine: what it calls otherwise is no label."""
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -45,6 +47,12 @@ class Metrics:
         self._viewers = Gauge("transom_viewers", "Viewers heard of now.", ["rung"], registry=self.registry)
         self._misbehaviour = Counter(
             "transom_guest_misbehaviour", "Garbage and floods from guests.", ["role"], registry=self.registry
+        )
+        self._deaths = Counter(
+            "transom_guest_service_deaths",
+            "Services of machines that ended by themselves and were started anew.",
+            ["service"],
+            registry=self.registry,
         )
         self._errors = Counter(
             "transom_errors", "Answers that were no success.", ["code"], registry=self.registry
@@ -82,6 +90,10 @@ class Metrics:
     def misbehaved(self, role: str) -> None:
         """A guest sent what it may not."""
         self._misbehaviour.labels(role).inc()
+
+    def service_died(self, service: str) -> None:
+        """A machine's service, of those that there are, died."""
+        self._deaths.labels(service if service in SERVICES else "other").inc()
 
     def left_out(self) -> None:
         """A session's line was not written: there were too many like it."""

@@ -63,10 +63,12 @@ class Intake:
         wake: Callable[[str], None],
         look_soon: Callable[[], None],
         count: Callable[[str], None],
+        died: Callable[[str], None],
     ) -> None:
         self._ledger, self._world, self._desk, self._peers = ledger, world, desk, peers
         self._guests, self._clock = guests, clock
         self._wake, self._look_soon, self._count = wake, look_soon, count
+        self._died = died
 
     async def attached(self, session: str, snapshot: Snapshot) -> None:
         """A keeper answered: take over what it knows."""
@@ -98,6 +100,8 @@ class Intake:
                 await self._change(session, lambda row: decide(row, EndReason.GUEST_FAILED, reason))
             case ServiceState(service=service, state=state, restarts=restarts):
                 log.info("guest service", session=session, service=service, state=state, restarts=restarts)
+                if state == "died":
+                    self._died(service)
                 if service == "webrtc" and state == "died":
                     await self._peers.stream_server_died(session)
 

@@ -63,6 +63,7 @@ def wire(
     clock: Clock,
     tick_s: float,
     misbehaved: Callable[[str], None],
+    service_died: Callable[[str], None],
     parting: Callable[[Session], Awaitable[None]] = _nothing,
 ) -> Sessions:
     """Sessions on these capabilities. Nothing runs until the adopter looks, or a session is made."""
@@ -117,6 +118,7 @@ def wire(
         wake=reconciler.wake,
         look_soon=adopter.look_soon,
         count=misbehaved,
+        died=service_died,
     )
     guests.deliver_to(intake)
     ledger.watch_all(reconciler.noticed)

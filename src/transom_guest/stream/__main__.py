@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import faulthandler
 import logging
 import sys
 import time
@@ -58,6 +59,7 @@ async def _send(server: StreamServer, link: Link) -> None:
 
 
 if __name__ == "__main__":
+    faulthandler.enable()  # what crashes below Python leaves every thread's stack in the machine's log
     logging.basicConfig(level=logging.INFO, format=LOG, datefmt="%H:%M:%S", stream=sys.stderr)
     logging.Formatter.converter = time.gmtime
     sys.setswitchinterval(SWITCH_INTERVAL)

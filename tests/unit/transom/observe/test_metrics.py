@@ -62,3 +62,13 @@ def test_no_name_of_a_session_or_user_is_a_label() -> None:
     metrics.session(session)
     assert session.id not in text(metrics)
     assert session.user not in text(metrics)
+
+
+def test_a_machines_service_that_died_is_counted_by_a_name_of_ours() -> None:
+    metrics = Metrics()
+    for service in ("webrtc", "webrtc", "signin", "x" * 64):
+        metrics.service_died(service)
+    shown = text(metrics)
+    assert 'transom_guest_service_deaths_total{service="webrtc"} 2.0' in shown
+    assert 'transom_guest_service_deaths_total{service="signin"} 1.0' in shown
+    assert 'transom_guest_service_deaths_total{service="other"} 1.0' in shown
