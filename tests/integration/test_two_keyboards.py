@@ -1,8 +1,9 @@
-"""One display, keys by two roads: the stream server's, and a VNC client's that ends."""
+"""One display: keys by two roads, of which a VNC client's ends, and keys for a program that is slow to take them."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import socket
 import struct
@@ -13,9 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.slow_program import slow_program
 from tests.support.waiting import until
+from transom_guest.input import reading
 from transom_guest.input.actor import Actor
-from transom_guest.input.message import Key
+from transom_guest.input.layout import DEAF
+from transom_guest.input.message import Key, Text
+from transom_guest.x11.keymap import Keymap
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
@@ -63,3 +68,37 @@ async def test_a_vnc_client_that_ends_takes_no_modifier_from_who_goes_on(
     actor.take("page/1", Key(3, key, False))
     actor.take("page/1", Key(4, modifier, False))
     await until(lambda: not seen.keys_down())
+
+
+def leave_spares(display: str, count: int) -> None:
+    """Give all keys a symbol but so many."""
+    shown = Display(display)
+    keymap = Keymap(shown)
+    # one that has none, or one of those far away that an earlier stream server may have given it
+    spare = [code for code, has in keymap.read().items() if len({*has}) == 1 and not 0 < has[0] < 0x01000000]
+    keymap.bind(dict.fromkeys([code for code in spare if code not in DEAF][count:], (0x61, 0x41)))
+    shown.close()
+
+
+async def test_a_program_that_is_slow_to_come_to_its_keys_has_each_sign_as_it_was_typed(
+    place: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # a slow host adds to it
+    monkeypatch.setattr(reading, "PATIENCE", 30)
+    display, _ = place
+    leave_spares(display, 1)
+    actor = Actor(Display(display), asyncio.get_running_loop().time)
+    signs = "東京日"
+    text = "".join(f"a{sign}z" for sign in signs + signs)
+    with slow_program(display, lag=0.002, stall=0.4, each=9) as program:
+        running = asyncio.create_task(actor.run())
+        for number, sign in enumerate(text):
+            keysym = ord(sign) if sign in "az" else 0x01000000 + ord(sign)
+            actor.take("page/1", Key(2 * number + 1, keysym, True))
+            actor.take("page/1", Key(2 * number + 2, keysym, False))
+        actor.take("page/1", Text(2 * len(text) + 1, signs))
+        with contextlib.suppress(AssertionError):
+            await until(lambda: len(program.text) >= len(text + signs), seconds=40)
+        assert program.text == text + signs
+        running.cancel()
+        await asyncio.wait([running])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from tests.support.machines import descendants
 from tests.support.processes import keeper_of
+from transom_guest.x11.pings import Pings
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
@@ -113,6 +114,22 @@ class Desktop:
         display = Display(self._xclip[2])
         try:
             return FakeInput(display).keys_down()
+        finally:
+            display.close()
+
+    def catches_up(self, seconds: float) -> bool:
+        """Whether the program with the focus answers that it has come to what was done, within so long."""
+        display = Display(self._xclip[2])
+        try:
+            pings = Pings(display)
+            window = pings.window()
+            asked = None if window is None else pings.ask(window)
+            end = time.monotonic() + seconds
+            while asked is not None and time.monotonic() < end:
+                if asked in map(pings.answered, display.events()):
+                    return True
+                time.sleep(0.01)
+            return False
         finally:
             display.close()
 

@@ -19,6 +19,7 @@ page.matchMedia ??= () => ({ matches: false });
 page.navigator ??= { platform: "Linux", userAgent: "" };
 page.MutationObserver ??= class {};
 page.location ??= new URL("https://example.org/");
+const { LIMITS } = await import("../static/js/limits.js");
 const { VncKeys } = await import("../static/js/vnc_keys.js");
 
 /** The channel, as far as keys know it; what is said is in `said`. */
@@ -81,5 +82,82 @@ describe("keys into a noVNC that stands still", () => {
     assert.deepEqual([kept, since], [[["t", "b"]], 0]);
     keys.hold(false);
     assert.deepEqual(said, []);
+  });
+});
+
+describe("keys into a noVNC whose channel is on its way", () => {
+  /** @type {unknown[][]} */
+  let said;
+  /** @type {unknown[][]} */
+  let byRfb;
+  let ready = false;
+  /** @type {any} what the channel tells */
+  let tell;
+  /** @type {VncKeys} */
+  let keys;
+
+  beforeEach(() => {
+    mock.timers.enable({ apis: ["setTimeout", "setInterval"] });
+    mock.method(performance, "now", () => 0);
+    [said, byRfb, ready] = [[], [], false];
+    const channel = {
+      get ready() {
+        return ready;
+      },
+      crowded: false,
+      clip: null,
+      hear: (/** @type {any} */ on) => (tell = on),
+      say: (/** @type {unknown[]} */ ...what) => (ready ? said.push(what) : 0),
+    };
+    keys = new VncKeys(/** @type {any} */ (new Element()), (...key) => byRfb.push(key), /** @type {any} */ (channel), { dropped() {}, heard() {} });
+  });
+
+  afterEach(() => {
+    keys.stop();
+    mock.timers.reset();
+    mock.restoreAll();
+  });
+
+  test("go by it, in order, and none by RFB", () => {
+    keys.type("a");
+    keys.type("b");
+    assert.deepEqual([said, byRfb], [[], []]);
+    ready = true;
+    tell.open();
+    keys.type("c");
+    assert.deepEqual(said, [["t", "a"], ["t", "b"], ["t", "c"]]);
+    assert.deepEqual(byRfb, []);
+  });
+
+  test("go by RFB when it cannot be reached, and again before the next try", () => {
+    keys.type("a");
+    tell.gone();
+    keys.type("b");
+    assert.deepEqual(byRfb, [[0x61], [0x62]]);
+  });
+
+  test("go by RFB when it takes too long, or more is typed than may wait", () => {
+    keys.type("a");
+    mock.timers.tick(1999);
+    assert.deepEqual(byRfb, []);
+    mock.timers.tick(1);
+    keys.type("b");
+    assert.deepEqual(byRfb, [[0x61], [0x62]]);
+  });
+
+  test("are not dropped for being many", () => {
+    const many = LIMITS.gap.most + 50;
+    for (let one = 0; one < many; one++) keys.type("a");
+    assert.equal(byRfb.length, many);
+  });
+
+  test("wait on when nobody says that they arrive", () => {
+    keys.type("a");
+    keys.hold(true);
+    ready = true;
+    tell.open();
+    assert.deepEqual(said, []);
+    keys.hold(false);
+    assert.deepEqual(said, [["t", "a"]]);
   });
 });

@@ -23,7 +23,7 @@ from transom_guest.input.held import (
     Scroll,
     TypeText,
 )
-from transom_guest.input.keyboard import MAP_SETTLES, Keyboard
+from transom_guest.input.keyboard import Keyboard
 from transom_guest.input.message import Button, Holding, Key, Message, Nudge, ReleaseAll, Text, Wheel
 from transom_guest.x11.touchscreen import TouchScreen
 from transom_guest.x11.xlib import Display
@@ -154,10 +154,8 @@ class Actor:
                 await self._keyboard.type(act.text, lambda: self._typist is not None)
                 self._typist = None
                 continue
-            if isinstance(act, PressKey) and self._keyboard.lacks(act.keysym):
-                await asyncio.sleep(MAP_SETTLES)
-                if self._keyboard.prepare(act.keysym):
-                    await asyncio.sleep(MAP_SETTLES)
+            if isinstance(act, PressKey):
+                await self._keyboard.prepare([act.keysym])
             self._act(act)
         self._typing = False
         self._finish()
@@ -208,5 +206,7 @@ class Actor:
         self._read()
 
     def _read(self) -> None:
-        for event in self._display.events():
-            self._keyboard.handle(event)
+        # a change of the keyboard map is asked about, and what comes before the answer is in Xlib's own queue then
+        while events := self._display.events():
+            for event in events:
+                self._keyboard.handle(event)

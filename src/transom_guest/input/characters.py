@@ -59,9 +59,14 @@ def canonical(keysym: int) -> int:
 
 
 def common_pairs() -> list[tuple[int, int]]:
-    """COMMON as pairs of keysyms."""
-    found = keysyms_of(COMMON)
+    """COMMON as pairs of keysyms, the older ones."""
+    found = [national(keysym) for keysym in keysyms_of(COMMON)]
     return list(zip(found[::2], found[1::2], strict=True))
+
+
+def national(keysym: int) -> int:
+    """The older of a character's keysyms, which VNC servers look for; without one, it as it is."""
+    return _NATIONAL.get(keysym, keysym)
 
 
 def _character(keysym: int) -> str | None:
@@ -75,3 +80,11 @@ def _character(keysym: int) -> str | None:
     char = bytes([keysym & 0xFF]).decode(coding, "replace")
     # the box drawings of KOI8 are no keysyms
     return char if char.isalpha() else None
+
+
+_NATIONAL = {
+    canonical(old): old
+    # of two sets that have a character, the first has its keysym
+    for old in (*(high << 8 | low for high in reversed(_SETS) for low in range(0xA1, 0x100)), *_SINGLE)
+    if UNICODE_KEYSYM <= canonical(old) != old
+}

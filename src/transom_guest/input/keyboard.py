@@ -20,16 +20,15 @@ from transom_guest.input.layout import (
     Stroke,
     is_modifier,
 )
+from transom_guest.input.reading import Reading
 from transom_guest.x11.events import MAPPING_NOTIFY, XEvent
 from transom_guest.x11.keymap import Keymap
+from transom_guest.x11.pings import Pings
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
 LOCK_MASK = 1 << 1
 """Caps Lock among the X modifiers."""
-MAP_SETTLES = 0.12
-"""Seconds for programs to have the keys before a change of the keyboard map, and again to read the map before a key of
-it is pressed: a busy Chromium drops keys for some 60 ms, and those with them that it had not taken in yet."""
 TEXT_CHUNK = 24
 """Characters typed between two breaths, so that other work goes on."""
 log = logging.getLogger("transom.input")
@@ -42,16 +41,28 @@ class Keyboard:
         self._display, self._fake = display, fake
         self._keymap = Keymap(display)
         self._layout = Layout(self._keymap.read())
+        self._reading = Reading(Pings(display))
         # beforehand: a key that is pressed right after its map changed, some programs still read by the old one
-        self._keymap.bind(self._layout.stock(common_pairs()))
+        unused = dict.fromkeys(self._layout.used, (0, 0))
+        self._keymap.bind(unused | self._layout.stock(common_pairs()))
         self._down: dict[int, int] = {}
         """Keysym -> keycode, for all that is pressed now."""
         self._stale = False
         self._unlock()
 
-    def prepare(self, keysym: int) -> bool:
-        """Bind a spare key where the layout lacks `keysym`; True: the map changed, wait MAP_SETTLES."""
-        return self.lacks(keysym) and self._bind_missing([keysym])
+    async def prepare(self, keysyms: Iterable[int]) -> None:
+        """Bind spare keys where the layout lacks some of these, and return once programs have the new map."""
+        missing = [keysym for keysym in keysyms if self.lacks(keysym)]
+        if not missing:
+            return
+        # whoever set another layout took the keys away that were bound beforehand
+        self._keymap.bind(self._layout.stock(common_pairs()))
+        if self._layout.free < len(missing):
+            # a program that has not come to a key yet would take it for the next sign
+            await self._reading.caught_up()
+            self._clear()
+        self._bind_missing(missing)
+        await self._reading.caught_up()
 
     def lacks(self, keysym: int) -> bool:
         """Whether no key makes `keysym` now."""
@@ -100,19 +111,17 @@ class Keyboard:
         size = max(1, min(TEXT_CHUNK, self._layout.spares // 2))
         self._unlock()
         while goes_on() and (chunk := list(islice(pending, size))):
-            if any(map(self.lacks, chunk)):
-                await asyncio.sleep(MAP_SETTLES)
-                self._bind_missing(chunk)
-                await asyncio.sleep(MAP_SETTLES)
-                if not goes_on():
-                    return
+            await self.prepare(chunk)
+            if not goes_on():
+                return
             for keysym in chunk:
                 self._strike(keysym)
             self._display.sync()
             await asyncio.sleep(0)
 
     def handle(self, event: XEvent) -> None:
-        """Follow a change of the keyboard map that somebody else made."""
+        """Follow a change of the keyboard map that somebody else made; hear what programs answer."""
+        self._reading.handle(event)
         if event.type != MAPPING_NOTIFY:
             return
         self._display.x.XRefreshKeyboardMapping(event)
@@ -130,8 +139,11 @@ class Keyboard:
     def _stroke(self, keysym: int) -> Stroke | None:
         self._follow()
         stroke = self._layout.find(keysym, self._level_down())
-        if stroke is None and not is_modifier(keysym) and self._bind_missing([keysym]):
-            stroke = self._layout.find(keysym, 0)
+        if stroke is None and not is_modifier(keysym):
+            if not self._layout.free:
+                self._clear()
+            if self._bind_missing([keysym]):
+                stroke = self._layout.find(keysym, 0)
         return stroke
 
     def _unlock(self) -> None:
@@ -156,14 +168,16 @@ class Keyboard:
         changes: dict[int, tuple[int, int]] = {}
         for keysym in dict.fromkeys(keysyms):
             if self._layout.find(keysym, 0) is None:
-                keycode = self._layout.bind(keysym, {*self._down.values(), *changes})
+                keycode = self._layout.bind(keysym)
                 if keycode is None:
                     log.warning("no spare key is left")
                     break
                 changes[keycode] = (keysym, keysym)
-        if changes:
-            self._keymap.bind(changes)
+        self._keymap.bind(changes)
         return bool(changes)
+
+    def _clear(self) -> None:
+        self._keymap.bind(dict.fromkeys(self._layout.clear(self._down.values()), (0, 0)))
 
     def _level_down(self) -> int:
         level = 0

@@ -1,7 +1,7 @@
 """How to make a keysym on the keyboard there is. Pure: a map of the keyboard in, key strokes out.
 
-A character the layout lacks is bound to a spare key: one that has no symbol at all. Spares are taken in
-turn, the longest unused first, because clients read the new map some time after it changed.
+A character the layout lacks is bound to a spare key: one that has no symbol at all. Programs read each key by the map
+that they have when they come to it: when there is none left, half of them are cleared at once, the longest unused.
 """
 
 from __future__ import annotations
@@ -51,6 +51,8 @@ class Layout:
     def __init__(self, keys: Mapping[int, tuple[int, ...]]) -> None:
         self._bound: dict[int, int] = {}
         """Keysym -> spare keycode, the longest unused first."""
+        self.used: list[int] = []
+        """Spare keys that make what is not wanted any more, as the map was read."""
         self.reread(keys)
 
     def reread(self, keys: Mapping[int, tuple[int, ...]]) -> None:
@@ -58,6 +60,7 @@ class Layout:
         self._bound = {keysym: code for keysym, code in self._bound.items() if keysym in keys.get(code, ())}
         spare = [code for code, symbols in keys.items() if not any(symbols) or _was_ours(symbols)]
         self._spares = [code for code in spare if code not in DEAF]
+        self.used = [code for code in self._spares if any(keys[code]) and code not in self._bound.values()]
         self._strokes: dict[int, list[tuple[int, int]]] = {}
         for keycode, symbols in keys.items():
             if keycode not in self._spares:
@@ -81,17 +84,25 @@ class Layout:
         keycode, best = min(found, key=lambda stroke: (stroke[1] != level, stroke[1]))
         return Stroke(keycode, best if makes_character(keysym) else None)
 
-    def bind(self, keysym: int, busy: Container[int]) -> int | None:
-        """Take a spare key for `keysym`, not one that is `busy`; the caller binds it on the server too."""
-        keysym = canonical(keysym)
-        free = [code for code in self._spares if code not in self._bound.values() and code not in busy]
-        if not free:
-            idle = next((known for known, code in self._bound.items() if code not in busy), None)
-            if idle is None:
-                return None
-            free = [self._bound.pop(idle)]
-        self._bound[keysym] = free[0]
-        return free[0]
+    @property
+    def free(self) -> int:
+        """How many spare keys make nothing."""
+        return len(self._spares) - len(self._bound)
+
+    def bind(self, keysym: int) -> int | None:
+        """Take a spare key that makes nothing for `keysym`; None: all do. The caller binds it on the server too."""
+        free = next((code for code in self._spares if code not in self._bound.values()), None)
+        if free is not None:
+            self._bound[canonical(keysym)] = free
+        return free
+
+    def clear(self, busy: Container[int]) -> list[int]:
+        """Have half of the bound keys make nothing, of those that are not `busy` the longest unused.
+
+        The caller takes their signs from them on the server too.
+        """
+        idle = [keysym for keysym, code in self._bound.items() if code not in busy]
+        return [self._bound.pop(keysym) for keysym in idle[: (len(idle) + 1) // 2]]
 
     def stock(self, pairs: Iterable[tuple[int, int]]) -> dict[int, tuple[int, int]]:
         """Take spare keys for good, the last first, for pairs (plain, with Shift) of which the layout lacks one.
@@ -99,12 +110,14 @@ class Layout:
         At least KEPT spares stay. The caller binds them on the server too.
         """
         taken: dict[int, tuple[int, int]] = {}
+        free = [code for code in self._spares if code not in self._bound.values()]
         for plain, shifted in pairs:
-            if len(self._spares) <= KEPT:
+            if len(free) <= KEPT:
                 break
             if canonical(plain) in self._strokes and canonical(shifted) in self._strokes:
                 continue
-            keycode = self._spares.pop()
+            keycode = free.pop()
+            self._spares.remove(keycode)
             taken[keycode] = (plain, shifted)
             self._add(keycode, (plain, shifted))
         return taken

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 PROPERTY_NOTIFY, CONFIGURE_NOTIFY = 28, 22
 SELECTION_REQUEST, SELECTION_NOTIFY = 30, 31
-MAPPING_NOTIFY = 34
+CLIENT_MESSAGE, MAPPING_NOTIFY = 33, 34
 T = TypeVar("T", bound=c.Structure)
 _HEAD = (("type", c.c_int), ("serial", c.c_ulong), ("send_event", c.c_int), ("display", c.c_void_p))
 """How each of them begins."""
@@ -29,6 +29,16 @@ class XConfigureEvent(c.Structure):
         ("border_width", c.c_int),
         ("above", c.c_ulong),
         ("override_redirect", c.c_int),
+    )
+
+
+class XClientMessageEvent(c.Structure):
+    _fields_ = (
+        *_HEAD,
+        ("window", c.c_ulong),
+        ("message_type", c.c_ulong),
+        ("format", c.c_int),
+        ("data", c.c_ulong * 5),
     )
 
 
@@ -106,6 +116,7 @@ class XEvent(c.Union):
     _fields_ = (
         ("type", c.c_int),
         ("configure", XConfigureEvent),
+        ("client_message", XClientMessageEvent),
         ("mapping", XMappingEvent),
         ("property", XPropertyEvent),
         ("selection_request", XSelectionRequestEvent),

@@ -19,6 +19,11 @@ export class Gap {
     return this.#since === null;
   }
 
+  /** One more message is too much. */
+  get full() {
+    return this.#kept.length >= LIMITS.gap.most;
+  }
+
   /** @param {number} now @param {Typed} typed */
   keep(now, typed) {
     this.#since ??= now;

@@ -22,8 +22,9 @@ export const LIMITS = Object.freeze({
    * What is typed while a peer is in doubt, or was and did not arrive, waits for whichever rung comes, so long, and so many messages; else
    * it is dropped, and said. The guest is asked for an acknowledgement each `acknowledgeMs` while something is typed, and is waited for `askMs`
    * when a new rung asks it how much it took by the one before. What went by RFB, which nobody acknowledges, `doubtMs` before it broke is in doubt.
+   * What is typed into a new noVNC waits for its channel so long (`awaitMs`).
    */
-  gap: Object.freeze({ keepMs: 5000, most: 256, acknowledgeMs: 500, askMs: 1500, doubtMs: 1000 }),
+  gap: Object.freeze({ keepMs: 5000, most: 1024, acknowledgeMs: 500, askMs: 1500, doubtMs: 1000, awaitMs: 2000 }),
   /**
    * A live picture that turns black: the guest is asked whether its desktop is, after `passingMs` and each `askMs`, so often
    * without an answer; while it says no, a key frame is asked for each `nudgeMs`, and after `brokenMs` the peer is given up.

@@ -29,6 +29,10 @@ export class VncKeys {
   #broken = false;
   /** Nobody says that what goes out arrives. */
   #holds = false;
+  /** The channel is on its way for the first time: RFB knows fewer signs, and its keys may come after those of the channel. */
+  #awaits;
+  /** @type {ReturnType<typeof setTimeout> | undefined} until the channel is not waited for any more */
+  #awaiting;
   /** What of a connection before it never came to this one until it broke. @type {Left | null} */
   #before = null;
   /** When what is said was typed, where that is not now. @type {number | null} */
@@ -47,6 +51,7 @@ export class VncKeys {
     this.#send = send;
     this.#channel = channel;
     this.#dropped = dropped;
+    this.#awaits = !channel.ready;
     this.#heir = new Heir({
       ask: (epoch) => channel.say("o", epoch) > 0,
       type: (typed, held, since) => this.#repeat(typed, held, since),
@@ -54,7 +59,10 @@ export class VncKeys {
       lost: dropped,
     });
     channel.hear({
-      open: () => this.#heir.ask(),
+      open: () => {
+        this.#heir.ask();
+        this.#begin();
+      },
       gone: () => this.#gone(),
       is: (epoch) => this.#unheard.is(epoch),
       took: (seq) => this.#unheard.took(seq),
@@ -93,7 +101,7 @@ export class VncKeys {
   hold(on) {
     if (on === this.#holds) return;
     this.#holds = on;
-    if (!on && !this.#broken) this.#flush();
+    if (!on) this.#flush();
   }
 
   /** RFB is gone, and the channel with it: what is typed from now on is another rung's to type. */
@@ -129,6 +137,7 @@ export class VncKeys {
 
   stop() {
     clearTimeout(this.#asking);
+    clearTimeout(this.#awaiting);
     this.#heir.forget();
     this.#keys.release();
     this.#keys.stop();
@@ -136,9 +145,23 @@ export class VncKeys {
 
   /** The channel is gone, and RFB is not: its next one is asked what it brought. */
   #gone() {
+    this.#begin();
     if (this.#broken || this.#heir.waits) return;
     const left = this.#unheard.leave();
     if (left.sent.length) this.#heir.take(left);
+  }
+
+  /** The channel is there, or is not waited for any more. */
+  #begin() {
+    clearTimeout(this.#awaiting);
+    if (!this.#awaits) return;
+    this.#awaits = false;
+    this.#flush();
+  }
+
+  /** What is typed waits. */
+  get #keeps() {
+    return this.#heir.waits || this.#broken || this.#holds || this.#awaits;
   }
 
   /** RFB is given what was typed up to the first click. @param {Typed[]} typed @param {number[]} held @param {number} since */
@@ -151,6 +174,7 @@ export class VncKeys {
   }
 
   #flush() {
+    if (this.#broken || this.#holds || this.#awaits) return;
     const { kept, since, lost, dropped } = this.#gap.end(performance.now());
     // what went up in the gap would stay down
     if (dropped) this.#say("r", []);
@@ -162,7 +186,7 @@ export class VncKeys {
 
   /** A key that is down repeats: now or not at all. @param {number} keysym */
   #again(keysym) {
-    if (this.#heir.waits || this.#broken || this.#holds) return;
+    if (this.#keeps) return;
     if (this.#down.has(keysym)) this.#press(keysym, true);
     else if (!this.#channel.crowded) this.#channel.say("k", keysym, 1);
   }
@@ -171,7 +195,7 @@ export class VncKeys {
   #say(tag, rest) {
     const typed = /** @type {Typed} */ ([tag, ...rest]);
     const at = this.#typedAt ?? performance.now();
-    if (this.#heir.waits || this.#broken || this.#holds) {
+    if (this.#keeps) {
       if (tag !== "h") this.#keep(at, typed);
       return;
     }
@@ -185,8 +209,11 @@ export class VncKeys {
 
   /** @param {number} at @param {Typed} typed */
   #keep(at, typed) {
-    if (this.#heir.waits && !this.#broken) this.#heir.keep(typed);
-    else this.#gap.keep(at, typed);
+    if (this.#heir.waits && !this.#broken) return this.#heir.keep(typed);
+    this.#gap.keep(at, typed);
+    if (!this.#awaits) return;
+    if (this.#gap.full) this.#begin();
+    else this.#awaiting ??= setTimeout(() => this.#begin(), LIMITS.gap.awaitMs);
   }
 
   /** @param {Typed} typed */

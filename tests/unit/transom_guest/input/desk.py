@@ -19,7 +19,7 @@ US: dict[int, tuple[int, ...]] = {
 
 
 class Desk:
-    """Stands for Display, FakeInput and Keymap at once; `done` is what the server would have been told."""
+    """Stands for Display, FakeInput, Keymap and Pings at once; `done` is what the server would have been told."""
 
     def __init__(self) -> None:
         self.held_before, self.released = 0, False
@@ -27,6 +27,7 @@ class Desk:
         self.pending: list[Any] = []
         self.map = dict(US)
         self.unlocked = 0
+        self.focused: int | None = None
         self.x = self
         self.ours, self.server = socket.socketpair()
 
@@ -75,6 +76,18 @@ class Desk:
         if symbols:
             self.done.append(("bind", dict(symbols)))
         self.map |= {code: pair * 2 for code, pair in symbols.items()}
+
+    # Pings
+    def window(self) -> int | None:
+        """Nobody has the focus, unless a test says so."""
+        return self.focused
+
+    def ask(self, window: int) -> int:
+        self.done.append(("ask", window))
+        return len(self.done)
+
+    def answered(self, event: Any) -> int | None:
+        return getattr(event, "type", 0) or None
 
     def down(self) -> set[tuple[str, int]]:
         """Keys and buttons that are down after all that was done."""

@@ -3,9 +3,10 @@ import asyncio
 import pytest
 
 from tests.support.waiting import until
-from tests.unit.transom_guest.input.desk import A_CODE, RETURN_CODE, SHIFT_CODE, Desk
+from tests.unit.transom_guest.input.desk import A_CODE, RETURN_CODE, SHIFT_CODE, SPARES, Desk
 from transom_guest.input import actor as module
 from transom_guest.input import keyboard as keyboard_module
+from transom_guest.input import reading
 from transom_guest.input.actor import MAX_WAITING, Actor
 from transom_guest.input.held import SILENCE
 from transom_guest.input.message import Button, Finger, Fingers, Key, Move, ReleaseAll, Text, Touching, Wheel
@@ -22,7 +23,8 @@ class Clock:
 def desk(monkeypatch) -> Desk:
     made = Desk()
     monkeypatch.setattr(keyboard_module, "Keymap", lambda _display: made)
-    monkeypatch.setattr(keyboard_module, "MAP_SETTLES", 0)
+    monkeypatch.setattr(keyboard_module, "Pings", lambda _display: made)
+    monkeypatch.setattr(reading, "SETTLES", 0)
     monkeypatch.setattr(module, "FakeInput", lambda _display: made)
     monkeypatch.setattr(module, "CHECK_LOST", 0.01)
     return made
@@ -149,13 +151,16 @@ async def test_a_text_begun_stops_when_its_viewer_leaves(desk, actor):
 
 
 async def test_of_a_text_begun_nothing_follows_while_the_map_settles(desk, actor, monkeypatch):
-    monkeypatch.setattr(keyboard_module, "MAP_SETTLES", 0.05)
-    actor.take("v", Text(1, "東" * 100))
+    signs = "".join(chr(0x4E00 + number) for number in range(len(SPARES)))
+    actor.take("v", Text(1, signs))
+    await until(lambda: desk.typed() == signs)
+    monkeypatch.setattr(reading, "SETTLES", 0.05)
+    actor.take("v", Text(2, "東" * 100))
     await asyncio.sleep(0.01)
     actor.leave("v")
     actor.take("w", Text(1, "a"))
     await until(lambda: desk.typed().endswith("a"))
-    assert desk.typed() == "a"
+    assert desk.typed() == signs + "a"
 
 
 async def test_a_silent_viewers_keys_are_released(desk, actor, clock):
@@ -170,6 +175,20 @@ async def test_events_of_the_keyboard_map_are_followed(desk, actor):
     desk.pending = ["event"]
     desk.server.send(b"x")
     await until(lambda: seen == ["event"])
+    desk.ours.recv(1)
+
+
+async def test_an_event_that_comes_while_another_is_handled_is_handled_too(desk, actor):
+    seen: list[str] = []
+
+    def handle(event: str) -> None:
+        seen.append(event)
+        desk.pending.extend(["an answer"] if event == "a map" else [])
+
+    actor._keyboard.handle = handle
+    desk.pending = ["a map"]
+    desk.server.send(b"x")
+    await until(lambda: seen == ["a map", "an answer"])
     desk.ours.recv(1)
 
 

@@ -1,3 +1,6 @@
+import asyncio
+from itertools import groupby
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,15 +15,17 @@ from tests.unit.transom_guest.input.desk import (
     Desk,
 )
 from transom_guest.input import keyboard as module
+from transom_guest.input import reading
 from transom_guest.input.keyboard import LOCK_MASK, Keyboard
 from transom_guest.x11.events import MAPPING_NOTIFY, XEvent
 
-SHIFT_L, LEVEL3_SHIFT, CAPS_LOCK, TAB, GRIN = 0xFFE1, 0xFE03, 0xFFE5, 0xFF09, 0x0101F600
+SHIFT_L, LEVEL3_SHIFT, CAPS_LOCK, TAB, GRIN, EURO = 0xFFE1, 0xFE03, 0xFFE5, 0xFF09, 0x0101F600, 0x010020AC
 
 
 def keyboard_on(desk: Desk, patch: pytest.MonkeyPatch) -> Keyboard:
     patch.setattr(module, "Keymap", lambda _display: desk)
-    patch.setattr(module, "MAP_SETTLES", 0)
+    patch.setattr(module, "Pings", lambda _display: desk)
+    patch.setattr(reading, "SETTLES", 0)
     return Keyboard(desk, desk)
 
 
@@ -167,6 +172,71 @@ def test_our_own_change_of_the_map_is_not_read_again(desk, keyboard):
     keyboard.handle(mapping_event(SPARES[0], 1))
     keyboard.press(0x61)
     assert desk.done[-1] == ("key", A_CODE, True)
+
+
+def test_what_an_earlier_stream_server_bound_is_gone_before_anything_is_typed(desk, monkeypatch):
+    desk.map[SPARES[1]] = (GRIN,) * 4
+    keyboard_on(desk, monkeypatch)
+    assert desk.done == [("bind", {SPARES[1]: (0, 0)})]
+
+
+async def test_what_was_bound_beforehand_is_bound_again_once_somebody_has_set_another_layout(
+    desk, monkeypatch
+):
+    desk.map |= dict.fromkeys(range(93, 120), (0, 0, 0, 0))
+    bare = dict(desk.map)
+    keyboard = keyboard_on(desk, monkeypatch)
+    assert not keyboard.lacks(EURO)
+    before = {symbols for code, symbols in desk.map.items() if symbols != bare[code]}
+    assert len(before) > 5
+    desk.map = bare
+    keyboard.handle(mapping_event(8, 248))
+    assert keyboard.lacks(EURO)
+    await keyboard.prepare([GRIN])
+    assert before <= set(desk.map.values()) and not keyboard.lacks(EURO)
+    assert (GRIN,) * 4 in desk.map.values()
+
+
+async def answered(desk: Desk, keyboard: Keyboard, text: str) -> list[str]:
+    """What is done while a text is typed for a program that answers; its questions count as one where they follow."""
+    desk.done.clear()
+    typing = asyncio.create_task(keyboard.type(text))
+    while not typing.done():
+        await asyncio.sleep(0)
+        if desk.done[-1:] == [("ask", 7)]:
+            answer = XEvent()
+            answer.type = len(desk.done)
+            keyboard.handle(answer)
+            await asyncio.sleep(0)
+    return [kind for kind, _ in groupby(act[0] for act in desk.done)]
+
+
+async def test_a_key_makes_another_sign_once_programs_have_the_first_and_is_pressed_once_they_have_the_map(
+    desk, keyboard
+):
+    desk.focused = 7
+    assert await answered(desk, keyboard, "a京a") == ["bind", "ask", "key"]
+    assert desk.typed() == "a京a"
+    for number in range(len(SPARES) - 1):
+        assert await answered(desk, keyboard, chr(0x4E00 + number)) == ["bind", "ask", "key"]
+    assert await answered(desk, keyboard, "都") == ["ask", "bind", "ask", "key"]
+    binds = [act for act in desk.done if act[0] == "bind"]
+    half = dict.fromkeys(SPARES[: len(SPARES) // 2], (0, 0))
+    assert binds == [("bind", half), ("bind", {SPARES[0]: (0x010090FD,) * 2})]
+    assert await answered(desk, keyboard, "市") == ["bind", "ask", "key"]
+    assert await answered(desk, keyboard, "都市") == ["key"]
+
+
+async def test_a_sign_of_a_text_is_not_pushed_out_by_another_of_it(desk, keyboard):
+    signs = [chr(0x4E00 + number) for number in range(len(SPARES))]
+    await keyboard.type("".join(signs))
+    desk.done.clear()
+    # the first is the one that was unused longest, until now
+    await keyboard.type("京" + signs[0])
+    assert [next(iter(act[1].values())) for act in desk.done if act[0] == "bind"] == [
+        (0, 0),
+        (0x01004EAC,) * 2,
+    ]
 
 
 def test_other_events_are_ignored(desk, keyboard):

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transom_guest.input.characters import COMMON, canonical, common_pairs, keysym_of, keysyms_of
+from transom_guest.input.characters import COMMON, canonical, common_pairs, keysym_of, keysyms_of, national
 from transom_guest.input.layout import (
     DEAF,
     KEPT,
@@ -64,40 +64,45 @@ def test_what_the_layout_lacks_takes_a_spare_and_keeps_it():
     layout = Layout(US)
     assert layout.spares == 3
     assert layout.find(GRIN, 0) is None
-    assert layout.bind(GRIN, ()) == 200
+    assert layout.bind(GRIN) == 200
     assert layout.find(GRIN, SHIFT) == Stroke(200, None)
     assert layout.is_bound(200)
     assert not layout.is_bound(201)
 
 
-def test_the_spare_that_was_unused_longest_is_taken_again():
+def test_the_spares_that_were_unused_longest_are_cleared_for_others():
     layout = Layout(US)
     for keysym in (EURO, GRIN, OMEGA):
-        layout.bind(keysym, ())
+        layout.bind(keysym)
+    assert layout.free == 0 and layout.bind(0x01000416) is None
     layout.find(EURO, 0)
-    assert layout.bind(0x01000416, ()) == 201
-    assert layout.find(GRIN, 0) is None
+    assert layout.clear(()) == [201, 202]
+    assert layout.free == 2
+    assert layout.find(GRIN, 0) is None and layout.find(OMEGA, 0) is None
     assert layout.find(EURO, 0) == Stroke(200, None)
+    assert layout.bind(0x01000416) == 201
 
 
-def test_a_spare_that_is_down_is_not_taken():
+def test_a_spare_that_is_down_is_not_cleared():
     layout = Layout(US)
     for keysym in (EURO, GRIN, OMEGA):
-        layout.bind(keysym, ())
-    assert layout.bind(0x01000416, {200, 201}) == 202
-    assert layout.bind(0x01000417, {200, 201, 202}) is None
+        layout.bind(keysym)
+    assert layout.clear({200, 201}) == [202]
+    assert layout.bind(0x01000416) == 202
+    assert layout.clear({200, 201, 202}) == []
 
 
 def test_spares_that_an_earlier_run_bound_are_spares_again():
     layout = Layout(US | {200: (GRIN,) * 4, 201: (0xE9,) * 4})
-    assert layout.spares == 3
+    assert layout.spares == layout.free == 3
+    assert layout.used == [200, 201]
     assert layout.find(GRIN, 0) is None
 
 
 def test_a_changed_map_keeps_what_is_still_bound():
     layout = Layout(US)
-    layout.bind(GRIN, ())
-    layout.bind(EURO, ())
+    layout.bind(GRIN)
+    layout.bind(EURO)
     layout.reread(DE | {200: (GRIN,) * 4})
     assert layout.find(GRIN, 0) == Stroke(200, None)
     assert layout.find(EURO, 0) is None
@@ -137,7 +142,9 @@ def test_a_bound_character_is_always_found_on_a_spare_of_its_own(keysyms):
     layout = Layout(US)
     for keysym in keysyms:
         if layout.find(keysym, 0) is None:
-            layout.bind(keysym, ())
+            if not layout.free:
+                layout.clear(())
+            layout.bind(keysym)
         stroke = layout.find(keysym, 0)
         assert stroke is not None
         assert stroke.keycode in (200, 201, 202)
@@ -164,6 +171,14 @@ def test_both_keysyms_of_a_character_are_one() -> None:
         assert canonical(other) == other
 
 
+def test_common_characters_have_the_keysyms_that_vnc_servers_look_for() -> None:
+    pairs = dict(common_pairs())
+    assert pairs[0x20AC] == 0xA3 and pairs[0x6C1] == 0x6E1 and pairs[0x6A6] == 0x6B6 and pairs[0xE4] == 0xC4
+    for char in COMMON:
+        keysym = keysym_of(char) or 0
+        assert canonical(national(keysym)) == keysym
+
+
 def test_common_characters_have_keys_beforehand_and_spares_are_left() -> None:
     layout = Layout({**US, **dict.fromkeys(range(93, 250), (0, 0, 0, 0))})
     taken = layout.stock(common_pairs())
@@ -184,7 +199,7 @@ def test_with_few_spares_twenty_characters_of_another_script_have_keys_at_once()
     assert layout.stock(common_pairs())
     others = [0x0100_4E00 + number for number in range(20)]
     for keysym in others:
-        layout.bind(keysym, ())
+        layout.bind(keysym)
     assert all(layout.find(keysym, 0) for keysym in others)
 
 

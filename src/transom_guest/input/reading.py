@@ -1,0 +1,69 @@
+"""Waiting for the program with the focus to come to what was done before: keys, and a new keyboard map.
+
+A program translates a key by the map that it has when it comes to the key. So a key of a changed map is pressed only
+when the program says that it has come to the change, and the map is changed when it has come to the keys before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Protocol
+
+from transom_guest.x11.events import XEvent
+
+ROUNDS = 3
+"""Answers that are waited for: Chromium's toolkit has a connection of its own to the display, which its loop comes to
+between them. A sign that the toolkit does not know yet is lost."""
+PATIENCE = 3.0
+"""Seconds for an answer; who took longer is asked again once it has answered."""
+SETTLES = 0.12
+"""Seconds that a program is given that answers no questions."""
+log = logging.getLogger("transom.input")
+
+
+class Questions(Protocol):
+    """What is needed of x11.pings.Pings."""
+
+    def window(self) -> int | None: ...
+    def ask(self, window: int) -> int: ...
+    def answered(self, event: XEvent) -> int | None: ...
+
+
+class Reading:
+    """Of one display, for one who waits at a time."""
+
+    def __init__(self, questions: Questions) -> None:
+        self._questions = questions
+        self._asked: dict[int, int] = {}
+        """Window by the number of a question that it has not answered."""
+        self._answer = asyncio.Event()
+
+    async def caught_up(self) -> None:
+        """Return once the program with the focus has taken in all that was done until now, or the time is over."""
+        window = self._questions.window()
+        if window is None or window in self._asked.values():
+            await asyncio.sleep(SETTLES)
+            return
+        for _ in range(ROUNDS):
+            if not await self._answered(window):
+                log.warning("a program took longer than %.1f s to come to its keys", PATIENCE)
+                return
+
+    def handle(self, event: XEvent) -> None:
+        """Take in an answer, if it is one."""
+        number = self._questions.answered(event)
+        if number is not None and self._asked.pop(number, None) is not None:
+            self._answer.set()
+
+    async def _answered(self, window: int) -> bool:
+        # who was asked before this has ended, or is not the one with the focus
+        self._asked.clear()
+        self._answer.clear()
+        self._asked[self._questions.ask(window)] = window
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self._answer.wait()
+        except TimeoutError:
+            return False
+        return True
