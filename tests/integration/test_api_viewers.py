@@ -531,6 +531,15 @@ async def test_no_label_turns_the_text_around_it(bench: Bench) -> None:
         await bench.link(label=label)
 
 
+async def test_a_guest_is_told_when_the_link_ends(bench: Bench) -> None:
+    lasting, short = await bench.guest(), await bench.guest(seconds=900)
+    links = (await bench.owner.get(f"/api/sessions/{bench.session}/links")).json()
+    assert [link["expires_at"] is None for link in links] == [True, False]
+    for guest, link in zip((lasting, short), links, strict=True):
+        said = await guest.client.get(f"/api/watch/{bench.session}", headers={"Cookie": guest.cookie})
+        assert said.json()["link_expires_at"] == link["expires_at"]
+
+
 async def test_a_guest_s_look_is_its_own_and_its_page_stays_when_it_is_over(bench: Bench) -> None:
     guest = await bench.guest()
     path, signed = f"/api/watch/{bench.session}", {"Cookie": guest.cookie}

@@ -80,6 +80,7 @@ TABLE = [
     Row("GET", "/session/{session}", {303}, {200}, {200}, {200}),
     open_to_all("GET", "/watch", 200),
     open_to_all("GET", "/watch/{session}", 200),
+    open_to_all("GET", "/watch/{session}/connect", 200),
     open_to_all("POST", "/api/watch", 404, WRONG),
     Row("GET", "/session/{session}/connect", {303}, {200}, {200}, {200}),
     open_to_all("GET", "/static/v/{version}/pack-{entry}/{name}", 200),

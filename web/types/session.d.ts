@@ -133,4 +133,6 @@ export interface Places {
   vnc: string;
   channel: string;
   screen: string | null;
+  /** The page that looks why it does not connect. */
+  connect: string;
 }

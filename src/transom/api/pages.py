@@ -70,6 +70,12 @@ async def watch_page(request: Request, session: str = "") -> Response:
     return html(request.app.state.assets.page("watch.html"), desktop=True)
 
 
+@router.get("/watch/{session}/connect")
+async def watch_connect_page(session: str, request: Request) -> Response:
+    """Why did it not connect, for who came by a link. Its looks are the guest's own."""
+    return html(request.app.state.assets.page("connect.html"))
+
+
 def html(page: Page | None, *, desktop: bool = False) -> Response:
     """A page; `desktop`: one that shows a desktop, or becomes such a page, and may ask for a microphone. Raises
     NotFound."""

@@ -103,8 +103,9 @@ Watched = Annotated[Session, Depends(_watched)]
 
 @router.get("/api/watch/{session}")
 async def get_watched(by: By, parts: P) -> dict[str, Any]:
-    """How the session stands; whose it is and what it is for is not said."""
-    return guest_session(await parts.ledger.get(by.link.session))
+    """How the session stands, and when the link ends; whose it is and what it is for is not said."""
+    found = guest_session(await parts.ledger.get(by.link.session))
+    return {**found, "link_expires_at": by.link.expires_at}
 
 
 @router.get("/api/watch/{session}/ice-servers")

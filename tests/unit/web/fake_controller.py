@@ -100,6 +100,11 @@ class FakeController:
         self.exit: dict[str, Any] = dict(OWN_EXIT)
         self.exits: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
+        self.looks: list[tuple[str, int]] = []
+        self.links: list[dict[str, Any]] = []
+        self.link_expires_at: int | None = None
+        self.mute = False
+        """Nothing comes of an offer, and no display is there."""
         self._vnc_socket = vnc_socket
         self._answers: dict[tuple[str, int], asyncio.Task[str]] = {}
         self._watchers: set[asyncio.Queue[dict[str, Any]]] = set()
@@ -166,11 +171,15 @@ class FakeController:
     # -- routes
 
     def _app(self) -> ASGIApp:
-        base = f"/api/webrtc/session/{SESSION}"
+        base, guest = f"/api/webrtc/session/{SESSION}", f"/api/watch/{SESSION}"
         routes = [
             Route("/", page("index.html")),
             Route("/dashboard/remote-cli", page("dashboard.html")),
             Route("/session/{id}", page("session.html")),
+            Route("/session/{id}/connect", page("connect.html")),
+            Route("/session/{id}/recording", page("recording.html")),
+            Route("/watch/{id}", page("watch.html")),
+            Route("/watch/{id}/connect", page("connect.html")),
             Route("/api/auth/sign-in", self._sign_in, methods=["POST"]),
             Route("/api/auth/sign-out", self._nothing, methods=["POST"]),
             Route("/api/me", self._me),
@@ -204,6 +213,15 @@ class FakeController:
             Route(f"{base}/offer", self._offer, methods=["POST"]),
             Route(f"{base}/answer", self._answer),
             Route("/api/auth/session/{id}/heartbeat", self._heartbeat, methods=["POST"]),
+            Route("/api/sessions/{id}/links", self._json(lambda: self.links)),
+            Route(guest, self._json(lambda: {**self.session, "link_expires_at": self.link_expires_at})),
+            Route(f"{guest}/ice-servers", self._json(lambda: {"ice_servers": [], "ttl_s": 600})),
+            Route(f"{guest}/recording", self._json(lambda: {"state": "off", "why": None})),
+            Route(f"{guest}/offer", self._offer, methods=["POST"]),
+            Route(f"{guest}/answer", self._answer),
+            Route(f"{guest}/heartbeat", self._heartbeat, methods=["POST"]),
+            WebSocketRoute(f"{guest}/events", self._events),
+            WebSocketRoute(f"{guest}/vnc", self._vnc),
             WebSocketRoute("/api/sessions/{id}/events", self._events),
             WebSocketRoute("/api/sessions/{id}/vnc", self._vnc),
             Mount("/static/novnc", StaticFiles(directory=WEB / "node_modules/@novnc/novnc")),
@@ -290,11 +308,15 @@ class FakeController:
         return JSONResponse({"state": self.session["state"], "idle_at": 0, "expires_at": 0})
 
     async def _offer(self, request: Request) -> Response:
-        self._take_offer(await request.json())
+        offer = await request.json()
+        self.looks += [(offer["peer"], offer["epoch"])] if offer.get("look") else []
+        self._take_offer(offer)
         return JSONResponse({}, status_code=202)
 
-    def _take_offer(self, offer: dict[str, Any]) -> asyncio.Task[str]:
+    def _take_offer(self, offer: dict[str, Any]) -> asyncio.Future[str]:
         key = (offer["peer"], offer["epoch"])
+        if self.mute:
+            return asyncio.get_running_loop().create_future()
         return self._answers.setdefault(
             key, asyncio.get_running_loop().create_task(self.guest.answer(offer["peer"], offer["sdp"]))
         )
@@ -345,6 +367,9 @@ class FakeController:
             task.add_done_callback(lambda done: queue.put_nowait(head | {"sdp": done.result()}))
 
     async def _vnc(self, socket: WebSocket) -> None:
+        if self.mute:
+            await socket.close()
+            return
         await socket.accept("binary")
         reader, writer = await asyncio.open_unix_connection(str(self._vnc_socket))
 

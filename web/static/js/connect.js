@@ -1,8 +1,9 @@
 import { get, goSignIn, remove, socketUrl } from "./api.js";
 import { takesH264 } from "./codec.js";
+import { refuseDrops } from "./drops.js";
 import { byId, make, setText } from "./elements.js";
 import { randomName } from "./names.js";
-import { ownersPlaces } from "./places.js";
+import { guestsPlaces, ownersPlaces } from "./places.js";
 import { probe } from "./probe.js";
 import { judge, relaysOf } from "./reach.js";
 
@@ -14,6 +15,9 @@ const ECHO_MS = 5000;
 const name = `${randomName()}-look`;
 let epoch = 0;
 const id = location.pathname.split("/").at(-2) ?? "";
+/** Who came by a link has looks of their own: one at a time, under one name, so that it counts as one. */
+const guest = location.pathname.startsWith("/watch/");
+const places = guest ? guestsPlaces(id) : ownersPlaces(id);
 const again = /** @type {HTMLButtonElement} */ (byId("again"));
 const WORDS = { waiting: "looking", good: "works", weak: "weak", bad: "does not work" };
 
@@ -37,11 +41,11 @@ function lookAtCodec() {
   return has;
 }
 
-/** @returns {Promise<boolean>} */
+/** A guest has no echo: the events begin with a word of their own. @returns {Promise<boolean>} */
 function lookAtSocket() {
   const done = row("WebSocket");
   return new Promise((resolve) => {
-    const socket = new WebSocket(socketUrl(`/api/sessions/${id}/echo`));
+    const socket = new WebSocket(socketUrl(guest ? places.events : `/api/sessions/${id}/echo`));
     const since = performance.now();
     const end = (/** @type {boolean} */ works, /** @type {string} */ text) => {
       clearTimeout(timer);
@@ -51,17 +55,19 @@ function lookAtSocket() {
       resolve(works);
     };
     const timer = setTimeout(() => end(false, `No answer in ${ECHO_MS / 1000} s.`), ECHO_MS);
-    socket.onopen = () => socket.send("transom");
-    socket.onmessage = ({ data }) => end(data === "transom", `Answered in ${Math.round(performance.now() - since)} ms.`);
+    socket.onopen = () => guest || socket.send("transom");
+    socket.onmessage = ({ data }) => end(guest || data === "transom", `Answered in ${Math.round(performance.now() - since)} ms.`);
     socket.onclose = ({ code, reason }) => end(false, reason || (code === 1006 ? "It is cut on the way." : `Closed with ${code}.`));
   });
 }
 
-/** @param {string} what @param {RTCIceServer[]} servers @param {RTCIceTransportPolicy} policy @param {string} peer */
-async function lookAtPeer(what, servers, policy, peer) {
+/** @param {string} what @param {RTCIceServer[]} servers @param {RTCIceTransportPolicy} policy @param {number} number of the look */
+async function lookAtPeer(what, servers, policy, number) {
   const done = row(what);
-  const found = await probe({ places: ownersPlaces(id), name: peer, epoch, servers, policy });
-  remove(`/api/webrtc/session/${id}/peers/${peer}/${epoch}`).catch(() => {});
+  if (guest) epoch += 1;
+  const peer = guest ? name : `${name}${number}`;
+  const found = await probe({ places, name: peer, epoch, servers, policy });
+  if (!guest) remove(`/api/webrtc/session/${id}/peers/${peer}/${epoch}`).catch(() => {});
   done(found.connected, wordsOf(found), [...found.pairs.map(lineOf), ...found.errors.slice(0, 4)]);
   return found;
 }
@@ -88,12 +94,11 @@ async function look() {
   const codec = lookAtCodec();
   const socket = await lookAtSocket();
   /** @type {RTCIceServer[]} */
-  const servers = (await get("/api/webrtc/ice-servers").catch(refused))?.ice_servers ?? [];
+  const servers = (await get(places.ice).catch(refused))?.ice_servers ?? [];
   const relays = relaysOf(servers);
   const stun = servers.filter((one) => ![one.urls].flat().some((url) => /^turns?:/.test(url)));
-  const direct = await lookAtPeer("UDP to the machine", stun, "all", `${name}0`);
-  const looks = relays.map(({ name: transport, server }, index) => lookAtPeer(transport, [server], "relay", `${name}${index + 1}`));
-  const found = (await Promise.all(looks)).map((one, index) => ({ name: relays[index]?.name ?? "", found: one }));
+  const direct = await lookAtPeer("UDP to the machine", stun, "all", 0);
+  const found = await lookAtRelays(relays);
   const { standing, verdict, advice } = judge({ codec, socket, direct, relays: found });
   byId("verdict-box").dataset["standing"] = standing;
   setText(byId("verdict"), verdict);
@@ -101,12 +106,24 @@ async function look() {
   again.disabled = false;
 }
 
+/** All at once, of a guest one after the other. @param {ReturnType<typeof relaysOf>} relays */
+async function lookAtRelays(relays) {
+  const looks = [];
+  for (const [index, { name: transport, server }] of relays.entries()) {
+    const look = lookAtPeer(transport, [server], "relay", index + 1).then((found) => ({ name: transport, found }));
+    looks.push(look);
+    if (guest) await look;
+  }
+  return Promise.all(looks);
+}
+
 /** @param {ApiError} error */
 function refused(error) {
-  if (error.status === 401) goSignIn();
+  if (error.status === 401 && !guest) goSignIn();
   return null;
 }
 
-byId("back").setAttribute("href", `/session/${id}`);
+byId("back").setAttribute("href", guest ? `/watch/${id}` : `/session/${id}`);
+refuseDrops();
 again.addEventListener("click", () => void look());
 void look();

@@ -223,7 +223,7 @@ export class FilesPanel {
     const carries = (/** @type {DragEvent} */ event) => Boolean(event.dataTransfer?.types.includes("Files"));
     window.addEventListener("dragover", (event) => {
       if (!carries(event)) return;
-      // A file dropped beside the picture would otherwise replace this page.
+      // After the page's own, which refuses each.
       event.preventDefault();
       const inside = stage.contains(/** @type {Node} */ (event.target)) && this.#allows("up") && !this.#over;
       target.hidden = !inside;

@@ -29,6 +29,12 @@ const ENDINGS = /** @type {Record<string, string>} */ ({
   guest_failed: "The desktop inside the machine failed.",
 });
 
+/** Who came by a link has no dashboard, and did not make the machine. */
+const GUESTS_ENDINGS = /** @type {Record<string, string>} */ ({
+  stopped: "Whoever it belongs to ended it.",
+  idle: "Nobody had been using it for a while.",
+});
+
 /**
  * The stages as they came, then those still to come: machines reach them in their own order.
  * @param {Session["timeline"]} timeline
@@ -42,6 +48,11 @@ export function inOrder(timeline) {
 /** Why a session is over, as a sentence. @param {string | null} reason */
 export function endingOf(reason) {
   return ENDINGS[reason ?? ""] ?? "It is over.";
+}
+
+/** The same for who came by a link. @param {string | null} reason */
+export function guestsEndingOf(reason) {
+  return GUESTS_ENDINGS[reason ?? ""] ?? endingOf(reason);
 }
 
 /** @param {Session} session */

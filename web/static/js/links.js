@@ -12,6 +12,8 @@ export class LinksPanel {
   #url;
   #more;
   #list = make("ul", { class: "viewers" });
+  /** What is shown of each link, by its id. @type {Map<string, { row: HTMLElement, word: HTMLElement }>} */
+  #rows = new Map();
   #fresh = make("div", { class: "fresh-link", hidden: true });
   #word = make("p", { class: "muted small", role: "status" });
   #kind = choice("link-kind", [["Watch only", "view"], ["Watch, and ask to drive", "ask"]]);
@@ -40,8 +42,23 @@ export class LinksPanel {
   async refresh() {
     await this.#try(async () => {
       const links = /** @type {SessionLink[]} */ (await get(this.#url));
-      this.#list.replaceChildren(...links.filter(({ over }) => !over).map((link) => this.#row(link)));
+      this.#show(links.filter(({ over }) => !over));
     });
+  }
+
+  /** Each keeps its row while it lives, and the row what has the focus. @param {SessionLink[]} links */
+  #show(links) {
+    for (const [id, { row }] of this.#rows) {
+      if (links.some((link) => link.id === id)) continue;
+      row.remove();
+      this.#rows.delete(id);
+    }
+    for (const link of links) {
+      const known = this.#rows.get(link.id) ?? this.#row(link);
+      setText(known.word, wordsOf(link));
+      if (!known.row.parentElement) this.#list.append(known.row);
+      this.#rows.set(link.id, known);
+    }
   }
 
   async #make() {
@@ -62,11 +79,10 @@ export class LinksPanel {
 
   /** @param {SessionLink} link */
   #row(link) {
-    const left = link.expires_at === null ? "until the session ends" : `${about(link.expires_at - Date.now())} left`;
-    const may = link.kind === "ask" ? "may ask" : "watches";
     const end = make("button", { type: "button", class: "danger" }, "Withdraw");
     end.addEventListener("click", () => void this.#withdraw(link));
-    return make("li", {}, make("strong", {}, link.label || "Guest"), make("span", { class: "muted small" }, `${may}, ${left}`), end);
+    const word = make("span", { class: "muted small" });
+    return { row: make("li", {}, make("strong", {}, link.label || "Guest"), word, end), word };
   }
 
   /** @param {SessionLink} link */
@@ -87,6 +103,12 @@ export class LinksPanel {
       setText(this.#word, /** @type {ApiError} */ (error).message);
     }
   }
+}
+
+/** @param {SessionLink} link */
+function wordsOf({ kind, expires_at: at }) {
+  const left = at === null ? "until the session ends" : `${about(at - Date.now())} left`;
+  return `${kind === "ask" ? "may ask" : "watches"}, ${left}`;
 }
 
 /** @param {string} id @param {(string | number)[][]} options label and value */

@@ -15,6 +15,7 @@ export function ownersPlaces(id) {
     vnc: `${session}/vnc`,
     channel: `${session}/channel`,
     screen: `${session}/screen`,
+    connect: `/session/${id}/connect`,
   };
 }
 
@@ -32,5 +33,6 @@ export function guestsPlaces(id) {
     vnc: `${watch}/vnc`,
     channel: `${watch}/channel`,
     screen: null,
+    connect: `/watch/${id}/connect`,
   };
 }

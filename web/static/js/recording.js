@@ -1,4 +1,5 @@
 import { ApiError, get, remove } from "./api.js";
+import { refuseDrops } from "./drops.js";
 import { byId, make, setText } from "./elements.js";
 import { amount } from "./exit.js";
 import { byViewer, clock, extent, locate, parseTimeline, pauses, rungs } from "./tape.js";
@@ -159,4 +160,5 @@ byId("remove").addEventListener("click", () => {
 window.addEventListener("resize", draw);
 /** @type {HTMLAnchorElement} */ (byId("archive")).href = `${base}/archive`;
 /** @type {HTMLAnchorElement} */ (byId("back")).href = `/session/${session}`;
+refuseDrops();
 load().catch(fail);

@@ -1,9 +1,12 @@
 import { keepToAddress } from "./address.js";
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
 import { Controls } from "./controls.js";
+import { refuseDrops } from "./drops.js";
 import { byId, copyFrom, make, setText } from "./elements.js";
 import { ExitLine } from "./exit.js";
 import { about, endingOf, isOver, statsLine } from "./format.js";
+import { watchPatience } from "./patience.js";
+import { ownersPlaces } from "./places.js";
 import { showProgress } from "./progress.js";
 import { showSignin } from "./signin.js";
 import { publish } from "./surface.js";
@@ -17,8 +20,6 @@ const EXIT_MS = 10_000;
 /** Names and exits may wait this long for the picture: what is asked beside it, it pays for. */
 const REST_MS = 1000;
 const REST_LOOK_MS = 100;
-/** A machine that is ready, and no picture for this long: the page offers to look why. */
-const SLOW_MS = 6000;
 
 const beganAt = performance.now();
 const id = location.pathname.split("/").at(-1) ?? "";
@@ -206,14 +207,12 @@ async function askTheRest() {
   show();
 }
 
-byId("why-link").setAttribute("href", `/session/${id}/connect`);
-viewer.on("changed", () => {
-  if (viewer.state !== "connecting") return;
-  setTimeout(() => {
-    slow = viewer.state === "connecting";
-    show();
-  }, SLOW_MS);
+byId("why-link").setAttribute("href", ownersPlaces(id).connect);
+watchPatience(viewer, (is) => {
+  slow = is;
+  show();
 });
+refuseDrops();
 keepToAddress();
 show();
 viewer.start();

@@ -5,11 +5,13 @@ import { setText } from "./elements.js";
 
 /** So long the page says that typed keys may be lost. */
 const UNHEARD_MS = 6000;
+const NOTE_MS = 6000;
 
-/** @typedef {{ rung: Rung | null, state: string, reachable: boolean, signedOut: boolean, unheard: boolean }} Standing */
+/** @typedef {{ rung: Rung | null, state: string, reachable: boolean, signedOut: boolean, unheard: boolean, note?: string }} Standing */
 
 /** What is said on the picture; nothing while all is well. @param {Standing} standing */
-export function toastWords({ rung, state, reachable, signedOut, unheard }) {
+export function toastWords({ rung, state, reachable, signedOut, unheard, note = "" }) {
+  if (note) return note;
   if (!rung) return "";
   if (signedOut) return "You have been signed out. The picture stays; open the dashboard to sign in again.";
   if (state === "lost") return "The connection broke. Reconnecting…";
@@ -27,6 +29,10 @@ export class Toast {
   #place;
   /** Until when typed keys may be lost, by performance.now(). */
   #unheardUntil = 0;
+  /** What is said for a while, whatever else there is. */
+  #note = "";
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #noted;
 
   /** @param {Viewer} viewer @param {HTMLElement} place */
   constructor(viewer, place) {
@@ -40,10 +46,21 @@ export class Toast {
     viewer.on("changed", () => this.show());
   }
 
+  /** Say something for a while. @param {string} text @param {number} [ms] */
+  note(text, ms = NOTE_MS) {
+    clearTimeout(this.#noted);
+    this.#note = text;
+    this.#noted = setTimeout(() => {
+      this.#note = "";
+      this.show();
+    }, ms);
+    this.show();
+  }
+
   show() {
     const { rung, state, reachable } = this.#viewer;
     const unheard = performance.now() < this.#unheardUntil;
-    this.say(toastWords({ rung, state, reachable, signedOut: this.signedOut, unheard }));
+    this.say(toastWords({ rung, state, reachable, signedOut: this.signedOut, unheard, note: this.#note }));
   }
 
   /** @param {string} text */

@@ -1,7 +1,9 @@
-import { ApiError, post } from "./api.js";
+import { ApiError, get, post } from "./api.js";
 import { Controls } from "./controls.js";
+import { refuseDrops } from "./drops.js";
 import { byId, setText } from "./elements.js";
-import { endingOf, isOver } from "./format.js";
+import { guestsEndingOf, isOver } from "./format.js";
+import { watchPatience } from "./patience.js";
 import { guestsPlaces } from "./places.js";
 import { tellRecorded } from "./recorder.js";
 import { publish } from "./surface.js";
@@ -18,6 +20,8 @@ const RUNGS = { webrtc: "WebRTC", "webrtc-relay": "WebRTC by relay", vnc: "noVNC
 let viewer = null;
 /** Why there is no picture and will be none. */
 let gone = "";
+/** The picture is long in coming. */
+let slow = false;
 
 /** Which session this page shows: by the token in its address, which leaves it at once, or by the cookie of before. */
 async function enter() {
@@ -43,7 +47,7 @@ async function begin() {
 /** @param {ApiError} error */
 function whyNot(error) {
   if (error.status === 404) return "This link is not known here. Perhaps a part of it is missing.";
-  if (error.status === 410 && error.reason !== "link") return "The session has ended.";
+  if (error.status === 410 && error.reason !== "link") return `The session has ended. ${guestsEndingOf(error.reason)}`;
   return sentence(error.message);
 }
 
@@ -56,12 +60,19 @@ function sentence(text) {
 function watch(id) {
   viewer = new Viewer(id, stage, { changed: show, refused: () => end("Open the link again: this browser is not let in any more.") }, guestsPlaces(id));
   new Controls(viewer, stage);
-  new Toast(viewer, byId("toast"));
+  const toast = new Toast(viewer, byId("toast"));
+  refuseDrops(() => toast.note("Files are the owner's to give: nothing can be dropped here."));
   publish(viewer);
   viewer.on("link-over", (why) => end(sentence(why)));
   const seen = viewer.on("rung", () => {
     seen();
     loadTheRest();
+    void tellEnd(id, toast).catch(() => {});
+  });
+  byId("why-link").setAttribute("href", guestsPlaces(id).connect);
+  watchPatience(viewer, (is) => {
+    slow = is;
+    show();
   });
   viewer.start();
   new ViewersPanel(viewer, byId("viewers"), byId("banner"));
@@ -77,6 +88,12 @@ function loadTheRest() {
   void import("./clipboard.js")
     .then(({ ClipboardPanel }) => viewer && new ClipboardPanel(viewer, byId("clipboard"), stage))
     .catch(() => {});
+}
+
+/** When the link ends, which its cookie does not say. @param {string} id @param {Toast} toast */
+async function tellEnd(id, toast) {
+  const [{ tellParting }, { link_expires_at: at }] = await Promise.all([import("./parting.js"), get(guestsPlaces(id).session)]);
+  if (viewer) tellParting(viewer, at ?? null, byId("parting"), toast);
 }
 
 /** The picture's figures, once there is one. */
@@ -100,8 +117,9 @@ function show() {
   byId("badge").dataset["state"] = state;
   setText(byId("badge-text"), words[state]);
   byId("cover").hidden = rung !== null && !over;
+  byId("why").hidden = over || !slow;
   setText(byId("cover-title"), over ? "There is nothing to see any more" : "Connecting the picture");
-  setText(byId("cover-text"), gone || (over && session ? endingOf(session.reason) : "You come by a link."));
+  setText(byId("cover-text"), gone || (over && session ? guestsEndingOf(session.reason) : "You come by a link."));
 }
 
 window.addEventListener("hashchange", () => location.hash.length > 1 && location.reload());

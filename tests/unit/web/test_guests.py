@@ -1,0 +1,102 @@
+"""The page of who came by a link, and what its owner sees of links: in Chromium, before a fake controller."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.browser import Page, wait_rung
+from tests.unit.web.conftest import open_session, wait_until
+from tests.unit.web.fake_controller import SESSION, FakeController
+from tests.unit.web.test_quality import picture
+
+pytestmark = pytest.mark.browser
+
+
+def drag(page: Page, file: Path, *kinds: str) -> None:
+    """A file is dragged over the page and dropped there, as the browser has it from a person's file manager."""
+    with_file = {"items": [], "files": [str(file)], "dragOperationsMask": 1}
+    devtools = page.context.new_cdp_session(page)
+    for kind in kinds or ("dragEnter", "dragOver", "drop"):
+        devtools.send("Input.dispatchDragEvent", {"type": kind, "x": 300, "y": 400, "data": with_file})
+    devtools.detach()
+
+
+@pytest.mark.parametrize(
+    "path", ["watch/{}", "watch/{}/connect", "session/{}/connect", "session/{}/recording"]
+)
+def test_a_file_that_is_dropped_takes_no_page_s_place(
+    page: Page, controller: FakeController, tmp_path: Path, path: str
+) -> None:
+    controller.ready()
+    address = f"{controller.url}/{path.format(SESSION)}"
+    file = tmp_path / "dropped.html"
+    file.write_text("<title>dropped</title>")
+    page.goto(address)
+    page.evaluate("window.addEventListener('dragover', (event) => (window.over = event.defaultPrevented))")
+    if path == "watch/{}":
+        wait_rung(page, "webrtc")
+    page.wait_for_load_state("networkidle")
+    drag(page, file)
+    page.wait_for_timeout(300)
+    assert page.url == address
+    assert page.evaluate("window.over") is True, "it was over the page, which did not let it in"
+    if path == "watch/{}":
+        page.get_by_text("Files are the owner's to give").wait_for(timeout=5000)
+        wait_rung(page, "webrtc")
+
+
+def test_a_guest_is_told_when_it_ends_and_why_it_has(page: Page, controller: FakeController) -> None:
+    controller.link_expires_at = int(time.time() * 1000) + 63_000
+    controller.ready()
+    page.goto(f"{controller.url}/watch/{SESSION}")
+    wait_rung(page, "webrtc")
+    page.locator("#side").get_by_text("This link ends at ").wait_for(timeout=10_000)
+    picture(page, "guest")
+    page.locator("#toast").get_by_text("This link ends in less than a minute").wait_for(timeout=15_000)
+    assert page.get_by_text("Why does it not connect?").is_hidden()
+    controller.change(state="ended", reason="stopped")
+    page.get_by_text("Whoever it belongs to ended it.").wait_for(timeout=10_000)
+    page.locator("#parting").wait_for(state="hidden", timeout=5000)
+
+
+def test_a_guest_looks_why_it_does_not_connect(page: Page, controller: FakeController) -> None:
+    controller.mute = True
+    controller.ready()
+    page.goto(f"{controller.url}/watch/{SESSION}")
+    link = page.get_by_role("link", name="Why does it not connect?")
+    link.wait_for(timeout=20_000)
+    picture(page, "guest-slow")
+    controller.mute = False
+    link.click()
+    page.get_by_text("All well: the picture comes directly, by UDP.").wait_for(timeout=30_000)
+    assert page.get_by_text("Answered in").count() == 1, "the socket"
+    wait_until(lambda: len(controller.looks) == 1, "one look, of the guest's own")
+    picture(page, "guest-connect")
+    page.get_by_role("button", name="Look again").click()
+    wait_until(lambda: len(controller.looks) == 2, "another")
+    (first, one), (second, two) = controller.looks
+    assert first == second and two > one, "by the same name: it counts as the same"
+    page.get_by_role("link", name="Back to the desktop").click()
+    page.wait_for_url(f"{controller.url}/watch/{SESSION}")
+
+
+def test_a_link_s_row_keeps_the_focus_while_it_lives(page: Page, controller: FakeController) -> None:
+    a_link = {"label": "Guest", "kind": "view", "created_at": 0, "expires_at": None, "over": None}
+    controller.links = [{**a_link, "id": "lnk_a", "label": "Ada"}, {**a_link, "id": "lnk_b", "label": "Bob"}]
+    controller.ready()
+    open_session(page, controller)
+    page.locator(".invite summary").click(timeout=15_000)
+    bob = page.get_by_role("listitem").filter(has_text="Bob")
+    bob.get_by_role("button", name="Withdraw").focus()
+    controller.links = [
+        {**a_link, "id": "lnk_b", "label": "Bob", "expires_at": int(time.time() * 1000) + 130_000},
+        {**a_link, "id": "lnk_c", "label": "Eve"},
+    ]
+    page.evaluate("document.querySelector('.invite').dispatchEvent(new Event('toggle'))")
+    bob.get_by_text("watches, 2 minutes left").wait_for(timeout=5000)
+    page.get_by_role("listitem").filter(has_text="Eve").wait_for(timeout=5000)
+    assert page.get_by_role("listitem").filter(has_text="Ada").count() == 0
+    assert page.evaluate("document.activeElement.closest('li')?.textContent").startswith("Bob")
