@@ -109,3 +109,5 @@ class StreamReport:
     """Packets of RTCP that were none."""
     forged: Misdeeds = 0
     """Packets of media or RTCP that were not sealed by the viewer's keys, or came twice."""
+    clipboard: Misdeeds = 0
+    """Clipboards that were too large, none, or of one who may send none."""

@@ -339,6 +339,12 @@ async def test_clipboards_pass_both_ways_by_the_terms_of_a_seat(bench: Bench) ->
         inside.say('["got", 1]')
         inside.say(b"y" * CHUNK)
         assert [await socket.recv(), await socket.recv()] == ['["got", 1]', b"y" * CHUNK]
+        # what the machine says it did not take is counted, but for what came too late
+        for word in ('["no", 2, "size"]', '["no", 3, "older"]'):
+            inside.say(word)
+            assert await socket.recv() == word
+        shown = (await bench.client.get("/metrics")).text
+        assert 'transom_viewer_messages_dropped_total{why="clipboard"} 1.0' in shown
         # the second viewer watches; given the desktop, it has the clipboard and the first has none
         async with bench.clipboard("b"):
             other = await joined.get()

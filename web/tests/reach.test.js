@@ -39,6 +39,16 @@ test("what the server did not let be looked at is said in its own words", () => 
   assert.match(direct.advice, /^Too many looks at once\. That says nothing of your network/);
 });
 
+test("a session that is ready and answers no offer is not called over, and noVNC is what is left", () => {
+  const direct = found(false, { why: "The machine did not answer." });
+  const left = judge({ codec: true, socket: true, direct, relays: [], state: "ready" });
+  assert.equal(left.standing, "weak");
+  assert.match(left.verdict, /stream server does not answer/);
+  assert.match(left.advice, /noVNC/);
+  assert.equal(judge({ codec: true, socket: false, direct, relays: [], state: "ready" }).standing, "bad");
+  assert.match(judge({ codec: true, socket: true, direct, relays: [], state: "starting" }).advice, /the session is starting/);
+});
+
 test("nothing at all, no answer, no codec, no WebSocket", () => {
   assert.equal(judge({ codec: true, socket: false, direct: found(false), relays: [] }).standing, "bad");
   assert.match(judge({ codec: true, socket: true, direct: found(false, { why: "The machine did not answer." }), relays: [] }).verdict, /no answer/);

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Callable
 from functools import partial
 
 import structlog
@@ -67,7 +69,7 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
             touches.active()
 
     with parts.ledger.watch(session, changed), seating.listen(session, seated):
-        talker = Talker(socket, peer, inlet)
+        talker = Talker(socket, peer, inlet, lambda: parts.quality_metrics.dropped("clipboard", 1))
         joined = asyncio.create_task(carry(talker, reader, writer, active))
         stays = asyncio.ensure_future(visitor.stays())
         works = (ended.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
@@ -89,11 +91,18 @@ async def _count(parts: Parts, session: str, talker: Talker) -> None:
             parts.recordings.felt(session, keys=keys, buttons=0, wheel=0)
 
 
+REFUSED = re.compile(r'\["no", ?\d{1,16}, ?"(?:size|policy|empty|broken)"\]')
+"""A guest's word that it did not take a clipboard which should not have been sent."""
+
+
 class Talker:
     """The WebSocket as `stream.channel_road` wants it."""
 
-    def __init__(self, socket: WebSocket, peer: str, inlet: streams.Inlet) -> None:
-        self._socket, self.peer, self._inlet = socket, peer, inlet
+    def __init__(
+        self, socket: WebSocket, peer: str, inlet: streams.Inlet, refused: Callable[[], None]
+    ) -> None:
+        """`refused` hears of each clipboard that the guest says it did not take."""
+        self._socket, self.peer, self._inlet, self._refused = socket, peer, inlet, refused
         self.keys = 0
         """Keys pressed and texts typed since this was taken away last."""
 
@@ -110,4 +119,6 @@ class Talker:
 
     async def send(self, message: str | bytes) -> None:
         """Send a message; returns when there is room for more."""
+        if isinstance(message, str) and REFUSED.fullmatch(message):
+            self._refused()
         await sockets.send(self._socket, message)

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import httpx
 
 TIMEOUT_S = 30.0
+SOON_S = 5.0
+"""For a first word of a server that is well; one that is stopped or swamped takes connections, and says nothing."""
 CLIENT_FILE = "client.json"
 CLIENT_FILE_LIMIT = 64 * 1024
 EXIT_CODES = {401: NOT_ALLOWED, 403: NOT_ALLOWED, 404: NOT_FOUND, 410: NOT_FOUND, 429: UNREACHABLE}
@@ -120,6 +122,10 @@ class Client:
         """GET; each word of `path` is one segment, quoted."""
         return self._call("GET", path, params=query)
 
+    def soon(self, *path: str) -> Any:
+        """GET of what a server that is well answers at once; Failure after SOON_S."""
+        return self._call("GET", path, timeout=SOON_S)
+
     def post(self, *path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
         """POST `body` as JSON."""
         return self._call("POST", path, json={} if body is None else body, headers=dict(headers or {}))
@@ -162,6 +168,8 @@ class Client:
 
         try:
             answer = self._http.request(method, _address(path), **how)
+        except (httpx.ReadTimeout, httpx.WriteTimeout):
+            raise self._hangs() from None
         except (httpx.HTTPError, httpx.InvalidURL, OSError):
             raise self._away() from None
         if answer.is_success:
@@ -172,6 +180,11 @@ class Client:
         mend = "is it running? transom doctor"
         where = self._place.url
         return Failure(f"{where} does not answer", mend=mend, code="unreachable", exit_code=UNREACHABLE)
+
+    def _hangs(self) -> Failure:
+        text = f"{self._place.url} does not answer: it takes connections and says nothing, as a server that is stopped"
+        mend = "is its process stopped, or its host out of breath? transom doctor"
+        return Failure(text, mend=mend, code="unreachable", exit_code=UNREACHABLE)
 
 
 def _address(path: tuple[str, ...]) -> str:

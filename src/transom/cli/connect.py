@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from transom.cli.failure import Failure
+from transom.cli.failure import Failure, printable
 from transom.stream.allocation import by_relay
 from transom.stream.preflight import CODEC, WEBSOCKET, Look, Target, check, credentials, offer
 
@@ -33,7 +33,7 @@ def rows(looks: list[Look]) -> list[dict[str, Any]]:
 
 
 def _machine(client: Client, session: str) -> list[Look]:
-    client.get("sessions", session)
+    state = str(client.soon("sessions", session).get("state"))
     peer = f"look-{secrets.token_hex(6)}"
     ufrag, password = credentials()
     query = {"peer": peer, "epoch": "1"}
@@ -44,9 +44,10 @@ def _machine(client: Client, session: str) -> list[Look]:
         told = client.get("webrtc", "session", session, "candidate", **query)
         sdp, line = str(answer["sdp"]), str(told["candidates"][0]["candidate"])
     except Failure as error:
-        return [Look(CODEC, False, str(error), "offer"), *_relays(client, None)]
+        found = _silence(state) if error.code == "no_answer" else Look(CODEC, False, str(error), "offer")
+        return [found, *_relays(client, None)]
     except (TypeError, KeyError, IndexError):
-        return [Look(CODEC, False, "the machine did not answer"), *_relays(client, None)]
+        return [_silence(state), *_relays(client, None)]
     try:
         codec, target = _read(sdp, line, ufrag)
         direct = [check(target)] if target is not None else []
@@ -54,6 +55,13 @@ def _machine(client: Client, session: str) -> list[Look]:
     finally:
         with suppress(Failure):
             client.delete("webrtc", "session", session, "peers", peer, "1")
+
+
+def _silence(state: str) -> Look:
+    """What it is that no answer came of a session in this state."""
+    if state == "ready":
+        return Look(CODEC, False, "no answer, though the session is ready", "silent")
+    return Look(CODEC, False, f"no answer: the session is {printable(state)[:32]}")
 
 
 def _read(sdp: str, line: str, ufrag: str) -> tuple[Look, Target | None]:

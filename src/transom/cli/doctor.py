@@ -59,12 +59,18 @@ def doctor(context: typer.Context, state: State = None, as_json: AsJson = False)
 
 
 @app.command()
-def connect(session: str, state: State = None, as_json: AsJson = False) -> None:
+def connect(context: typer.Context, session: str, state: State = None, as_json: AsJson = False) -> None:
     """Say why a session's picture does not come, looked at from this host; exit code 1 when it would not."""
     from transom.cli.client import connect as connected
     from transom.cli.connect import look, rows
     from transom.stream.preflight import judge
 
+    # `transom doctor --state DIR --json connect S` says the same as with the options at its end
+    before = context.parent.params if context.parent is not None else {}
+    source = context.get_parameter_source("state")
+    if source is None or source.name != "COMMANDLINE":
+        state = before.get("state", state)
+    as_json = as_json or bool(before.get("as_json"))
     found = look(connected(state), session)
     verdict = judge(found)
     if as_json:

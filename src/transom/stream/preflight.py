@@ -26,8 +26,8 @@ class Look:
     works: bool
     detail: str
     refused: str = ""
-    """What the other side said no to: `credentials`, `door` for a relay that may not send there, or `offer` for
-    a server that took no look at the machine."""
+    """What the other side said no to: `credentials`, `door` for a relay that may not send there, `offer` for
+    a server that took no look at the machine, or `silent` for a machine that is ready and answers no offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +67,11 @@ def judge(looks: Sequence[Look]) -> Verdict:
     untaken = [look.detail for look in looks if look.refused == "offer"]
     if untaken:
         return Verdict("problem", f"the server took no look at the machine: {untaken[0]}")
+    if any(look.refused == "silent" for look in looks):
+        return _of_a_silent_machine(novnc=works.get(WEBSOCKET, False))
     if CODEC in works and not works[CODEC]:
-        return Verdict("problem", "the machine gives no H.264 answer: the session may be starting, or over")
+        why = next(look.detail for look in looks if look.what == CODEC)
+        return Verdict("problem", f"the machine gives no H.264 answer: {why or 'nothing is known of why'}")
     if works.get(UDP):
         if works.get(WEBSOCKET):
             return Verdict("ok", "all well: the picture comes directly, by UDP")
@@ -82,6 +85,13 @@ def judge(looks: Sequence[Look]) -> Verdict:
     if works.get(WEBSOCKET):
         return Verdict("weak", f"UDP to the machine is blocked; noVNC works; {why}")
     return Verdict("problem", f"nothing gets through: no UDP, no WebSocket; {why}")
+
+
+def _of_a_silent_machine(*, novnc: bool) -> Verdict:
+    silent = "the session is ready, and its machine's stream server does not answer"
+    if novnc:
+        return Verdict("weak", f"{silent}; WebSockets get through, so the desktop comes by noVNC")
+    return Verdict("problem", f"{silent}; WebSockets are cut on the way, so there is no noVNC either")
 
 
 def _why_no_relay(relays: Sequence[Look]) -> str:

@@ -14,7 +14,7 @@ FRESH_MS = 35_000
 """A viewer silent for longer, three heartbeats, is not counted."""
 
 
-MISDEEDS = ("malformed", "unallowed", "sizes", "floods", "rtcp", "forged")
+MISDEEDS = ("malformed", "unallowed", "sizes", "floods", "rtcp", "forged", "clipboard")
 """Counts of a StreamReport, each since its peer came."""
 
 

@@ -14,6 +14,8 @@ from transom_guest.clipboard.frames import Got, Inbox, No, Put, Refused, Whole
 from transom_guest.clipboard.item import Item
 from transom_wire.link import PeerTerms
 
+LATE = frozenset({"older", "slow"})
+"""Reasons for which an item is not taken that are no fault of its sender's."""
 KEPT = 30.0
 """Seconds for which a copy is given to a viewer that was here when it was made, and comes by another way."""
 
@@ -60,6 +62,8 @@ class _Side:
     terms: PeerTerms
     inbox: Inbox
     open: bool = False
+    refused: int = 0
+    """Items not taken that could be known not to be: too large, none, or of one who may send none."""
     last: bytes = b""
     """Digest of the last item that went either way."""
 
@@ -153,6 +157,11 @@ class Exchange:
             case Got(id) | No(id):
                 return [Settled(viewer, id)]
 
+    def refused(self, viewer: str) -> int:
+        """How many items of a viewer's were not taken, leaving out what came too late: nobody can help that."""
+        side = self._sides.get(viewer)
+        return side.refused if side is not None else 0
+
     def ends(self, viewer: str, count: int) -> bool:
         """Whether so many bytes more are all of a viewer's item: then `taken` must know the newest."""
         side = self._sides.get(viewer)
@@ -216,6 +225,8 @@ class Exchange:
         if refused is None:
             return []
         self.counts.refused += 1
+        if refused.reason not in LATE:
+            self._sides[viewer].refused += 1
         return [Say(viewer, frames.no(refused.id, refused.reason))]
 
     def _may(self, viewer: str, terms: PeerTerms) -> Say:

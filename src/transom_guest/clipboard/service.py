@@ -77,6 +77,10 @@ class Clipboard:
             self._do(self._exchange.chunk(viewer, message, now))
         self._look_soon()
 
+    def refused(self, viewer: str) -> int:
+        """How many items of a viewer's were not taken that should not have been sent."""
+        return self._exchange.refused(viewer)
+
     def leave(self, viewer: str) -> None:
         """A viewer ended."""
         self._exchange.leave(viewer)

@@ -111,6 +111,7 @@ class Hearing:
             if message is None:
                 raise FrameError("too many messages at once")
             self._clipboard.heard(peer.key, message)
+            peer.clips = self._clipboard.refused(peer.key)
         except FrameError as error:
             self._malformed(peer, error)
 

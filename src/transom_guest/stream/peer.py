@@ -67,7 +67,7 @@ class Peer:
         self.state = "new"
         self._shown = False
         self.seen_cursors: set[int] = set()
-        self.malformed = self.dropped = self.sizes = 0
+        self.malformed = self.dropped = self.sizes = self.clips = 0
         """Messages that were none, of input it sent as a watcher, and of sizes that no desktop has."""
         self.terms, self.pings = PeerTerms(), Allowance(PING_RATE, PING_BURST)
         self._events, self._loop = events, asyncio.get_running_loop()
@@ -132,10 +132,10 @@ class Peer:
 
     def misdeeds(self) -> tuple[int, ...]:
         """What was not taken: messages that were malformed, a watcher's, of sizes that no desktop has, too many at
-        once; RTCP that was malformed, packets under no key of the viewer's."""
+        once; RTCP that was malformed, packets under no key of the viewer's; clipboards too large or not allowed."""
         floods = self._channels.allowance.refused + self.pings.refused + self._inbound.too_many
         inbound = self._inbound.malformed, self._inbound.forged()
-        return self.malformed, self.dropped, self.sizes, floods, *inbound
+        return self.malformed, self.dropped, self.sizes, floods, *inbound, self.clips
 
     def rtp_time(self, seconds: float) -> int:
         """The timestamp in this peer's video of a monotonic time."""

@@ -99,7 +99,7 @@ async function look() {
   const stun = servers.filter((one) => ![one.urls].flat().some((url) => /^turns?:/.test(url)));
   const direct = await lookAtPeer("UDP to the machine", stun, "all", 0);
   const found = await lookAtRelays(relays);
-  const { standing, verdict, advice } = judge({ codec, socket, direct, relays: found });
+  const { standing, verdict, advice } = judge({ codec, socket, direct, relays: found, state: await stateOf(direct) });
   byId("verdict-box").dataset["standing"] = standing;
   setText(byId("verdict"), verdict);
   setText(byId("advice"), advice);
@@ -115,6 +115,12 @@ async function lookAtRelays(relays) {
     if (guest) await look;
   }
   return Promise.all(looks);
+}
+
+/** The session's state, where the machine did not answer. @param {Found} direct @returns {Promise<string | undefined>} */
+async function stateOf(direct) {
+  if (!direct.why || direct.refused) return undefined;
+  return (await get(places.session).catch(refused))?.state;
 }
 
 /** @param {ApiError} error */

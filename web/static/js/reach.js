@@ -1,13 +1,13 @@
 /** @import { Found } from "./probe.js" */
 
 /**
- * What each look found. `relays` has one for each transport the server offers, by name; null: not looked.
- * @typedef {{ codec: boolean, socket: boolean, direct: Found | null, relays: { name: string, found: Found }[] }} Looks
+ * What each look found; `state` is the session's, where it is known. `relays` has one for each transport the server offers, by name; null: not looked.
+ * @typedef {{ codec: boolean, socket: boolean, direct: Found | null, relays: { name: string, found: Found }[], state?: string | undefined }} Looks
  * @typedef {{ standing: "good" | "weak" | "bad", verdict: string, advice: string }} Verdict
  */
 
 /** In plain words, the first thing that matters. @param {Looks} looks @returns {Verdict} */
-export function judge({ codec, socket, direct, relays }) {
+export function judge({ codec, socket, direct, relays, state }) {
   const ways = relays.filter(({ found }) => found.connected).map(({ name }) => name);
   const shut = relays.filter(({ found }) => !found.connected).map(({ name }) => name);
   if (!codec) return weak("This browser does not decode H.264.", `The desktop comes by noVNC${socket ? "" : ", for which WebSockets must get through"}. Another browser shows the better picture; Firefox does once it has fetched its decoder.`);
@@ -16,6 +16,8 @@ export function judge({ codec, socket, direct, relays }) {
     return { standing: socket ? "good" : "weak", verdict: "All well: the picture comes directly, by UDP.", advice: `If a desktop did not connect, it was a passing fault. Try it again.${also}` };
   }
   if (direct?.refused) return bad("The server took no look at the machine.", `${sentence(direct.why)} That says nothing of your network.`);
+  if (direct?.why && state === "ready") return silent(socket);
+  if (direct?.why && state) return bad("The machine gave no answer.", `${direct.why} It is not your network: the session is ${state}.`);
   if (direct?.why) return bad("The machine gave no answer.", `${direct.why} It is not your network: the session may be starting, or over.`);
   if (ways.length) {
     const not = shut.length ? ` ${shut.join(" and ")} ${shut.length > 1 ? "do" : "does"} not work from here.` : "";
@@ -24,6 +26,14 @@ export function judge({ codec, socket, direct, relays }) {
   const why = relayWords(relays);
   if (socket) return weak("UDP to the machine is blocked; noVNC works.", why);
   return bad("Nothing gets through: no UDP, no relay, no WebSocket.", `${why} A firewall or proxy stands between this browser and the server.`);
+}
+
+/** A session that is ready and answers no offer: its stream server hangs. @param {boolean} socket @returns {Verdict} */
+function silent(socket) {
+  const verdict = "The machine's stream server does not answer, though the session is ready.";
+  return socket
+    ? weak(verdict, "It is not your network. WebSockets get through, so the desktop comes by noVNC.")
+    : bad(verdict, "WebSockets are cut on the way as well, so there is no noVNC either.");
 }
 
 /** @param {string} text */

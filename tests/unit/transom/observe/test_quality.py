@@ -55,6 +55,7 @@ def test_a_row_in_figures() -> None:
         'transom_stream_reports_total{cause="delay"} 1.0',
         'transom_viewer_messages_dropped_total{why="floods"} 12.0',
         'transom_viewer_messages_dropped_total{why="malformed"} 0.0',
+        'transom_viewer_messages_dropped_total{why="clipboard"} 0.0',
     ):
         assert line in shown
     assert "transom_viewer_jitter_seconds_count" not in shown, "what was not known is not observed"

@@ -41,6 +41,22 @@ def test_a_look_that_the_server_did_not_take_is_in_its_own_words() -> None:
     )
 
 
+def test_a_machine_that_is_ready_and_answers_no_offer_is_not_called_over() -> None:
+    silent = Look(CODEC, False, "", "silent")
+    verdict = judge([silent, *looks(websocket=True)])
+    assert verdict.standing == "weak"
+    assert "stream server does not answer" in verdict.text
+    assert "comes by noVNC" in verdict.text
+    verdict = judge([silent, *looks(websocket=False)])
+    assert verdict.standing == "problem"
+    assert "no noVNC" in verdict.text
+
+
+def test_a_machine_without_an_answer_has_the_state_of_its_session_said() -> None:
+    verdict = judge([Look(CODEC, False, "no answer: the session is starting"), *looks(websocket=True)])
+    assert (verdict.standing, "the session is starting" in verdict.text) == ("problem", True)
+
+
 def test_a_relay_that_may_not_send_to_the_door_is_named_and_one_that_works_with_its_addresses() -> None:
     found = [*looks(h264=True, udp=False, websocket=True), Look("turn-tcp", False, "403", "door")]
     assert "may not send to the machine's door" in judge(found).text

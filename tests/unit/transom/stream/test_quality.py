@@ -65,3 +65,4 @@ def test_what_a_machine_did_not_take_is_counted_once() -> None:
     assert told(1, 0, 0, 0, 0) == []
     assert told(2, 1) == [("malformed", 1)]
     assert told(2, 1, 0, 0, 0, 7, 9) == [("rtcp", 7), ("forged", 9)]
+    assert told(2, 1, 0, 0, 0, 7, 9, 2) == [("clipboard", 2)]

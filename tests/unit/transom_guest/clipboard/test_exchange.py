@@ -121,6 +121,25 @@ def test_each_viewer_has_its_own_limit() -> None:
     assert exchange.counts.refused == 1
 
 
+def test_what_a_viewer_should_not_have_sent_is_counted_and_what_came_late_is_not() -> None:
+    """Too large, empty, none, and not allowed, each viewer's for itself."""
+    exchange = with_viewers(a=BOTH, b=BOTH)
+    for number, put in enumerate(("101, 0", "0, 0", "5, 0"), start=1):
+        exchange.text("a", f'["put", {number}, "{TEXT}", {put}]', 0)
+    exchange.chunk("a", b"too much", 0)
+    assert (exchange.refused("a"), exchange.refused("b")) == (3, 0)
+    exchange.admit("a", PeerTerms(drives=False, clipboard="both", clipboard_bytes=100))
+    exchange.text("a", f'["put", 4, "{TEXT}", 5, 0]', 0)
+    assert exchange.refused("a") == 4
+    exchange.text("b", f'["put", 1, "{TEXT}", 5, 0]', 0)
+    exchange.late(1000)
+    exchange.taken()
+    exchange.text("b", f'["put", 2, "{TEXT}", 5, 0]', 0)
+    assert (exchange.refused("b"), exchange.counts.refused) == (0, 6)
+    exchange.leave("a")
+    assert exchange.refused("a") == 0
+
+
 def test_answers_settle_a_transfer_and_strangers_say_nothing() -> None:
     exchange = with_viewers(a=BOTH)
     assert exchange.text("a", '["got", 7]', 0) == [Settled("a", 7)]
