@@ -76,6 +76,11 @@
     true,
   );
   document.addEventListener("visibilitychange", tell);
+  window.addEventListener("pagehide", () => {
+    // Who comes back to it finds it as it was: its port is closed by then, and no word of that came.
+    port?.disconnect();
+    port = null;
+  });
   window.addEventListener("pageshow", tell);
   window.navigation?.addEventListener("currententrychange", tell);
   tell();
