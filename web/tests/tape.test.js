@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { clock, extent, locate, parseTimeline, pauses, rungs } from "../static/js/tape.js";
+import { after, clock, extent, fullAt, lasting, locate, losses, parseTimeline, pauses, rungs } from "../static/js/tape.js";
 
 /** @import { TimelineLine } from "../types/model" */
 
@@ -34,6 +34,33 @@ test("pauses last until it went on", () => {
   assert.equal(why("full"), "the server's disk was full");
   assert.equal(why(undefined), "a sign-in");
   assert.equal(why("<b>"), "a sign-in", "words of a page that knows fewer");
+});
+
+test("what went for newer segments is told, with its time where the timeline has it", () => {
+  const lines = parseTimeline(
+    ['{"at_ms":10,"kind":"segment","number":1,"duration_ms":5}', '{"at_ms":20,"kind":"segment","number":2,"duration_ms":7}',
+      '{"at_ms":30,"kind":"segment","number":3,"duration_ms":5}', '{"at_ms":40,"kind":"dropped","why":"size","first":1,"last":1}', '{"at_ms":41,"kind":"dropped","why":"size","first":2,"last":2}',
+      '{"at_ms":50,"kind":"dropped","why":"<b>","first":7,"last":7}', '{"at_ms":60,"kind":"dropped","first":"x"}'].join("\n"),
+  );
+  assert.deepEqual(losses(lines), [
+    { first: 1, last: 2, span: [10, 27], why: "the recording had its most bytes" },
+    { first: 7, last: 7, span: null, why: "newer ones came" },
+  ]);
+});
+
+test("a full timeline says from when on it is", () => {
+  assert.equal(fullAt(parseTimeline('{"at_ms":9,"kind":"full"}\n{"at_ms":3,"kind":"pause"}')), 9);
+  assert.equal(fullAt([]), null);
+});
+
+test("after a segment that went comes the next that is there", () => {
+  assert.equal(after(SEGMENTS, 1)?.number, 2);
+  assert.equal(after([segment(5, 0, 1), segment(9, 5, 1)], 2)?.number, 5);
+  assert.equal(after(SEGMENTS, 2), null);
+});
+
+test("less than a second is not none", () => {
+  assert.deepEqual([0, 430, 999, 1000, 8600].map(lasting), ["under 1 s", "under 1 s", "under 1 s", "1 s", "9 s"]);
 });
 
 test("each viewer's rungs are its own, beside those of another", () => {

@@ -89,7 +89,7 @@ export interface Recorded {
 /** A line of a recording's timeline; which figures it has is its kind's. */
 export interface TimelineLine {
   at_ms: number;
-  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality" | "unwatched";
+  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality" | "unwatched" | "dropped" | "full";
   why?: string;
   rung?: Rung;
   viewer?: string;
@@ -97,6 +97,13 @@ export interface TimelineLine {
   buttons?: number;
   wheel?: number;
   kbps?: number;
+  fps?: number;
+  /** Of a segment. */
+  number?: number;
+  duration_ms?: number;
+  /** Of segments that went: the numbers of the first and the last. */
+  first?: number;
+  last?: number;
 }
 
 /** One viewer of a session. */

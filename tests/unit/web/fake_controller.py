@@ -101,6 +101,9 @@ class FakeController:
         self.exits: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
         self.looks: list[tuple[str, int]] = []
+        self.recorded: dict[str, Any] = {}
+        self.timeline: list[dict[str, Any]] = []
+        self.segments: dict[int, bytes] = {}
         self.links: list[dict[str, Any]] = []
         self.link_expires_at: int | None = None
         self.mute = False
@@ -213,6 +216,9 @@ class FakeController:
             Route(f"{base}/offer", self._offer, methods=["POST"]),
             Route(f"{base}/answer", self._answer),
             Route("/api/auth/session/{id}/heartbeat", self._heartbeat, methods=["POST"]),
+            Route("/api/sessions/{id}/recording", self._json(lambda: self.recorded)),
+            Route("/api/sessions/{id}/recording/timeline", self._get_timeline),
+            Route("/api/sessions/{id}/recording/segments/{number:int}", self._get_segment),
             Route("/api/sessions/{id}/links", self._json(lambda: self.links)),
             Route(guest, self._json(lambda: {**self.session, "link_expires_at": self.link_expires_at})),
             Route(f"{guest}/ice-servers", self._json(lambda: {"ice_servers": [], "ttl_s": 600})),
@@ -234,6 +240,13 @@ class FakeController:
             return JSONResponse(make())
 
         return answer
+
+    async def _get_timeline(self, request: Request) -> Response:
+        return Response("".join(json.dumps(line) + "\n" for line in self.timeline))
+
+    async def _get_segment(self, request: Request) -> Response:
+        found = self.segments.get(request.path_params["number"])
+        return error(404, "not_found") if found is None else Response(found, media_type="video/mp4")
 
     async def _nothing(self, request: Request) -> Response:
         self.calls.append(f"{request.method} {request.url.path}")

@@ -4,7 +4,7 @@
 
 /** Lines that are read at most; the server ends a timeline at some MB. */
 const MOST_LINES = 200_000;
-const KINDS = new Set(["start", "stop", "pause", "segment", "input", "rung", "quality", "unwatched"]);
+const KINDS = new Set(["start", "stop", "pause", "segment", "input", "rung", "quality", "unwatched", "dropped", "full"]);
 
 /** Why a recording paused, as a timeline has it and as a person reads it; without a word it was a sign-in of ours. */
 const WHY = new Map([
@@ -12,6 +12,13 @@ const WHY = new Map([
   ["silent", "the desktop's browser did not say what it shows"],
   ["starting", "the desktop's browser was starting"],
   ["full", "the server's disk was full"],
+]);
+
+/** Why the oldest segments went. */
+const WENT = new Map([
+  ["size", "the recording had its most bytes"],
+  ["age", "they were too old"],
+  ["total", "all recordings together had their most bytes"],
 ]);
 
 /** The lines of a timeline that make sense, in their order of time. @param {string} text @returns {TimelineLine[]} */
@@ -71,6 +78,48 @@ export function pauses(lines, end) {
 /** @param {TimelineLine} line @param {number} end @returns {{ span: [number, number], why: string }} */
 function pause({ at_ms, why }, end) {
   return { span: [at_ms, end], why: WHY.get(why ?? "") ?? "a sign-in" };
+}
+
+/**
+ * What went for newer segments: which, from when to when as far as the timeline tells, and why.
+ * @param {TimelineLine[]} lines @returns {{ first: number, last: number, span: [number, number] | null, why: string }[]}
+ */
+export function losses(lines) {
+  const known = lines.filter(({ kind }) => kind === "segment");
+  return drops(lines).map(({ first, last, why }) => {
+    const gone = known.filter(({ number = NaN }) => number >= first && number <= last);
+    const from = gone.reduce((least, { at_ms }) => Math.min(least, at_ms), Infinity);
+    const to = gone.reduce((most, { at_ms, duration_ms = 0 }) => Math.max(most, at_ms + duration_ms), -Infinity);
+    return { first, last, span: gone.length ? /** @type {[number, number]} */ ([from, to]) : null, why: WENT.get(why) ?? "newer ones came" };
+  });
+}
+
+/** Which segments went: those that followed each other for the same reason are told together. @param {TimelineLine[]} lines */
+function drops(lines) {
+  /** @type {{ first: number, last: number, why: string }[]} */
+  const found = [];
+  for (const { kind, first = NaN, last = NaN, why = "" } of lines) {
+    if (kind !== "dropped" || !Number.isInteger(first) || !Number.isInteger(last)) continue;
+    const before = found.at(-1);
+    if (before && before.last + 1 === first && before.why === why) before.last = last;
+    else found.push({ first, last, why });
+  }
+  return found;
+}
+
+/** From when on nothing more was kept of what happened; null while there is room. @param {TimelineLine[]} lines */
+export function fullAt(lines) {
+  return lines.find(({ kind }) => kind === "full")?.at_ms ?? null;
+}
+
+/** How long, in words. @param {number} ms */
+export function lasting(ms) {
+  return ms < 1000 ? "under 1 s" : `${Math.round(ms / 1000)} s`;
+}
+
+/** The first that is there after this number. @param {RecordedSegment[]} segments in order @param {number} number */
+export function after(segments, number) {
+  return segments.find((each) => each.number > number) ?? null;
 }
 
 /** A viewer of whom no more is heard than this long, in milliseconds, is gone: a heartbeat and a half. */
