@@ -24,6 +24,8 @@ let lines = [];
 let whole = [0, 1];
 /** The number of the segment that is shown; 0: none yet. */
 let playing = 0;
+/** It is to be played; a video that fails says of itself that it is paused. */
+let goes = false;
 /** The entries of segments, by their number: they stay while these do, and keep the focus. @type {Map<number, HTMLElement>} */
 const entries = new Map();
 
@@ -31,6 +33,7 @@ const entries = new Map();
 function show(segment, offset, go) {
   if (!segment) return;
   playing = segment.number;
+  goes = go;
   video.src = `${base}/segments/${segment.number}`;
   video.currentTime = offset / 1000;
   if (go) void video.play().catch(() => {});
@@ -114,7 +117,7 @@ async function refresh() {
 
 /** What was to be shown is not to be had: say so, and go on with the next that is there. */
 async function lost() {
-  const [number, go] = [playing, !video.paused];
+  const [number, go] = [playing, goes];
   const when = recorded.segments.find((each) => each.number === number);
   await refresh();
   const there = recorded.segments.some((each) => each.number === number);
@@ -129,6 +132,8 @@ function fail(/** @type {unknown} */ error) {
 }
 
 video.addEventListener("ended", () => show(after(recorded.segments, playing), 0, true));
+video.addEventListener("play", () => (goes = true));
+video.addEventListener("pause", () => (goes &&= video.error !== null || video.ended || video.readyState === 0));
 video.addEventListener("error", () => video.error && void lost().catch(fail));
 video.addEventListener("timeupdate", () => {
   setText(byId("when"), `${clock(now() - whole[0])} · ${new Date(now()).toLocaleString()}`);
