@@ -137,6 +137,7 @@ async def test_a_viewer_s_broken_packets_and_messages_harm_nobody(lab: StreamLab
         assert told.sizes >= WRONG_SIZES
         assert told.rtcp >= len(reports(chance)) * 3 / 4
         assert told.forged >= MADE_UP
+        assert told.clipboard >= 2
     finally:
         await bad.close()
         await good.close()
