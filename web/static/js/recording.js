@@ -148,6 +148,7 @@ byId("remove").addEventListener("click", () => {
   if (window.confirm("Remove this recording for good?")) remove(base).then(() => location.reload()).catch(fail);
 });
 window.addEventListener("resize", draw);
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
 /** @type {HTMLAnchorElement} */ (byId("archive")).href = `${base}/archive`;
 /** @type {HTMLAnchorElement} */ (byId("back")).href = `/session/${session}`;
 setInterval(() => document.hidden || !recorded || recorded.state === "off" || void refresh().catch(() => {}), LOOK_MS);
