@@ -527,6 +527,7 @@ async def test_no_label_turns_the_text_around_it(bench: Bench) -> None:
         body = {"kind": "view", "label": label}
         refused = await bench.owner.post(f"/api/sessions/{bench.session}/links", json=body)
         assert refused.status_code == 422, label
+        assert (await bench.owner.post("/api/tokens", json={"label": label})).status_code == 422
     for label in ("Žofie", "محمد", "علی\u200cرضا", "👩\u200d🔬", ""):
         await bench.link(label=label)
 

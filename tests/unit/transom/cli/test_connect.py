@@ -66,7 +66,7 @@ def test_options_before_the_command_hold_as_well(
 
 def test_a_server_that_is_stopped_is_named_soon(monkeypatch: pytest.MonkeyPatch, transom: Run) -> None:
     """The kernel takes connections for it."""
-    monkeypatch.setattr(client, "SOON_S", 0.2)
+    monkeypatch.setattr(client, "SOON_S", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as stopped:
         monkeypatch.setenv("TRANSOM_URL", f"http://127.0.0.1:{stopped.getsockname()[1]}")
         monkeypatch.setenv("TRANSOM_TOKEN", TOKEN)
