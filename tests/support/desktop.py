@@ -62,20 +62,21 @@ class Felt:
         """Wait until these were felt, in this order, and forget what was before."""
         end = time.monotonic() + seconds
         while not self.has(*wanted):
-            assert time.monotonic() < end, f"felt {self._felt()[-30:]}, wanted {wanted}"
+            assert time.monotonic() < end, f"felt {self.all()[-30:]}, wanted {wanted}"
             time.sleep(0.05)
         self._lines.clear()
 
     def has(self, *wanted: str) -> bool:
         """Whether these were felt, in this order."""
-        rest = iter(self._felt())
+        rest = iter(self.all())
         return all(one in rest for one in wanted)
 
     def _read(self, process: subprocess.Popen[str]) -> None:
         assert process.stdout
         self._lines.extend(iter(process.stdout.readline, ""))
 
-    def _felt(self) -> list[str]:
+    def all(self) -> list[str]:
+        """What was felt since the last wait."""
         text = "".join(list(self._lines))
         found = []
         for event in text.split("EVENT type ")[1:]:
