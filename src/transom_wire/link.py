@@ -32,6 +32,7 @@ from transom_wire.fields import (
     Url,
 )
 from transom_wire.peers import FLOODS as FLOODS
+from transom_wire.peers import MISDEEDS as MISDEEDS
 from transom_wire.peers import PeerAnswer as PeerAnswer
 from transom_wire.peers import PeerChange as PeerChange
 from transom_wire.peers import PeerClose as PeerClose

@@ -111,3 +111,7 @@ class StreamReport:
     """Packets of media or RTCP that were not sealed by the viewer's keys, or came twice."""
     clipboard: Misdeeds = 0
     """Clipboards that were too large, none, or of one who may send none."""
+
+
+MISDEEDS = ("malformed", "unallowed", "sizes", "floods", "rtcp", "forged", "clipboard")
+"""Counts of a StreamReport, each since its peer came."""

@@ -99,5 +99,7 @@ class PageSeen:
     state: Annotated[str, Text(16, "clear|shown|silent|starting|unwatched")]
 
 
+HIDDEN = frozenset({"shown", "silent", "starting"})
+"""States of PageSeen in which no picture is taken."""
 TO_RECORDER = (Record, SegmentTaken)
 FROM_RECORDER = (RecordState, SegmentComes, PageSeen)

@@ -9,13 +9,10 @@ from statistics import median
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from transom.model.quality import QualityRow
-from transom_wire.link import StreamReport
+from transom_wire.link import MISDEEDS, StreamReport
 
 RUNGS = ("webrtc", "webrtc-relay", "vnc")
 CAUSES = ("start", "loss", "delay", "probe", "limit")
-MISDEEDS = ("malformed", "unallowed", "sizes", "floods", "rtcp", "forged", "clipboard")
-"""What was wrong with a message: it was none, input of one who watches, a size that no desktop has, one too many;
-packets that were none of the viewer's; a clipboard too large, none, or not allowed."""
 LATENCY_BUCKETS = (0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.5, 1, 2)
 """Seconds from an input to the first picture that shows what it did."""
 FPS_BUCKETS = (1, 5, 10, 15, 20, 25, 30, 45, 60)

@@ -16,7 +16,7 @@ from transom.model.session import Session, SigninStage
 from transom.recording.shelf import Shelf
 from transom.recording.tape import Tape, tape
 from transom.recording.wish import OFF, ON, PAUSED, wanted
-from transom_wire.record import PageSeen, Record, RecordState, SegmentComes, SegmentTaken
+from transom_wire.record import HIDDEN, PageSeen, Record, RecordState, SegmentComes, SegmentTaken
 
 log = structlog.get_logger(__name__)
 AGAIN_S, AGAIN_MOST_S = 1.0, 30.0
@@ -27,8 +27,6 @@ OFF_S = 30.0
 """Seconds for a guest to hand over the rest after it was told to stop."""
 SETTLE_S = 3.0
 """Seconds after a finished sign-in in which its page says so; then the guest leaves it, and goes on."""
-HIDDEN = ("shown", "silent", "starting")
-"""What a machine says of its browser's page while it takes no picture."""
 PAGES_LEAST_S = 0.5
 """Seconds that one such word takes at least: each may be a line of the timeline."""
 Kept = Callable[["Live", SegmentFile], Awaitable[None]]

@@ -6,16 +6,12 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from transom_wire.link import StreamReport
+from transom_wire.link import MISDEEDS, StreamReport
 
 VIEWERS_LIMIT = 4096
 """Viewers remembered; the longest silent goes first."""
 FRESH_MS = 35_000
 """A viewer silent for longer, three heartbeats, is not counted."""
-
-
-MISDEEDS = ("malformed", "unallowed", "sizes", "floods", "rtcp", "forged", "clipboard")
-"""Counts of a StreamReport, each since its peer came."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,6 @@ CLEAR, SHOWN, SILENT, UNWATCHED = "clear", "shown", "silent", "unwatched"
 """No page to sign in at; one is shown; the browser should say and does not; nobody looks at the browser's pages."""
 STARTING = "starting"
 """The browser has said nothing since it was started."""
-HIDDEN = frozenset({SHOWN, SILENT, STARTING})
-"""No picture is taken."""
 MOST = 64
 """Files that are looked at."""
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from transom_guest.signin_pages.sight import CLEAR, HIDDEN, SILENT, STARTING, Sight
+from transom_guest.signin_pages.sight import CLEAR, SILENT, STARTING, Sight
 from transom_guest.stream.hindsight import Hindsight
+from transom_wire.record import HIDDEN
 
 GONE_S = 2.0
 """Seconds after a page to sign in at for the next page to be painted: until then the browser shows the old one."""

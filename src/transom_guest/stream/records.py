@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from transom_guest.environment import paused_file
 from transom_guest.signin_pages import install
-from transom_guest.signin_pages.sight import CLEAR, HIDDEN, Sight
+from transom_guest.signin_pages.sight import CLEAR, Sight
 from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.listening import listen
 from transom_guest.stream.page_guard import PageGuard
@@ -22,6 +22,7 @@ from transom_wire.files import CHUNK, chunk
 from transom_wire.framing import HEADER, FrameError, pack
 from transom_wire.record import (
     FRAME_LIMIT,
+    HIDDEN,
     TO_RECORDER,
     PageSeen,
     Record,
