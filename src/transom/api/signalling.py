@@ -19,7 +19,7 @@ from transom.api.views import signin
 from transom.model.errors import TooLarge
 from transom.model.seat import Kind, Person
 from transom.model.session import Session, SessionState
-from transom.stream.broker import read_offer
+from transom.stream.offer import read_offer
 from transom.stream.turn import ice_servers
 
 router = APIRouter(tags=["signalling"])
@@ -127,13 +127,13 @@ async def offered(
     """Take in a viewer's offer: it has a seat first, and the guest is told with the offer what that allows. An
     offer that cannot be read seats nobody. `hold` keeps the seat of whoever is no look."""
     parts.limits.offer(session.id, offer.peer, person, address)
-    read_offer(offer.sdp)
+    read = read_offer(offer.sdp)
     if hold is not None and not offer.look:
         await hold(offer.peer)
     heard_of = looked if offer.look else came
     await heard_of(parts, session.id, person, offer.peer)
     ready = session.state is SessionState.READY
-    await parts.broker.offer(session.id, offer.peer, offer.epoch, offer.sdp, ready=ready)
+    await parts.broker.offer(session.id, offer.peer, offer.epoch, read, ready=ready)
 
 
 async def parted(parts: Parts, session: str, person: Person, peer: str, epoch: int) -> None:

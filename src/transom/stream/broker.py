@@ -15,16 +15,15 @@ from typing import Protocol
 import structlog
 
 from transom.model.clock import Clock
-from transom.model.errors import Conflict, Gone, Invalid, TooLarge, Unavailable
+from transom.model.errors import Conflict, Gone, Unavailable
+from transom.stream.offer import ViewerOffer, check_size
 from transom.stream.outcomes import GONE, Listener, Outcomes
 from transom.stream.peers import Peer, Peers, Refusal, Stage
 from transom.stream.sdp import (
-    MAX_SDP,
     SdpError,
     candidate_line,
     read_transport,
     strip_candidates,
-    viewer_ufrag,
     with_candidate,
 )
 from transom_wire.control import ControllerMessage, RegisterPeer, ReleasePeer
@@ -80,20 +79,20 @@ class Broker:
         self._outcomes = Outcomes(count)
         self._timers: set[asyncio.Task[None]] = set()
 
-    async def offer(self, session: str, name: str, epoch: int, sdp: str, *, ready: bool) -> None:
+    async def offer(self, session: str, name: str, epoch: int, offer: ViewerOffer, *, ready: bool) -> None:
         """Take a viewer's offer; of a repeated one the outcome is told again.
 
-        Raises TooLarge, Invalid, TooMany, Conflict (`stale_epoch`, `epoch_used`, `no_seat`)."""
-        stripped, ufrag = read_offer(sdp)
+        Raises TooMany, Conflict (`stale_epoch`, `epoch_used`, `no_seat`)."""
         if not self._seated(session, name):
             raise Conflict("this viewer has left", code="no_seat")
         peers = self._sessions.setdefault(session, Peers())
-        known = peers.same_or_newer(name, epoch, stripped)
+        known = peers.same_or_newer(name, epoch, offer.sdp)
         if known is not None:
             self._outcomes.again(session, known)
             return
         now = self._clock()
-        peer = Peer(name, epoch, stripped, ufrag, now, now + (ANSWER_MS if ready else BOOT_MS))
+        deadline = now + (ANSWER_MS if ready else BOOT_MS)
+        peer = Peer(name, epoch, offer.sdp, offer.ufrag, now, deadline)
         replaced, forgotten = peers.put(peer, now)
         self._count("offered")
         for old in [*forgotten, *([replaced] if replaced else [])]:
@@ -128,7 +127,7 @@ class Broker:
 
     def answer_by_hand(self, session: str, name: str, epoch: int, sdp: str) -> None:
         """An answer of the user's own answerer, passed on as it is. Raises Conflict, TooLarge."""
-        _check_size(sdp)
+        check_size(sdp)
         peer = self._peers(session).current(name, epoch)
         if not peer.pending:
             raise Conflict("that offer has its answer", code="answered")
@@ -283,17 +282,3 @@ class Broker:
             await self._keepers.tell(session, ReleasePeer(peer.name))
         if close:
             await self._keepers.send(session, "webrtc", PeerClose(peer.name, peer.epoch))
-
-
-def read_offer(sdp: str) -> tuple[str, str]:
-    """A viewer's offer without its candidates, and its ICE user fragment. Raises TooLarge, Invalid."""
-    _check_size(sdp)
-    try:
-        return strip_candidates(sdp), viewer_ufrag(sdp)
-    except SdpError as error:
-        raise Invalid(f"the offer is not an SDP this server can use: {error}") from error
-
-
-def _check_size(sdp: str) -> None:
-    if len(sdp) > MAX_SDP or len(sdp.encode("utf-8", "surrogatepass")) > MAX_SDP:
-        raise TooLarge(f"the SDP is longer than {MAX_SDP} bytes")
