@@ -45,9 +45,14 @@ def framed(content: Content) -> bytes:
         case ChannelViewer():
             return pack(_VIEWER + encode(content), FRAME_LIMIT)
         case str():
-            return pack(_TEXT + content.encode(), 1 + TEXT_LIMIT)
+            return framed_text(content.encode())
         case bytes():
             return pack(_BINARY + content, FRAME_LIMIT)
+
+
+def framed_text(utf8: bytes) -> bytes:
+    """A frame with a text message that is encoded already. Raises FrameError for one that is too long."""
+    return pack(_TEXT + utf8, 1 + TEXT_LIMIT)
 
 
 def opened(frame: bytes) -> Content:

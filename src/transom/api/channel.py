@@ -17,7 +17,7 @@ from transom.api.sockets import Visitor
 from transom.model.seat import Seat
 from transom.model.session import Session
 from transom.stream.channel_road import carry
-from transom_wire.channel import CHUNK, TEXT_LIMIT, ChannelViewer, framed
+from transom_wire.channel import CHUNK, TEXT_LIMIT, ChannelViewer, framed, framed_text
 from transom_wire.framing import FrameError
 
 router = APIRouter()
@@ -106,19 +106,28 @@ class Talker:
         self.keys = 0
         """Keys pressed and texts typed since this was taken away last."""
 
-    async def receive(self) -> str | bytes | None:
-        """The next message; None when the viewer is gone. Raises Closing."""
-        message = await sockets.receive(self._socket)
-        if message is not None:
-            await self._inlet.take(message, TEXT_LIMIT if isinstance(message, str) else CHUNK)
-        if isinstance(message, str):
-            self.keys += message.startswith('["t"') or (
-                message.startswith('["k"') and message.endswith(",1]")
-            )
-        return message
+    async def receive(self) -> bytes | None:
+        """The next message that is not empty, framed; None when the viewer is gone. Raises Closing."""
+        while (message := await sockets.receive(self._socket)) is not None:
+            if isinstance(message, bytes):
+                await self._inlet.take(len(message), CHUNK)
+                frame = framed(message)
+            else:
+                text = message.encode()
+                await self._inlet.take(len(text), TEXT_LIMIT)
+                frame = framed_text(text)
+                self.keys += _typed(message)
+            if message:
+                return frame
+        return None
 
     async def send(self, message: str | bytes) -> None:
         """Send a message; returns when there is room for more."""
         if isinstance(message, str) and REFUSED.fullmatch(message):
             self._refused()
         await sockets.send(self._socket, message)
+
+
+def _typed(message: str) -> bool:
+    """Whether it is a text, or a key that goes down."""
+    return message.startswith('["t"') or (message.startswith('["k"') and message.endswith(",1]"))

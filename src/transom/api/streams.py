@@ -110,8 +110,6 @@ def goodbye(joined: asyncio.Task[Ended], session: Session) -> Closing:
     if not joined.done() or broken is not None:
         return Closing(sockets.NO_DISPLAY, "the stream broke")
     match joined.result():
-        case Ended.TOO_LARGE:
-            return Closing(sockets.TOO_LARGE, "the message is too large")
         case Ended.STALLED:
             return Closing(sockets.SILENT, "a side took nothing for too long")
         case Ended.MACHINE:
@@ -131,10 +129,9 @@ class Inlet:
         """The desktop was given, or taken."""
         self._intake.hold_to(drives=drives)
 
-    async def take(self, message: str | bytes, limit: int) -> None:
-        """Wait until there is room for it. Raises Closing for one who floods, and at once for more than `limit` bytes:
-        at a watcher's pace there would be room for a megabyte in a minute."""
-        size = len(message.encode()) if isinstance(message, str) else len(message)
+    async def take(self, size: int, limit: int) -> None:
+        """Wait until there is room for a message of so many bytes. Raises Closing for one who floods, and at once for
+        more than `limit`: at a watcher's pace there would be room for a megabyte in a minute."""
         if size > limit:
             raise Closing(sockets.TOO_LARGE, "the message is too large")
         wait = self._intake.take(size)

@@ -14,13 +14,15 @@ from transom.api.parts import Parts
 from transom.api.sockets import Closing, Visitor
 from transom.model.seat import Seat
 from transom.model.session import Session
-from transom.stream.fallback import MESSAGE_LIMIT, pipe
+from transom.stream.fallback import pipe
 from transom_wire.rfb import RfbError, Watching
 from transom_wire.rfb_tally import Tally
 
 router = APIRouter()
 log = structlog.get_logger(__name__)
 SUBPROTOCOL = "binary"
+MESSAGE_LIMIT = 1024 * 1024
+"""Bytes of one binary frame of who drives; a clipboard is the largest thing it sends."""
 WATCHER_LIMIT = 64 * 1024
 """Bytes of one message of a watcher's: it only asks."""
 COUNT_S = 1.0
@@ -100,7 +102,7 @@ class Viewer:
         if message is None:
             return None
         data = message.encode() if isinstance(message, str) else message
-        await self._inlet.take(data, MESSAGE_LIMIT if self._watching is None else WATCHER_LIMIT)
+        await self._inlet.take(len(data), MESSAGE_LIMIT if self._watching is None else WATCHER_LIMIT)
         if self.tally is not None:
             self.tally.read(data)
         if self._watching is None:

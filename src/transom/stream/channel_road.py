@@ -6,48 +6,31 @@ What is in them is the guest's and the page's: nothing here looks at it. A guest
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Protocol
 
-from transom.stream.fallback import STALL_S, Ended, first_end, handed_on
-from transom_wire.channel import CHUNK, FRAME_LIMIT, TEXT_LIMIT, ChannelViewer, framed, opened
+from transom.stream.fallback import Activity, Ended, Source, first_end, told, up
+from transom_wire.channel import FRAME_LIMIT, ChannelViewer, opened
 from transom_wire.framing import FrameError, FrameReader
 
 READ = 64 * 1024
 """Bytes taken from the guest at once."""
 
 
-class Talk(Protocol):
-    """A WebSocket, as far as a channel needs one."""
-
-    async def receive(self) -> str | bytes | None:
-        """The next message; None when the viewer is gone."""
+class Talk(Source, Protocol):
+    """A WebSocket, as far as a channel needs one: what it hands on are frames."""
 
     async def send(self, message: str | bytes) -> None:
         """Send a message; returns when there is room for more."""
 
 
 async def carry(
-    talk: Talk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, active: Callable[[], None]
+    talk: Talk, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, active: Activity
 ) -> Ended:
     """Carry messages both ways until one side ends; `active` is called for each of the viewer's.
 
     The stream's first frame, a ChannelViewer, is the caller's to write. Raises FrameError for what no guest says.
     """
-    return await first_end(_up(talk, writer, active), _down(reader, talk), writer)
-
-
-async def _up(talk: Talk, writer: asyncio.StreamWriter, active: Callable[[], None]) -> Ended:
-    while (message := await talk.receive()) is not None:
-        size = len(message.encode()) if isinstance(message, str) else len(message)
-        if size > (TEXT_LIMIT if isinstance(message, str) else CHUNK):
-            return Ended.TOO_LARGE
-        if not size:
-            continue
-        active()
-        if (ended := await handed_on(writer, framed(message))) is not None:
-            return ended
-    return Ended.VIEWER
+    return await first_end(up(talk, writer, active), _down(reader, talk), writer)
 
 
 async def _down(reader: asyncio.StreamReader, talk: Talk) -> Ended:
@@ -63,10 +46,5 @@ async def _down(reader: asyncio.StreamReader, talk: Talk) -> Ended:
             content = opened(frame)
             if isinstance(content, ChannelViewer):
                 raise FrameError("a guest does not say whose stream it is")
-            try:
-                async with asyncio.timeout(STALL_S):
-                    await talk.send(content)
-            except TimeoutError:
-                return Ended.STALLED
-            except OSError:
-                return Ended.VIEWER
+            if (ended := await told(talk.send(content))) is not None:
+                return ended

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from typing import Any, Protocol
 
 CHUNK = 64 * 1024
 """Bytes of one binary frame to the viewer."""
-MESSAGE_LIMIT = 1024 * 1024
-"""Bytes of one binary frame from the viewer; a clipboard is the largest thing it sends."""
 STALL_S = 30.0
 """A side that takes no byte for this long is dead."""
 
@@ -21,14 +19,17 @@ class Ended(StrEnum):
     VIEWER = "viewer"
     MACHINE = "machine"
     STALLED = "stalled"
-    TOO_LARGE = "too_large"
 
 
-class Socket(Protocol):
-    """A WebSocket, as far as a pipe needs one."""
+class Source(Protocol):
+    """What a viewer says, as far as it is handed on."""
 
     async def receive(self) -> bytes | None:
-        """The next binary message; None when the viewer is gone."""
+        """What the machine is to get next, no more than its road allows; None when the viewer is gone."""
+
+
+class Socket(Source, Protocol):
+    """A WebSocket, as far as a pipe needs one."""
 
     async def send(self, data: bytes) -> None:
         """Send a binary message; returns when there is room for more."""
@@ -44,7 +45,7 @@ async def pipe(
 
     Back-pressure holds both ways: nothing is read that the other side has no room for.
     """
-    return await first_end(_up(socket, writer, active), _down(reader, socket), writer)
+    return await first_end(up(socket, writer, active), _down(reader, socket), writer)
 
 
 async def first_end(
@@ -62,27 +63,31 @@ async def first_end(
         writer.close()
 
 
-async def handed_on(writer: asyncio.StreamWriter, data: bytes) -> Ended | None:
-    """Write to the machine and wait for room; how the stream ended when there is none, or nobody."""
+async def up(source: Source, writer: asyncio.StreamWriter, active: Activity) -> Ended:
+    """Hand on to the machine what the viewer says, until one of them ends."""
+    while (data := await source.receive()) is not None:
+        active()
+        try:
+            writer.write(data)
+            async with asyncio.timeout(STALL_S):
+                await writer.drain()
+        except TimeoutError:
+            return Ended.STALLED
+        except OSError:
+            return Ended.MACHINE
+    return Ended.VIEWER
+
+
+async def told(sending: Awaitable[None]) -> Ended | None:
+    """Send to the viewer; how the stream ended when it takes nothing, or is gone."""
     try:
-        writer.write(data)
         async with asyncio.timeout(STALL_S):
-            await writer.drain()
+            await sending
     except TimeoutError:
         return Ended.STALLED
     except OSError:
-        return Ended.MACHINE
+        return Ended.VIEWER
     return None
-
-
-async def _up(socket: Socket, writer: asyncio.StreamWriter, active: Activity) -> Ended:
-    while (data := await socket.receive()) is not None:
-        if len(data) > MESSAGE_LIMIT:
-            return Ended.TOO_LARGE
-        active()
-        if (ended := await handed_on(writer, data)) is not None:
-            return ended
-    return Ended.VIEWER
 
 
 async def _down(reader: asyncio.StreamReader, socket: Socket) -> Ended:
@@ -93,10 +98,5 @@ async def _down(reader: asyncio.StreamReader, socket: Socket) -> Ended:
             return Ended.MACHINE
         if not data:
             return Ended.MACHINE
-        try:
-            async with asyncio.timeout(STALL_S):
-                await socket.send(data)
-        except TimeoutError:
-            return Ended.STALLED
-        except OSError:
-            return Ended.VIEWER
+        if (ended := await told(socket.send(data))) is not None:
+            return ended

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from transom.stream import fallback
-from transom.stream.fallback import MESSAGE_LIMIT, Ended, pipe
+from transom.stream.fallback import Ended, pipe
 
 
 class FakeSocket:
@@ -82,11 +82,6 @@ async def test_the_viewer_breaks_off(bench: Bench) -> None:
     bench.socket.broken = True
     bench.writer.write(b"x")
     assert await ended(bench) is Ended.VIEWER
-
-
-async def test_a_message_has_a_limit(bench: Bench) -> None:
-    bench.socket.says.put_nowait(b"x" * (MESSAGE_LIMIT + 1))
-    assert await ended(bench) is Ended.TOO_LARGE
 
 
 async def test_a_viewer_that_takes_nothing_holds_the_machine_back_and_is_let_go(
