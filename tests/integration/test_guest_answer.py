@@ -1,4 +1,5 @@
-"""What the stream server does first when a viewer comes: its answer leaves, then the screen is read."""
+"""What the stream server does first when a viewer comes: its answer leaves, then the screen is read. And that each
+viewer's SCTP association is its own."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ import sys
 if sys.orig_argv[1:3] == ["-m", "transom_guest.stream"]:
     from transom_guest.link import Link
     from transom_guest.stream.capture import Capture
+    from transom_guest.stream.ending import Ending
 
     grab, send = Capture._grab, Link.send
 
@@ -30,11 +32,18 @@ if sys.orig_argv[1:3] == ["-m", "transom_guest.stream"]:
         await send(self, message)
         print("sent", type(message).__name__, flush=True)
 
-    Capture._grab, Link.send = told_grab, told_send
+    async def told_bring(self, pipeline, webrtc):
+        parts = self._decoders + self._encoders
+        print("associations", *(part.get_property("sctp-association-id") for part in parts), flush=True)
+        await bring(self, pipeline, webrtc)
+
+    bring = Ending.bring
+    Capture._grab, Link.send, Ending.bring = told_grab, told_send, told_bring
 END
 export PYTHONPATH=/tmp/told:$PYTHONPATH
 """
-"""The stream server says when it reads the screen, and when something of its is on the link."""
+"""The stream server says when it reads the screen, when something of its is on the link, and as a viewer goes by which
+numbers its SCTP went."""
 
 
 async def test_a_viewer_s_answer_is_on_the_link_before_the_screen_is_read(golden_image: GoldenImage) -> None:
@@ -46,3 +55,12 @@ async def test_a_viewer_s_answer_is_on_the_link_before_the_screen_is_read(golden
             await lab.until(lambda before=before: "grabs" in lab.felt[before:])
             said = [line for line in lab.felt[before:] if line in ("grabs", "sent PeerAnswer")]
             assert said[:2] == ["sent PeerAnswer", "grabs"]
+        await lab.until(lambda: len(associations(lab.felt)) >= 3)
+        told = associations(lab.felt)
+        assert all(len(each) == 2 and each[0] == each[1] for each in told)
+        assert len({number for number, _ in told}) == len(told)
+
+
+def associations(felt: list[str]) -> list[list[str]]:
+    """Of each peer that went, the one of nobody that warms the server up among them: its decoder's and encoder's."""
+    return [line.split()[1:] for line in felt if line.startswith("associations ")]

@@ -87,12 +87,12 @@ class Peer:
         self._negotiation = Negotiation(codec, opus, keep=self._kept, to_loop=self._to_loop)
         self._certificate, self._opus = certificate.make(), opus
         self.sound: PeerSound | None = None
-        STACK.hold()
+        self._association = STACK.hold()
         try:
             self._build()
         except GstError:
             self._pipeline.set_state(Gst.State.NULL)
-            STACK.release()
+            STACK.release(self._association)
             raise
 
     @property
@@ -172,7 +172,7 @@ class Peer:
         self._kept.clear()
         self.sound = None
         self._probe = self._webrtc = self._pipeline = None
-        STACK.release()
+        STACK.release(self._association)
 
     def _build(self) -> None:
         self._pipeline = Gst.Pipeline.new(None)
@@ -203,7 +203,7 @@ class Peer:
         self._kept.append(transceiver)
 
     def _added(self, _pipeline: Any, into: Any, element: Any) -> None:
-        """In whichever thread builds: a certificate of our own, before any handshake."""
+        """In whichever thread builds: a certificate and a number of our own, before any handshake."""
         self._ending.watch(element)
         watch_repairs(element, self.video.again, self._kept)
         self._inbound.watch(element)
@@ -212,8 +212,10 @@ class Peer:
         name = element.__gtype__.name  # not every element has a factory to ask
         if name == "GstDtlsDec":
             element.set_property("pem", self._certificate.pem)
-        elif name == "GstSctpDec":
-            self._channels.guard(element)
+        elif name in ("GstSctpDec", "GstSctpEnc"):
+            element.set_property("sctp-association-id", self._association)
+            if name == "GstSctpDec":
+                self._channels.guard(element)
         elif name == "GstAppSrc" and into.__gtype__.name == "WebRTCErrorIgnoreBin":
             # a channel's end is an error that this bin takes and never frees, and the appsrc with it
             element.set_bus(None)

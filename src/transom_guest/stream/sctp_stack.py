@@ -8,10 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from transom_guest.stream.associations import NOBODYS, Associations
 from transom_guest.stream.gst import Gst, make
 
-NOBODYS = 65535
-"""webrtcbin takes a number below for each peer's."""
 LINGER_S = 30.0
 """Seconds without a peer after which it may stop."""
 
@@ -20,7 +19,7 @@ class SctpStack:
     """Held by as many as have called `hold` and not yet `release`. Only in the event loop's thread."""
 
     def __init__(self) -> None:
-        self._holders = 0
+        self._holders, self._associations = 0, Associations()
         self._held: Any = None
         self._waiting: asyncio.TimerHandle | None = None
 
@@ -29,8 +28,8 @@ class SctpStack:
         """Whether it runs for this process's sake."""
         return self._held is not None
 
-    def hold(self) -> None:
-        """A peer begins. Raises GstError when GStreamer has no SCTP."""
+    def hold(self) -> int:
+        """A peer begins; the number of its association. Raises GstError when GStreamer has no SCTP."""
         if self._waiting is not None:
             self._waiting.cancel()
             self._waiting = None
@@ -38,9 +37,11 @@ class SctpStack:
             self._held = make("sctpdec", sctp_association_id=NOBODYS)
             self._held.set_state(Gst.State.PAUSED)
         self._holders += 1
+        return self._associations.take()
 
-    def release(self) -> None:
+    def release(self, association: int) -> None:
         """A peer is over, and its pipeline down."""
+        self._associations.give_back(association)
         self._holders -= 1
         if not self._holders:
             self._waiting = asyncio.get_running_loop().call_later(LINGER_S, self._let_go)
