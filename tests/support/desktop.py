@@ -20,7 +20,7 @@ from transom_guest.x11.xtest import FakeInput
 
 SERVERS = (b"/usr/lib/xorg/Xorg\0", b"Xvnc\0")
 """How the command line of a display's server begins."""
-CONTROL, A, DELETE = 37, 38, 119
+CONTROL, A, DELETE, ESCAPE = 37, 38, 119, 9
 """Keycodes of every PC keyboard."""
 
 
@@ -106,7 +106,9 @@ class Desktop:
         return self.selected().decode()
 
     def clear_field(self) -> None:
-        """Leave the field that has the focus empty."""
+        """Leave the field that has the focus empty, and no menu open that would take the keys for its own."""
+        self._press((ESCAPE, True), (ESCAPE, False))
+        time.sleep(0.1)
         self._press((CONTROL, True), (A, True), (A, False), (CONTROL, False), (DELETE, True), (DELETE, False))
         time.sleep(0.2)
 
