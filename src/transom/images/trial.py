@@ -24,6 +24,7 @@ from transom.images.manifest import Manifest
 from transom.images.run import run
 from transom.images.store import ImageStore
 from transom.images.verify import PLUGINS
+from transom_keeper.vm.arguments import EMULATED_CPU
 from transom_keeper.vm.tsc import measure_khz
 
 SANDBOX_SECONDS, MACHINE_SECONDS = 60.0, 200.0
@@ -200,7 +201,7 @@ def _qemu(program: Path, accelerator: str, kernel: Path, initramfs: Path, squash
     how = ["-accel", "kvm", "-cpu", "host"]
     if accelerator == "tcg":
         told += f" tsc_early_khz={measure_khz()} tsc=reliable"
-        how = ["-accel", "tcg,thread=multi", "-cpu", "Nehalem"]
+        how = ["-accel", "tcg,thread=multi", "-cpu", EMULATED_CPU]
     return [
         *("bwrap", "--dev-bind", "/", "/", "--unshare-net", "--die-with-parent"),
         *(str(program), "-M", "microvm,pit=on,pic=on,rtc=on,isa-serial=on", *how, "-smp", "2"),

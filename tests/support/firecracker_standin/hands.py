@@ -36,7 +36,7 @@ def arguments(config: Config, tsc_khz: int, incoming: bool) -> Iterator[str]:
         "-accel",
         f"tcg,thread=multi,tb-size={TRANSLATION_MIB}",
         "-cpu",
-        "Nehalem",
+        "Nehalem,arat=on",
         "-nodefaults",
         "-no-user-config",
     )

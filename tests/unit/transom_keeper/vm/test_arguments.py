@@ -65,7 +65,7 @@ def test_the_one_network_is_the_tap_that_came_as_a_descriptor() -> None:
 def test_emulation_is_told_the_host_s_counter_and_kvm_is_not() -> None:
     (line,) = after(vmm_arguments(TCG, 16), "-append")
     assert "tsc_early_khz=2700000 tsc=reliable" in line
-    assert after(vmm_arguments(TCG, 16), "-cpu") == ["Nehalem-v1"]
+    assert after(vmm_arguments(TCG, 16), "-cpu") == ["Nehalem-v1,arat=on"]
     assert "tsc" not in kernel_arguments(None)
     assert after(vmm_arguments(KVM, 16), "-cpu") == ["host"]
     assert after(vmm_arguments(KVM, 16), "-accel") == ["kvm"]
