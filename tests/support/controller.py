@@ -70,12 +70,12 @@ class Controller:
         self.machines = machines or FakeMachines(self.store)
         self.pool_policy, self.available = pool, 2**40
         self.counted: list[str] = []
-        self.guests = Guests(self.driver)
+        self.guests, self.logs = Guests(self.driver), FakeLogs(self.driver)
         self.broker = Broker(self.guests, self.clock, count=self.counted.append)
         self.parts: Sessions = wire(
             store=self.store,
             machines=self.machines,
-            logs=FakeLogs(self.driver),
+            logs=self.logs,
             egress=NoWayOut(),
             driver=self.driver,
             guests=self.guests,

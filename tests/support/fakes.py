@@ -207,10 +207,12 @@ class FakeLogs:
 
     def __init__(self, driver: FakeDriver) -> None:
         self._driver = driver
+        self.guest = ""
+        """What the guest wrote."""
 
     async def read(self, machine: str) -> str:
         there = machine in self._driver.machines or machine in self._driver.kept
-        return f"== keeper.log ==\nlog of {machine}" if there else ""
+        return f"{self.guest}== keeper.log ==\nlog of {machine}" if there else ""
 
 
 class FakeKeeper:

@@ -145,7 +145,9 @@ FAILED_STAGES = (
     "claim",
     "ready",
     "first_frame",
+    "service",
     "running",
 )
 """Where a machine can fail, in the order of its life: `boot` is the driver's and the keeper's part, `guest` the
-guest's first word on its link, `ready` the first painted window, `running` anything after that."""
+guest's first word on its link, `ready` the first painted window, `service` a crash of one of its services, after which
+it went on, `running` anything after that."""

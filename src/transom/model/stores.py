@@ -61,7 +61,7 @@ class MachineStore(Protocol):
         """(driver, warm, outcome, failed stage, how many) of machines made since then; outcome "" is living."""
 
     async def save_machine_log(self, machine: str, log: str) -> None:
-        """Keep what a failed machine wrote."""
+        """Keep what a machine wrote that failed, or of which a service crashed."""
 
     async def machine_log(self, machine: str) -> str | None: ...
 

@@ -15,12 +15,17 @@ from transom.model.session import Session, SessionState
 from transom.model.stores import MachineStore
 from transom.observe.logs import clean
 from transom.sessions import funnel
+from transom.sessions.crash import last_crash
 
 log = structlog.get_logger(__name__)
 CAUSE_LIMIT = 500
 """Characters; the rest is in the log."""
 TRIES = 8
 """How often a change is tried again when another moved the row meanwhile."""
+LAST_CRASH = "== last crash =="
+"""Above the stacks in a kept log; an empty line ends them."""
+LOOK_MS = 5000
+"""A machine's log is read for crashes no more often: a machine says when a service of its died."""
 Change = Callable[[Machine], Machine]
 
 
@@ -30,6 +35,8 @@ class Accounts:
     def __init__(self, store: MachineStore, logs: MachineLogs, clock: Clock) -> None:
         self._store, self._logs, self._clock = store, logs, clock
         self._watchers: list[Callable[[Machine], None]] = []
+        self._looked: dict[str, int] = {}
+        """When a machine's log was last read for a crash."""
 
     def watch(self, watcher: Callable[[Machine], None]) -> None:
         """Call `watcher` with each machine whose phase changed, and with each that failed."""
@@ -92,6 +99,14 @@ class Accounts:
         """Note what went wrong with a machine that is still to be removed; the first word stays."""
         await self._change(machine, lambda row: _blamed(row, stage, cause))
 
+    async def service_died(self, machine: str) -> None:
+        """If it crashed, its stacks are kept: they are in the machine's log, which goes with the machine."""
+        now, row = self._clock(), await self._store.get_machine(machine)
+        if row is None or row.phase is MachinePhase.OVER or now - self._looked.get(machine, 0) < LOOK_MS:
+            return
+        self._looked[machine] = now
+        await self._keep_crash(machine)
+
     async def over(
         self,
         machine: str,
@@ -112,6 +127,8 @@ class Accounts:
             row = replace(row, outcome=outcome, ended_at=self._clock(), stages=stages)
             return self._move(replace(row, usage=dict(usage or row.usage)), MachinePhase.OVER)
 
+        if self._looked.pop(machine, None) is not None:
+            await self._keep_crash(machine)
         row = await self._change(machine, end)
         if row is not None and row.failed_stage and row.failed_stage != "first_frame":
             await self._keep_log(machine)
@@ -125,9 +142,22 @@ class Accounts:
         try:
             text = await self._logs.read(machine)
             if text:
-                await self._store.save_machine_log(machine, "\n".join(map(clean, text.splitlines())))
+                kept, _, _ = (await self._store.machine_log(machine) or "").partition("\n\n")
+                crash = [kept, ""] if kept.startswith(LAST_CRASH) else []
+                await self._store.save_machine_log(
+                    machine, "\n".join([*crash, *map(clean, text.splitlines())])
+                )
         except (TransomError, OSError) as error:
             log.warning("a failed machine's log is not kept", machine=machine, reason=str(error))
+
+    async def _keep_crash(self, machine: str) -> None:
+        try:
+            crash = last_crash(await self._logs.read(machine))
+            if crash is not None:
+                await self._store.save_machine_log(machine, f"{LAST_CRASH}\n{crash.stacks}")
+                await self.failed(machine, "service", crash.cause)
+        except (TransomError, OSError) as error:
+            log.warning("a crash of a machine's service is not kept", machine=machine, reason=str(error))
 
     async def _change(self, machine: str, change: Change) -> Machine | None:
         for _ in range(TRIES):

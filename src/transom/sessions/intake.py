@@ -12,6 +12,7 @@ from transom.model.clock import Clock
 from transom.model.errors import NotFound
 from transom.model.ports import GuestSender, SigninDesk
 from transom.model.session import STAGES, EndReason, Session, Signin, SigninStage
+from transom.sessions.accounts import Accounts
 from transom.sessions.ledger import Ledger
 from transom.sessions.plan import decide, mark
 from transom.sessions.steps import Seen
@@ -64,11 +65,12 @@ class Intake:
         look_soon: Callable[[], None],
         count: Callable[[str], None],
         died: Callable[[str], None],
+        accounts: Accounts,
     ) -> None:
         self._ledger, self._world, self._desk, self._peers = ledger, world, desk, peers
         self._guests, self._clock = guests, clock
         self._wake, self._look_soon, self._count = wake, look_soon, count
-        self._died = died
+        self._died, self._accounts = died, accounts
 
     async def attached(self, session: str, snapshot: Snapshot) -> None:
         """A keeper answered: take over what it knows."""
@@ -101,9 +103,15 @@ class Intake:
             case ServiceState(service=service, state=state, restarts=restarts):
                 log.info("guest service", session=session, service=service, state=state, restarts=restarts)
                 if state == "died":
-                    self._died(service)
-                if service == "webrtc" and state == "died":
-                    await self._peers.stream_server_died(session)
+                    await self._service_died(session, service)
+
+    async def _service_died(self, session: str, service: str) -> None:
+        self._died(service)
+        if service == "webrtc":
+            await self._peers.stream_server_died(session)
+        row = await self._row(session)
+        if row is not None:
+            await self._accounts.service_died(row.machine)
 
     async def peer(self, session: str, message: PeerAnswer | PeerState | StreamReport) -> None:
         """To the broker; nothing of it is kept."""

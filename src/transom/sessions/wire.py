@@ -119,6 +119,7 @@ def wire(
         look_soon=adopter.look_soon,
         count=misbehaved,
         died=service_died,
+        accounts=accounts,
     )
     guests.deliver_to(intake)
     ledger.watch_all(reconciler.noticed)

@@ -124,7 +124,7 @@ def machine_counts(connection: Connection, since: int) -> Sequence[tuple[str, bo
 
 
 def save_machine_log(connection: Connection, machine: str, log: str) -> None:
-    """Keep what a failed machine wrote."""
+    """Keep what a machine wrote."""
     connection.execute(update(machines).where(machines.c.id == machine).values(log=log))
 
 

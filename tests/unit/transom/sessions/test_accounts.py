@@ -11,21 +11,23 @@ from transom.model.errors import Unavailable
 from transom.model.ids import new_id
 from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, SessionState
-from transom.sessions.accounts import CAUSE_LIMIT, Accounts
+from transom.sessions.accounts import CAUSE_LIMIT, LOOK_MS, Accounts
 
 P = MachinePhase
+LOG = "opened https://user:[hidden]@host\nBearer [hidden]\n\ufffd[2J"
 
 
 class Logs:
     """MachineLogs with a secret in them; `broken` is a disk that cannot be read."""
 
     def __init__(self) -> None:
-        self.broken = False
+        self.broken, self.crash, self.reads = False, "", 0
 
     async def read(self, machine: str) -> str:
+        self.reads += 1
         if self.broken:
             raise OSError("unreadable")
-        return "opened https://user:hunter2hunter2@host\nBearer abcdefghijkl\n\x1b[2J"
+        return f"{self.crash}opened https://user:hunter2hunter2@host\nBearer abcdefghijkl\n\x1b[2J"
 
 
 class Bench:
@@ -106,6 +108,44 @@ async def test_logs_that_cannot_be_read_do_not_keep_a_machine() -> None:
     row = await bench.begun()
     await bench.accounts.over(row.id, Outcome.LOST, "running", "gone")
     assert bench.row(row).phase is P.OVER
+
+
+async def test_the_stacks_of_a_crash_outlive_the_machine_and_its_log_comes_below() -> None:
+    bench = Bench()
+    row = await bench.begun()
+    bench.logs.crash = "Fatal Python error: Aborted\n\nCurrent thread 0x01:\nFile peer.py, line 3\n"
+    await bench.accounts.service_died(row.id)
+    stacks = bench.store.logs[row.id]
+    assert stacks.startswith("== last crash ==\nFatal Python error: Aborted\nCurrent thread 0x01:")
+    assert "\x1b" not in stacks and "hunter2" not in stacks
+    found = bench.row(row)
+    assert (found.phase, found.failed_stage, found.cause) == (
+        P.MAKING,
+        "service",
+        "Fatal Python error: Aborted",
+    )
+    bench.logs.crash = ""
+    for _ in range(2):
+        await bench.accounts.over(row.id, Outcome.USED)
+        assert bench.store.logs[row.id] == f"{stacks}\n\n{LOG}"
+
+
+async def test_a_machine_that_says_so_again_and_again_has_its_log_read_seldom() -> None:
+    bench = Bench()
+    row = await bench.begun()
+    for _ in range(20):
+        await bench.accounts.service_died(row.id)
+    assert (bench.logs.reads, bench.store.logs, bench.row(row).failed_stage) == (1, {}, "")
+    bench.clock.forward(LOOK_MS)
+    bench.logs.broken = True
+    await bench.accounts.service_died(row.id)
+    assert bench.logs.reads == 2
+    bench.logs.broken, bench.logs.crash = False, "Fatal Python error: Aborted\n"
+    await bench.accounts.over(row.id, Outcome.USED)
+    assert bench.row(row).failed_stage == "service"
+    await bench.accounts.service_died(row.id)
+    await bench.accounts.service_died(new_id("mch"))
+    assert bench.logs.reads == 4
 
 
 async def test_a_session_that_is_ready_has_a_machine_that_serves() -> None:

@@ -16,7 +16,7 @@ from transom.model.machine import Machine, MachinePhase, Outcome
 from transom.model.session import EndReason, Session, SessionState, SigninStage
 from transom.sessions.wish import Wish
 from transom_wire.control import Acknowledge, SetDeadline
-from transom_wire.link import Fatal, Progress, Ready
+from transom_wire.link import Fatal, Progress, Ready, ServiceState
 
 S = SessionState
 USER = a_user()
@@ -102,6 +102,25 @@ async def test_a_guest_that_gives_up_ends_its_session(controller: Controller) ->
     await until(lambda: state(controller, session) is S.FAILED)
     row = controller.store.rows[session.id]
     assert (row.wanted_end, row.end_detail) == (EndReason.GUEST_FAILED, "no display")
+
+
+async def test_the_stacks_of_a_service_that_crashed_are_there_when_its_machine_is_not(
+    controller: Controller,
+) -> None:
+    session = await ready(controller)
+    controller.logs.guest = "Fatal Python error: Aborted\nCurrent thread 0x01:\nFile peer.py, line 3\n"
+    controller.driver.of(session.id).say("boot", ServiceState("webrtc", "died", 1))
+    await until(lambda: session.machine in controller.machines.logs)
+    assert state(controller, session) is S.READY
+    await controller.service.stop(session)
+    await until(lambda: state(controller, session) is S.ENDED)
+    row = controller.machines.rows[session.machine]
+    assert (row.outcome, row.failed_stage, row.cause) == (
+        Outcome.USED,
+        "service",
+        "Fatal Python error: Aborted",
+    )
+    assert "File peer.py, line 3" in controller.machines.logs[session.machine]
 
 
 async def test_a_machine_that_ends_is_noticed_by_what_its_keeper_says(controller: Controller) -> None:
