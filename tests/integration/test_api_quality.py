@@ -73,6 +73,7 @@ async def test_what_a_heartbeat_says_is_kept_and_shown(bench: Bench) -> None:
         **SUMMARY, "latency_ms": 30, "latency_p95_ms": 90
     }  # fmt: skip
     assert viewer["changes"] == [{"at": row["at"] - 10_000, "rung": "webrtc"}]
+    assert viewer["candidates"].startswith(f"{row['words']['local']} to ")
     metrics = (await bench.client.get("/metrics")).text
     assert 'transom_input_to_picture_seconds_count{rung="webrtc"} 4.0' in metrics
     assert 'transom_viewer_connections{candidate="prflx",rung="webrtc",transport="udp"} 1.0' in metrics

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { candidatesOf, lifeOf, spotsOf, wordsOf as ribbonWords } from "../static/js/charts.js";
+import { lifeOf, spotsOf, wordsOf as ribbonWords } from "../static/js/charts.js";
 import { LINES, facts } from "../static/js/figures.js";
 import { Freezes } from "../static/js/freezes.js";
 import { turnsOf, wordsOf } from "../static/js/quality.js";
@@ -225,15 +225,6 @@ describe("sparklines and charts", () => {
     assert.deepEqual(lifeOf(rows), { from: 0, to: 90_000 });
     assert.deepEqual(spotsOf(rows, [1, 2, 3]).map(({ y }) => y), [1, 2, null, 3]);
     assert.equal(ribbonWords([...rows, { ...rows[0], rung: "vnc" }]), "WebRTC 75 %, noVNC 25 %");
-  });
-
-  test("candidates, with their share of the time when they were known if there were several", () => {
-    const row = (/** @type {Record<string, string>} */ words, seconds = 10) => ({ at: 1, seconds, rung: "webrtc", figures: {}, words });
-    const direct = { local: "prflx", remote: "host", transport: "udp" };
-    assert.equal(candidatesOf([row({})]), "");
-    assert.equal(candidatesOf([row(direct), row({}), row(direct)]), "prflx to host, UDP");
-    const several = [row({ local: "relay", transport: "tls" }), row(direct, 30), row({}, 500)];
-    assert.equal(candidatesOf(several), "prflx to host, UDP (75 %); relay to unknown, TLS (25 %)");
   });
 
   test("each figure has its unit", () => {

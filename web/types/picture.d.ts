@@ -69,7 +69,14 @@ export interface QualityRow {
 
 export interface SessionQuality {
   session: string;
-  viewers: { viewer: string; rows: QualityRow[]; changes: { at: number; rung: Rung }[] }[];
+  viewers: ViewerQuality[];
+}
+
+export interface ViewerQuality {
+  viewer: string;
+  rows: QualityRow[];
+  changes: { at: number; rung: Rung }[];
+  candidates: string;
 }
 
 export interface Heartbeat {

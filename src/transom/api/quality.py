@@ -17,7 +17,7 @@ from transom.api.quality_bodies import (
     Summary,
     ViewerQuality,
 )
-from transom.model.quality import FIGURES, KEEPING, WORDS, QualityRow, changes
+from transom.model.quality import FIGURES, KEEPING, WORDS, QualityRow, candidates, changes
 from transom.stream.quality import Report
 
 router = APIRouter(tags=["sessions"])
@@ -45,7 +45,7 @@ def _viewer(name: str, rows: list[QualityRow]) -> ViewerQuality:
         for row in rows
     ]
     turns = [RungChange(at=at, rung=rung) for at, rung in changes(rows)]
-    return ViewerQuality(viewer=name, rows=shown, changes=turns)
+    return ViewerQuality(viewer=name, rows=shown, changes=turns, candidates=candidates(rows))
 
 
 def told(parts: Parts, session: str, beat: Heartbeat) -> None:

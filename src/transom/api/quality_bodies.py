@@ -117,11 +117,12 @@ class RungChange(BaseModel):
 
 
 class ViewerQuality(BaseModel):
-    """One viewer's rows, oldest first, and how its rung changed."""
+    """One viewer's rows, oldest first, how its rung changed, and between which candidates its picture came."""
 
     viewer: str
     rows: list[QualityRowView]
     changes: list[RungChange]
+    candidates: str
 
 
 class QualityView(BaseModel):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from itertools import groupby
 from statistics import median
@@ -45,23 +44,9 @@ def show(session: str, state: State = None, as_json: AsJson = False) -> None:
         began, ended = rows[0]["at"] - 1000 * rows[0]["seconds"], rows[-1]["at"]
         print(f"Viewer {viewer['viewer']}: {when(began)} to {when(ended)}, {seconds / 60:.1f} min watched")
         print(f"  {_ladder(rows)}")
-        if pairs := candidates(rows):
-            print(f"  Candidates: {pairs}")
+        if viewer["candidates"]:
+            print(f"  Candidates: {viewer['candidates']}")
         show_rows(lines(rows), COLUMNS, as_json=False, none="")
-
-
-def candidates(rows: Sequence[dict[str, Any]]) -> str:
-    """Between which candidates the picture came, with each pair's part of the time when they were known."""
-    seconds: Counter[str] = Counter()
-    for row in rows:
-        words = row["words"]
-        if "local" in words:
-            way = f"{words.get('transport', 'udp')}".upper()
-            seconds[f"{words['local']} to {words.get('remote', 'unknown')}, {way}"] += row["seconds"]
-    if len(seconds) < 2:
-        return "".join(seconds)
-    whole = sum(seconds.values())
-    return "; ".join(f"{pair} ({100 * part / whole:.0f} %)" for pair, part in seconds.most_common())
 
 
 def lines(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

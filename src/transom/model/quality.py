@@ -6,6 +6,7 @@ the larger, the counts of freezes their sum; every other the mean, weighted by h
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -102,3 +103,17 @@ def changes(rows: Iterable[QualityRow]) -> Sequence[tuple[int, str]]:
         if not found or found[-1][1] != row.rung:
             found.append((row.at - row.span_ms, row.rung))
     return found
+
+
+def candidates(rows: Iterable[QualityRow]) -> str:
+    """Between which candidates one viewer's picture came, the longest first; where there were several, with each pair's
+    part of the time when they were known."""
+    spans: Counter[str] = Counter()
+    for row in rows:
+        if "local" in row.words:
+            way = row.words.get("transport", "udp").upper()
+            spans[f"{row.words['local']} to {row.words.get('remote', 'unknown')}, {way}"] += row.span_ms
+    if len(spans) < 2:
+        return "".join(spans)
+    whole = max(sum(spans.values()), 1)
+    return "; ".join(f"{pair} ({100 * span / whole:.0f} %)" for pair, span in spans.most_common())

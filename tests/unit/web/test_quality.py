@@ -14,6 +14,7 @@ from tests.unit.web.conftest import open_session, wait_until
 from tests.unit.web.fake_controller import SESSION, FakeController
 from transom.api.quality import row_of
 from transom.api.quality_bodies import QualityView, Summary
+from transom.model.quality import QualityRow, candidates
 
 pytestmark = pytest.mark.browser
 PICTURES = os.environ.get("TRANSOM_TEST_PICTURES")
@@ -116,7 +117,7 @@ def a_life() -> dict[str, Any]:
     begun = int(time.time() * 1000) - 1_800_000
     viewers = []
     for name, minutes in (("one", 30), ("two", 12)):
-        rows = []
+        rows, kept = list[dict[str, Any]](), list[QualityRow]()
         for n in range(minutes * 6):
             rung = "vnc" if 60 < n < 80 else "webrtc-relay" if 80 <= n < 100 else "webrtc"
             fps = 8 if rung == "vnc" else 28 + n % 5
@@ -136,10 +137,11 @@ def a_life() -> dict[str, Any]:
                 else tuple(float(25 + n % 9 + extra) for extra in (0, 3, 30)),
             )
             row = row_of(SESSION, name, summary, begun + (n + 1) * 10_000)
+            kept.append(row)
             rows.append(
                 {"at": row.at, "seconds": 10, "rung": rung, "figures": row.figures, "words": row.words}
             )
-        viewers.append({"viewer": name, "rows": rows, "changes": []})
+        viewers.append({"viewer": name, "rows": rows, "changes": [], "candidates": candidates(kept)})
     view = QualityView.model_validate({"session": SESSION, "viewers": viewers})
     return view.model_dump()
 

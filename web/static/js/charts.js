@@ -5,7 +5,7 @@ import { areaOf, drawn, pathOf, roundTop, stretches } from "./sparkline.js";
 import { median } from "./summary.js";
 import { percent } from "./verdict.js";
 
-/** @import { QualityRow, Rung, SessionQuality } from "../../types/model" */
+/** @import { QualityRow, Rung, SessionQuality, ViewerQuality } from "../../types/model" */
 /** @typedef {{ from: number, to: number }} Life */
 
 /** Rows further apart than this and three spans: nobody watched between them. */
@@ -43,7 +43,7 @@ export async function showCharts(id, place) {
   const longest = [...viewers].sort((a, b) => watched(b.rows) - watched(a.rows)).slice(0, MOST_VIEWERS);
   const heading = make("h2", {}, "How the picture was");
   const text = longest.length ? [] : [make("p", { class: "muted" }, "Nobody watched long enough to tell.")];
-  const drawings = longest.map(({ rows }, n) => viewer(rows, longest.length > 1 ? `Viewer ${n + 1}` : ""));
+  const drawings = longest.map((one, n) => viewer(one, longest.length > 1 ? `Viewer ${n + 1}` : ""));
   place.replaceChildren(heading, ...text, ...drawings);
   place.hidden = false;
 }
@@ -53,11 +53,10 @@ function watched(rows) {
   return rows.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
-/** @param {QualityRow[]} rows @param {string} name */
-function viewer(rows, name) {
+/** @param {ViewerQuality} viewer @param {string} name */
+function viewer({ rows, candidates }, name) {
   const life = lifeOf(rows);
   const charts = CHARTS.filter(({ of }) => rows.some(({ figures }) => of in figures));
-  const candidates = candidatesOf(rows);
   return make(
     "section",
     { class: "viewer", "aria-label": name || "The viewer" },
@@ -85,15 +84,6 @@ function about(rows) {
 /** Which rungs there were, and for how long of the whole. @param {QualityRow[]} rows */
 export function wordsOf(rows) {
   return shares(rows, ({ rung }) => RUNG_NAMES[rung]).map(([name, share]) => `${name} ${share}`).join(", ");
-}
-
-/** Between which candidates the picture came, and for how long of the time when they were known. @param {QualityRow[]} rows */
-export function candidatesOf(rows) {
-  const told = rows.filter(({ words }) => words["local"]);
-  const pair = (/** @type {QualityRow} */ { words: { local, remote, transport } }) =>
-    `${local} to ${remote ?? "unknown"}, ${(transport ?? "udp").toUpperCase()}`;
-  const parts = shares(told, pair);
-  return parts.length > 1 ? parts.map(([name, share]) => `${name} (${share})`).join("; ") : (parts[0]?.[0] ?? "");
 }
 
 /** Which part of the time each name had, the longest first. @param {QualityRow[]} rows @param {(row: QualityRow) => string} of */

@@ -8,24 +8,26 @@ from typing import Any
 from tests.unit.transom.cli.conftest import FakeServer, Run
 from transom.cli.quality import sparkline
 
+PAIRS = "prflx to host, UDP (75 %); relay to host, UDP (25 %)"
 PATH = "/api/sessions/ses_x/quality?limit=3000"
 
 
 def a_row(n: int, rung: str = "webrtc", **figures: float) -> dict[str, Any]:
     at = 1_800_000_000_000 + n * 10_000
-    words = {} if rung == "vnc" else {"local": "relay" if n % 4 == 1 else "prflx", "remote": "host"}
-    return {"at": at, "seconds": 10, "rung": rung, "figures": figures, "words": words}
+    return {"at": at, "seconds": 10, "rung": rung, "figures": figures, "words": {}}
 
 
 def test_a_table_with_lines(transom: Run, server: FakeServer) -> None:
     rows = [a_row(n, fps=n, loss=0.02, latency_ms=20) for n in range(8)] + [a_row(8, "vnc", fps=7)]
-    rows[2]["words"]["transport"] = "udp"
-    found = {"session": "ses_x", "viewers": [{"viewer": "tab", "rows": rows, "changes": []}]}
+    found = {
+        "session": "ses_x",
+        "viewers": [{"viewer": "tab", "rows": rows, "changes": [], "candidates": PAIRS}],
+    }
     server.answers["GET", PATH] = (200, found)
     shown = transom("session", "quality", "ses_x").stdout
     assert "Viewer tab:" in shown and "1.5 min watched" in shown
     assert "webrtc 80 s, then vnc 10 s" in shown
-    assert "Candidates: prflx to host, UDP (75 %); relay to host, UDP (25 %)" in shown
+    assert f"Candidates: {PAIRS}" in shown
     frames = next(line for line in shown.splitlines() if line.startswith("frames"))
     assert frames.split()[:4] == ["frames", "4", "7", "fps"]
     assert frames.rstrip().endswith("▁▂▃▄▅▆▇██")

@@ -7,8 +7,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transom.model.quality import FIGURES, Keeping, QualityRow, changes, merged, thinned
+from transom.model.quality import FIGURES, Keeping, QualityRow, candidates, changes, merged, thinned
 
+DIRECT = {"local": "prflx", "remote": "host", "transport": "udp"}
 SMALL = Keeping(fine=4, minutes=5, most=12)
 
 
@@ -88,3 +89,13 @@ def test_whatever_was_told_is_bounded_and_stays_in_its_range(rows: list[QualityR
         for row in fewer:
             if name in row.figures and name not in ("freezes", "frozen_ms"):
                 assert min(values) - 1e-3 <= row.figures[name] <= max(values) + 1e-3
+
+
+def test_candidates_have_their_share_of_the_time_when_they_were_known_if_there_were_several() -> None:
+    unknown, direct = replace(a_row(), words={}), replace(a_row(), words=DIRECT)
+    assert candidates([]) == candidates([unknown]) == ""
+    assert candidates([direct, unknown, direct]) == "prflx to host, UDP"
+    relayed = replace(a_row(), words={"local": "relay", "transport": "tls"})
+    long = replace(direct, span_ms=30_000)
+    both = candidates([relayed, long, replace(unknown, span_ms=500_000)])
+    assert both == "prflx to host, UDP (75 %); relay to unknown, TLS (25 %)"
