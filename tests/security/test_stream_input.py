@@ -24,7 +24,7 @@ from tests.support.sdps import answer, offer
 from tests.support.stream_lab import DEADLINE, StreamLab, stream_lab
 from tests.support.stream_viewer import Viewer, loopback_only
 from transom.stream.peers import PEERS_LIMIT
-from transom_guest.input.message import MAX_MESSAGE
+from transom_guest.input.parser import MAX_MESSAGE
 from transom_guest.stream.peers import MAX_PEERS
 from transom_wire.link import PeerAnswer, PeerOffer, PeerState, PeerTerms
 from transom_wire.rate import BURST, DEBT

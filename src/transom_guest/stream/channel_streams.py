@@ -18,15 +18,14 @@ from transom_guest.input.message import (
     Asked,
     Button,
     Holding,
-    InputError,
     Key,
     Message,
     Ping,
     ReleaseAll,
     Text,
     Wheel,
-    parse,
 )
+from transom_guest.input.parser import InputError, parse
 from transom_guest.stream.listening import listen
 from transom_wire.channel import FRAME_LIMIT, ChannelViewer, framed, opened
 from transom_wire.framing import FrameError, FrameReader

@@ -11,18 +11,8 @@ from typing import Protocol
 from transom_guest.clipboard.frames import FrameError
 from transom_guest.clipboard.service import Clipboard
 from transom_guest.input.actor import Actor
-from transom_guest.input.message import (
-    Asked,
-    Density,
-    InputError,
-    KeyFrame,
-    Look,
-    Message,
-    Ping,
-    Resize,
-    SizeError,
-    parse,
-)
+from transom_guest.input.message import Asked, Density, KeyFrame, Look, Message, Ping, Resize
+from transom_guest.input.parser import InputError, SizeError, parse
 from transom_guest.input.succession import Succession
 from transom_guest.input.taken import Taken
 from transom_guest.stream.hindsight import Hindsight

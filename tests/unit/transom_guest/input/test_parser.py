@@ -6,15 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transom_guest.input.message import (
-    MAX_EPOCH,
-    MAX_MESSAGE,
     Asked,
     Button,
     Density,
     Finger,
     Fingers,
     Holding,
-    InputError,
     Key,
     KeyFrame,
     Look,
@@ -26,8 +23,8 @@ from transom_guest.input.message import (
     Text,
     Touching,
     Wheel,
-    parse,
 )
+from transom_guest.input.parser import MAX_EPOCH, MAX_MESSAGE, InputError, parse
 
 
 @pytest.mark.parametrize(
