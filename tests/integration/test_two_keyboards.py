@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from transom_guest.input.actor import Actor
 from transom_guest.input.layout import DEAF
 from transom_guest.input.message import Key, Text
 from transom_guest.x11.keymap import Keymap
+from transom_guest.x11.pings import Pings
 from transom_guest.x11.xlib import Display
 from transom_guest.x11.xtest import FakeInput
 
@@ -100,5 +102,31 @@ async def test_a_program_that_is_slow_to_come_to_its_keys_has_each_sign_as_it_wa
         with contextlib.suppress(AssertionError):
             await until(lambda: len(program.text) >= len(text + signs), seconds=40)
         assert program.text == text + signs
+        running.cancel()
+        await asyncio.wait([running])
+
+
+async def test_an_answer_that_xlib_reads_while_it_sends_is_taken_in(
+    place: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ask = Pings.ask
+
+    def read_with_it(pings: Pings, window: int) -> int:
+        number = ask(pings, window)
+        # as where the program answers between XFlush's write and its read
+        time.sleep(0.05)
+        pings._display.sync()
+        return number
+
+    monkeypatch.setattr(Pings, "ask", read_with_it)
+    monkeypatch.setattr(reading, "PATIENCE", 30)
+    display, _ = place
+    actor = Actor(Display(display), asyncio.get_running_loop().time)
+    with slow_program(display, lag=0, stall=0, each=9) as program:
+        running = asyncio.create_task(actor.run())
+        actor.take("page/1", Text(1, "東京"))
+        with contextlib.suppress(AssertionError):
+            await until(lambda: program.text == "東京")
+        assert program.text == "東京"
         running.cancel()
         await asyncio.wait([running])

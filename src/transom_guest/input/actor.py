@@ -100,7 +100,7 @@ class Actor:
     async def run(self) -> None:
         """Type text, follow the keyboard map and heal lost viewers, until cancelled; then release all."""
         loop = asyncio.get_running_loop()
-        loop.add_reader(self._display.fileno(), self._read)
+        loop.add_reader(self._display.fileno(), self._keyboard.read)
         try:
             while True:
                 try:
@@ -202,11 +202,5 @@ class Actor:
 
     def _finish(self) -> None:
         self._fake.flush()
-        # a request that waited for a reply may have read events into Xlib's own queue
-        self._read()
-
-    def _read(self) -> None:
-        # a change of the keyboard map is asked about, and what comes before the answer is in Xlib's own queue then
-        while events := self._display.events():
-            for event in events:
-                self._keyboard.handle(event)
+        # what sent, and what waited for a reply, may have read events into Xlib's own queue
+        self._keyboard.read()

@@ -41,7 +41,7 @@ class Keyboard:
         self._display, self._fake = display, fake
         self._keymap = Keymap(display)
         self._layout = Layout(self._keymap.read())
-        self._reading = Reading(Pings(display))
+        self._reading = Reading(Pings(display), self.read)
         # beforehand: a key that is pressed right after its map changed, some programs still read by the old one
         unused = dict.fromkeys(self._layout.used, (0, 0))
         self._keymap.bind(unused | self._layout.stock(common_pairs()))
@@ -118,6 +118,13 @@ class Keyboard:
                 self._strike(keysym)
             self._display.sync()
             await asyncio.sleep(0)
+
+    def read(self) -> None:
+        """Take in every event of the display that is there; many may be in Xlib's own queue."""
+        # a change of the keyboard map is asked about, and what comes before the answer is in that queue then
+        while events := self._display.events():
+            for event in events:
+                self.handle(event)
 
     def handle(self, event: XEvent) -> None:
         """Follow a change of the keyboard map that somebody else made; hear what programs answer."""

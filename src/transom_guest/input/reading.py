@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from transom_guest.x11.events import XEvent
@@ -17,6 +19,8 @@ ROUNDS = 3
 between them. A sign that the toolkit does not know yet is lost."""
 PATIENCE = 3.0
 """Seconds for an answer; who took longer is asked again once it has answered."""
+LOOKS = 0.05
+"""Seconds between two looks for an answer that nobody tells of: see Reading."""
 SETTLES = 0.12
 """Seconds that a program is given that answers no questions."""
 log = logging.getLogger("transom.input")
@@ -31,10 +35,15 @@ class Questions(Protocol):
 
 
 class Reading:
-    """Of one display, for one who waits at a time."""
+    """Of one display, for one who waits at a time.
 
-    def __init__(self, questions: Questions) -> None:
-        self._questions = questions
+    Whatever sends to the display may read from it as well, XFlush too (libX11, _XFlush of xcb_io.c). An answer that
+    was read so waits in Xlib's queue, and the connection's descriptor, which is empty, wakes nobody.
+    """
+
+    def __init__(self, questions: Questions, read: Callable[[], object]) -> None:
+        """`read` takes in all events that are there, and has `handle` called with each."""
+        self._questions, self._read = questions, read
         self._asked: dict[int, int] = {}
         """Window by the number of a question that it has not answered."""
         self._answer = asyncio.Event()
@@ -42,6 +51,7 @@ class Reading:
     async def caught_up(self) -> None:
         """Return once the program with the focus has taken in all that was done until now, or the time is over."""
         window = self._questions.window()
+        self._read()
         if window is None or window in self._asked.values():
             await asyncio.sleep(SETTLES)
             return
@@ -61,9 +71,11 @@ class Reading:
         self._asked.clear()
         self._answer.clear()
         self._asked[self._questions.ask(window)] = window
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self._answer.wait()
-        except TimeoutError:
-            return False
-        return True
+        now = asyncio.get_running_loop().time
+        end = now() + PATIENCE
+        self._read()
+        while not self._answer.is_set() and (left := end - now()) > 0:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._answer.wait(), min(left, LOOKS))
+            self._read()
+        return self._answer.is_set()

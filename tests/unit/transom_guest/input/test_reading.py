@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from tests.support.waiting import until
 from transom_guest.input import reading as module
 from transom_guest.input.reading import ROUNDS, Reading
 from transom_guest.x11.events import XEvent
@@ -17,12 +18,17 @@ class Programs:
     def __init__(self) -> None:
         self.focused: int | None = 7
         self.asked: list[int] = []
+        self.at_once = False
+        """An answer is there when the question is sent, and nobody is told."""
+        self.queue: list[XEvent] = []
 
     def window(self) -> int | None:
         return self.focused
 
     def ask(self, window: int) -> int:
         self.asked.append(window)
+        if self.at_once:
+            self.queue.append(answer(len(self.asked)))
         return len(self.asked)
 
     def answered(self, event: XEvent) -> int | None:
@@ -40,6 +46,15 @@ def programs() -> Programs:
     return Programs()
 
 
+def reading_of(programs: Programs) -> Reading:
+    def read() -> None:
+        while programs.queue:
+            reading.handle(programs.queue.pop(0))
+
+    reading = Reading(programs, read)
+    return reading
+
+
 async def begun(reading: Reading) -> asyncio.Task[None]:
     waiting = asyncio.create_task(reading.caught_up())
     await asyncio.sleep(0)
@@ -47,7 +62,7 @@ async def begun(reading: Reading) -> asyncio.Task[None]:
 
 
 async def test_it_waits_for_one_answer_after_the_other(programs: Programs) -> None:
-    reading = Reading(programs)
+    reading = reading_of(programs)
     waiting = await begun(reading)
     for number in range(1, ROUNDS + 1):
         assert programs.asked == [7] * number
@@ -68,7 +83,7 @@ async def test_who_is_not_asked_or_does_not_answer_is_waited_for_so_long(
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     programs.focused = focused
     began = asyncio.get_running_loop().time()
-    await Reading(programs).caught_up()
+    await reading_of(programs).caught_up()
     assert asyncio.get_running_loop().time() - began >= 0.04
     assert len(programs.asked) == (focused is not None)
 
@@ -78,7 +93,7 @@ async def test_who_did_not_answer_is_not_asked_again_before_it_did(
 ) -> None:
     monkeypatch.setattr(module, "SETTLES", 0)
     monkeypatch.setattr(module, "PATIENCE", 0.01)
-    reading = Reading(programs)
+    reading = reading_of(programs)
     for _ in range(3):
         await reading.caught_up()
     assert programs.asked == [7]
@@ -88,3 +103,31 @@ async def test_who_did_not_answer_is_not_asked_again_before_it_did(
     programs.focused = 8
     await reading.caught_up()
     assert programs.asked == [7, 7, 8]
+
+
+async def test_an_answer_that_was_read_with_the_question_is_not_waited_for(programs: Programs) -> None:
+    programs.at_once = True
+    await asyncio.wait_for(reading_of(programs).caught_up(), 1)
+    assert programs.asked == [7] * ROUNDS
+
+
+async def test_an_answer_that_nobody_tells_of_is_found_soon(programs: Programs) -> None:
+    waiting = await begun(reading_of(programs))
+    for number in range(1, ROUNDS + 1):
+        assert programs.asked == [7] * number
+        programs.queue.append(answer(number))
+        await until(
+            lambda number=number: waiting.done() or len(programs.asked) > number, seconds=module.PATIENCE / 2
+        )
+    await waiting
+
+
+async def test_who_answered_late_is_asked_again_though_nobody_told_of_it(
+    programs: Programs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    reading = reading_of(programs)
+    await reading.caught_up()
+    programs.queue.append(answer(1))
+    await reading.caught_up()
+    assert programs.asked == [7, 7]
