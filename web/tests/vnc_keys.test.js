@@ -39,7 +39,7 @@ describe("keys into a noVNC that stands still", () => {
     page.pass = (ms) => (now += ms);
     [said, lost] = [[], 0];
     const on = { dropped: (count) => (lost += count), heard() {} };
-    keys = new VncKeys(/** @type {any} */ (new Element()), () => {}, /** @type {any} */ (channelOf(said)), on);
+    keys = new VncKeys(/** @type {any} */ (new Element()), { key() {}, ready: () => true }, /** @type {any} */ (channelOf(said)), on);
   });
 
   afterEach(() => {
@@ -91,6 +91,9 @@ describe("keys into a noVNC whose channel is on its way", () => {
   /** @type {unknown[][]} */
   let byRfb;
   let ready = false;
+  /** RFB's socket is there. */
+  let picture = true;
+  let lost = 0;
   /** @type {any} what the channel tells */
   let tell;
   /** @type {VncKeys} */
@@ -109,7 +112,11 @@ describe("keys into a noVNC whose channel is on its way", () => {
       hear: (/** @type {any} */ on) => (tell = on),
       say: (/** @type {unknown[]} */ ...what) => (ready ? said.push(what) : 0),
     };
-    keys = new VncKeys(/** @type {any} */ (new Element()), (...key) => byRfb.push(key), /** @type {any} */ (channel), { dropped() {}, heard() {} });
+    const rfb = { key: (/** @type {any[]} */ ...key) => byRfb.push(key), ready: () => picture };
+    picture = true;
+    lost = 0;
+    const on = { dropped: (/** @type {number} */ count) => (lost += count), heard() {} };
+    keys = new VncKeys(/** @type {any} */ (new Element()), rfb, /** @type {any} */ (channel), on);
   });
 
   afterEach(() => {
@@ -159,5 +166,68 @@ describe("keys into a noVNC whose channel is on its way", () => {
     assert.deepEqual(said, []);
     keys.hold(false);
     assert.deepEqual(said, [["t", "a"]]);
+  });
+
+  test("wait for one that is gone, which may be back at once", () => {
+    ready = true;
+    tell.open();
+    ready = false;
+    tell.gone();
+    keys.type("a");
+    assert.deepEqual(byRfb, []);
+    ready = true;
+    tell.open();
+    assert.deepEqual(said, [["t", "a"]]);
+    assert.deepEqual(byRfb, []);
+  });
+
+  test("go by RFB when one that is gone does not come back", () => {
+    ready = true;
+    tell.open();
+    ready = false;
+    tell.gone();
+    keys.type("a");
+    tell.gone();
+    assert.deepEqual(byRfb, [[0x61]]);
+  });
+
+  test("are another rung's, in order and none in doubt, when both sockets are closing", () => {
+    ready = true;
+    tell.open();
+    tell.is(7);
+    keys.type("a");
+    [ready, picture] = [false, false];
+    keys.type("b");
+    tell.gone();
+    keys.type("c");
+    keys.broke();
+    keys.type("d");
+    const left = keys.left();
+    assert.deepEqual(left.sent.map(({ typed }) => typed), [["t", "a"]]);
+    assert.deepEqual(left.kept, [["t", "b"], ["t", "c"], ["t", "d"]]);
+    assert.deepEqual([left.epoch, left.lost, byRfb], [7, 0, []]);
+  });
+
+  test("of one that nobody acknowledges are in doubt alone as both sockets close", () => {
+    ready = true;
+    tell.open();
+    keys.type("a");
+    [ready, picture] = [false, false];
+    keys.type("b");
+    tell.gone();
+    keys.broke();
+    const left = keys.left();
+    assert.deepEqual([left.sent, left.kept, left.lost, lost], [[], [["t", "b"]], 1, 0]);
+  });
+
+  test("which a gap dropped as the channel went are said to be lost once", () => {
+    ready = true;
+    tell.open();
+    tell.is(7);
+    keys.hold(true);
+    for (let one = 0; one <= LIMITS.gap.most; one++) keys.type("a");
+    tell.gone();
+    assert.equal(lost, LIMITS.gap.most + 1);
+    assert.equal(keys.left().lost, 0);
   });
 });

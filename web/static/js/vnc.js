@@ -46,7 +46,11 @@ export class Vnc {
     Object.assign(this.#rfb, { scaleViewport: true, resizeSession: false, background: "transparent", focusOnClick: false });
     this.#rfb.addEventListener("disconnect", () => this.#gone(on.closed));
     this.#canvas = /** @type {HTMLCanvasElement} */ (layer.querySelector("canvas"));
-    this.#keys = new VncKeys(layer, (keysym, down) => this.#rfb.sendKey(keysym, null, down), channel, {
+    const rfb = {
+      key: (/** @type {number} */ keysym, /** @type {boolean | undefined} */ down) => this.#rfb.sendKey(keysym, null, down),
+      ready: () => socket.readyState < WebSocket.CLOSING,
+    };
+    this.#keys = new VncKeys(layer, rfb, channel, {
       dropped: on.dropped,
       heard: (up) => on.heard(up ? "answer" : "nobody"),
     });

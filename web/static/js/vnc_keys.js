@@ -18,7 +18,7 @@ const LOCKS = [0xffe5, 0xff7f];
  * which repeats what is held and knows what no key has; by RFB while that cannot be reached. Once RFB is gone, they wait for another rung.
  */
 export class VncKeys {
-  #send;
+  #rfb;
   #channel;
   #keys;
   #heir;
@@ -29,8 +29,11 @@ export class VncKeys {
   #broken = false;
   /** Nobody says that what goes out arrives. */
   #holds = false;
-  /** The channel is on its way for the first time: RFB knows fewer signs, and its keys may come after those of the channel. */
+  /** The channel is on its way, or may be back at once: RFB knows fewer signs, its keys may come after those of the channel, and
+   * what broke the one may be about to break the other. */
   #awaits;
+  /** The channel was there. */
+  #opened;
   /** @type {ReturnType<typeof setTimeout> | undefined} until the channel is not waited for any more */
   #awaiting;
   /** What of a connection before it never came to this one until it broke. @type {Left | null} */
@@ -43,14 +46,17 @@ export class VncKeys {
   #down = new Set();
 
   /**
-   * @param {HTMLElement} layer @param {(keysym: number, down?: boolean) => void} send by RFB @param {ChannelSocket} channel
+   * @param {HTMLElement} layer
+   * @param {{ key: (keysym: number, down?: boolean) => void, ready: () => boolean }} rfb not `ready`: what it is given is lost
+   * @param {ChannelSocket} channel
    * @param {{ dropped: (count: number) => void, heard: (up: boolean) => void }} on so many key presses and texts are given up;
    *   a ping was answered, or nobody is there to answer one
    */
-  constructor(layer, send, channel, { dropped, heard }) {
-    this.#send = send;
+  constructor(layer, rfb, channel, { dropped, heard }) {
+    this.#rfb = rfb;
     this.#channel = channel;
     this.#dropped = dropped;
+    this.#opened = channel.ready;
     this.#awaits = !channel.ready;
     this.#heir = new Heir({
       ask: (epoch) => channel.say("o", epoch) > 0,
@@ -60,6 +66,7 @@ export class VncKeys {
     });
     channel.hear({
       open: () => {
+        this.#opened = true;
         this.#heir.ask();
         this.#begin();
       },
@@ -143,12 +150,18 @@ export class VncKeys {
     this.#keys.stop();
   }
 
-  /** The channel is gone, and RFB is not: its next one is asked what it brought. */
+  /** The channel is gone, and RFB is not yet: its next one is asked what it brought. */
   #gone() {
-    this.#begin();
-    if (this.#broken || this.#heir.waits) return;
-    const left = this.#unheard.leave();
-    if (left.sent.length) this.#heir.take(left);
+    if (this.#broken) return;
+    if (this.#opened) this.#awaits = true;
+    else this.#begin();
+    this.#opened = false;
+    if (this.#heir.waits) return;
+    // in order: what waits was typed behind what was sent
+    const gone = this.#gap.end(performance.now());
+    if (gone.dropped) this.#letGo();
+    const left = followed(this.#unheard.leave(), gone);
+    if (left.sent.length || left.kept.length || left.lost) this.#heir.take(left);
   }
 
   /** The channel is there, or is not waited for any more. */
@@ -161,7 +174,12 @@ export class VncKeys {
 
   /** What is typed waits. */
   get #keeps() {
-    return this.#heir.waits || this.#broken || this.#holds || this.#awaits;
+    return this.#heir.waits || this.#broken || this.#holds || this.#awaits || this.#parts;
+  }
+
+  /** Both sockets are closing: a moment later they are gone, and what either is given now with them. */
+  get #parts() {
+    return !this.#channel.ready && !this.#rfb.ready();
   }
 
   /** RFB is given what was typed up to the first click. @param {Typed[]} typed @param {number[]} held @param {number} since */
@@ -199,7 +217,7 @@ export class VncKeys {
       if (tag !== "h") this.#keep(at, typed);
       return;
     }
-    if (tag === "r") for (const keysym of [...this.#down]) this.#press(keysym, false);
+    if (tag === "r") this.#letGo();
     // what went down by RFB comes up by it
     const byRfb = tag === "k" && !rest[1] && this.#down.has(Number(rest[0]));
     const seq = byRfb ? 0 : this.#channel.say(tag, ...rest);
@@ -221,7 +239,7 @@ export class VncKeys {
     const [tag, first, second] = typed;
     this.#unheard.byRfb(performance.now(), typed);
     if (tag === "k" && typeof first === "number") this.#press(first, second === 1);
-    if (tag === "t" && typeof first === "string") for (const keysym of keysymsOf(first)) this.#send(keysym);
+    if (tag === "t" && typeof first === "string") for (const keysym of keysymsOf(first)) this.#rfb.key(keysym);
   }
 
   /** Once for all that is typed in a while: the channel is in order, so its answer means everything before. */
@@ -232,11 +250,16 @@ export class VncKeys {
     }, LIMITS.gap.acknowledgeMs);
   }
 
+  /** Of what went down by RFB. */
+  #letGo() {
+    for (const keysym of [...this.#down]) this.#press(keysym, false);
+  }
+
   /** @param {number} keysym @param {boolean} down */
   #press(keysym, down) {
     if (LOCKS.includes(keysym)) return;
     if (down) this.#down.add(keysym);
     else this.#down.delete(keysym);
-    this.#send(keysym, down);
+    this.#rfb.key(keysym, down);
   }
 }
