@@ -44,7 +44,7 @@ EMULATED = {
     "TRANSOM_DISK_MIB": "1024",
     "TRANSOM_BOOTING_DEADLINE_S": "600",
 }
-PAUSE_MS = 700
+PAUSE_MS = 500
 """Between two connects: the one before has been let go of."""
 MARKS = """(() => {
   const marks = (window.marks = {});

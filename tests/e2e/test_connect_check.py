@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -65,12 +66,17 @@ def test_what_works_and_what_is_cut_is_named(browser: Browser, server: Server, s
     code, found = told(server, session)
     assert (code, found["standing"]) == (0, "ok"), found
     works = {look["what"]: look["works"] for look in found["looks"]}
-    assert works == {"h264": True, "udp": True, "turn-tcp": False, "websocket": True}
+    assert works == {"h264": True, "udp": True, "turn-tcp": False, "websocket": True, "novnc": True}
     with signed_in(browser, server) as viewer:
         page = viewer.new_page()
         page.goto(f"{server.url}/session/{session}/connect")
         verdict = page.get_by_role("status")
         expect(verdict).to_contain_text("All well", timeout=30_000)
+        novnc = page.get_by_role("listitem").filter(has_text="noVNC")
+        expect(novnc).to_contain_text(re.compile(r"A screen of \d+x\d+"))
+        # whoever looks has no seat, and so what it says reaches no desktop
+        with server.client() as api:
+            assert api.get(f"/api/sessions/{session}/seats").json()["viewers"] == []
         with udp_cut(door_port(found)):
             page.get_by_role("button", name="Look again").click()
             expect(verdict).to_contain_text("UDP to the machine is blocked", timeout=30_000)

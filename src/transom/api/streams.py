@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import structlog
 from fastapi import WebSocket
@@ -24,6 +24,8 @@ from transom.stream.intake import Intake
 log = structlog.get_logger(__name__)
 OPEN_S = 10.0
 """Seconds for the machine to open a stream."""
+LOOK_S = 8.0
+"""Seconds of a look in all: shorter than SEEN_S, as it is no viewer's sign of life."""
 TOUCH_S = 30.0
 """Input by this road keeps a session from idling out, written no more often than this."""
 SEEN_S = 10.0
@@ -33,12 +35,15 @@ Join = Callable[[WebSocket, Parts, Visitor, str], Awaitable[None]]
 """Serves a viewer until its stream ends. Raises Closing."""
 
 
-async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.Places, join: Join) -> None:
-    """Serve whoever `admit` lets in to an accepted socket, and close it with a code."""
+async def serve(
+    socket: WebSocket, session: str, admit: Admit, places: sockets.Places, join: Join, *, look: bool = False
+) -> None:
+    """Serve whoever `admit` lets in to an accepted socket, and close it with a code; for a `look` shortly, and
+    without a seat."""
     try:
         visitor = await admit(socket, session)
         with places.take(visitor.session.id, visitor.person.link):
-            await _sit(socket, parts_of(socket), visitor, join)
+            await (_look if look else _sit)(socket, parts_of(socket), visitor, join)
     except Closing as closing:
         await sockets.close(socket, closing)
     except Exception:
@@ -50,16 +55,35 @@ async def _sit(socket: WebSocket, parts: Parts, visitor: Visitor, join: Join) ->
     """Hold the viewer's seat meanwhile. Raises Closing."""
     session, person = visitor.session.id, visitor.person
     peer = _peer(socket)
-    try:
+    with _refused():
         parts.limits.arrivals.stream(session, peer, person, visitor.address)
         await parts.seating.hold(session, peer, person)
-    except TransomError as error:
-        patience = f": {error.retry_after} s" if error.retry_after else ""
-        raise Closing(sockets.TOO_MANY, error.message + patience) from error
     try:
         await join(socket, parts, visitor, peer)
     finally:
         await parts.seating.let_go(session, peer, person)
+
+
+async def _look(socket: WebSocket, parts: Parts, visitor: Visitor, join: Join) -> None:
+    """Let a viewer see that there is a display: it is nobody's seat, and so a watcher's. Raises Closing."""
+    peer = f"look-{secrets.token_hex(8)}"
+    with _refused():
+        parts.limits.arrivals.stream(visitor.session.id, peer, visitor.person, visitor.address)
+    try:
+        async with asyncio.timeout(LOOK_S):
+            await join(socket, parts, visitor, peer)
+    except TimeoutError as error:
+        raise Closing(sockets.SILENT, "a look is over after some seconds") from error
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What does not let a viewer in ends its socket. Raises Closing."""
+    try:
+        yield
+    except TransomError as error:
+        patience = f": {error.retry_after} s" if error.retry_after else ""
+        raise Closing(sockets.TOO_MANY, error.message + patience) from error
 
 
 def _peer(socket: WebSocket) -> str:

@@ -37,10 +37,11 @@ async def vnc(socket: WebSocket, session: str) -> None:
 
 
 async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.Places) -> None:
-    """Serve whoever `admit` lets in."""
+    """Serve whoever `admit` lets in; with `?look=1` one who only asks whether there is a display."""
     offered = socket.scope.get("subprotocols", [])
     await socket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-    await streams.serve(socket, session, admit, places, _join)
+    look = socket.query_params.get("look") == "1"
+    await streams.serve(socket, session, admit, places, _join, look=look)
 
 
 async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) -> None:

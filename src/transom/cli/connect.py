@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import secrets
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from transom.cli.failure import Failure, printable
 from transom.stream.allocation import by_relay
-from transom.stream.preflight import CODEC, WEBSOCKET, Look, Target, check, credentials, offer
+from transom.stream.greeting import Greeting, GreetingError
+from transom.stream.preflight import CODEC, NOVNC, WEBSOCKET, Look, Target, check, credentials, offer
 
 if TYPE_CHECKING:
     from transom.cli.client import Client
 
 WAIT_MS = 8000
 ECHO_S = 5.0
+DISPLAY_S = 7.0
+"""Until the machine's display has greeted; the server gives a look a second more."""
 RELAYS_AT_ONCE = 3
 """With the direct way as many sources as the door takes of a peer; one after the other might outlast it."""
 _CANDIDATE = re.compile(r"candidate:\S+ 1 udp \d+ ([0-9a-fA-F.:]+) (\d{1,5}) typ host")
@@ -24,7 +28,7 @@ _CANDIDATE = re.compile(r"candidate:\S+ 1 udp \d+ ([0-9a-fA-F.:]+) (\d{1,5}) typ
 
 def look(client: Client, session: str) -> list[Look]:
     """All looks, in the order that people read them. Raises Failure when there is no such session."""
-    return [*_machine(client, session), _websocket(client, session)]
+    return [*_machine(client, session), _websocket(client, session), _novnc(client, session)]
 
 
 def rows(looks: list[Look]) -> list[dict[str, Any]]:
@@ -102,3 +106,32 @@ def _websocket(client: Client, session: str) -> Look:
     except (OSError, TimeoutError, WebSocketException) as error:
         return Look(WEBSOCKET, False, type(error).__name__)
     return Look(WEBSOCKET, works, "echoed" if works else "another answer")
+
+
+def _novnc(client: Client, session: str) -> Look:
+    """Greet the display as noVNC does, up to its size, and let go."""
+    from websockets.exceptions import ConnectionClosed, WebSocketException
+    from websockets.sync.client import connect
+
+    began, greeting = time.monotonic(), Greeting()
+    address = f"{client.socket_url('sessions', session, 'vnc')}?look=1"
+    try:
+        with connect(
+            address, additional_headers=client.bearer, open_timeout=ECHO_S, close_timeout=1
+        ) as socket:
+            while greeting.size is None:
+                heard = socket.recv(timeout=max(0.0, began + DISPLAY_S - time.monotonic()))
+                if said := greeting.feed(heard.encode() if isinstance(heard, str) else heard):
+                    socket.send(said)
+    except GreetingError as error:
+        return Look(NOVNC, False, str(error))
+    except ConnectionClosed as error:
+        reason = error.rcvd.reason if error.rcvd is not None else ""
+        return Look(NOVNC, False, printable(reason)[:123] or "closed without a word")
+    except TimeoutError:
+        return Look(NOVNC, False, f"no greeting in {DISPLAY_S:.0f} s")
+    except (OSError, WebSocketException) as error:
+        return Look(NOVNC, False, type(error).__name__)
+    width, height = greeting.size
+    took = (time.monotonic() - began) * 1000
+    return Look(NOVNC, True, f"a screen of {width}x{height}, told in {took:.0f} ms")

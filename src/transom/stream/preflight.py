@@ -57,7 +57,7 @@ class Verdict:
     text: str
 
 
-UDP, WEBSOCKET, CODEC = "udp", "websocket", "h264"
+UDP, WEBSOCKET, NOVNC, CODEC = "udp", "websocket", "novnc", "h264"
 
 
 def judge(looks: Sequence[Look]) -> Verdict:
@@ -68,30 +68,42 @@ def judge(looks: Sequence[Look]) -> Verdict:
     if untaken:
         return Verdict("problem", f"the server took no look at the machine: {untaken[0]}")
     if any(look.refused == "silent" for look in looks):
-        return _of_a_silent_machine(novnc=works.get(WEBSOCKET, False))
+        return _of_a_silent_machine(_without_novnc(looks))
     if CODEC in works and not works[CODEC]:
         why = next(look.detail for look in looks if look.what == CODEC)
         return Verdict("problem", f"the machine gives no H.264 answer: {why or 'nothing is known of why'}")
+    lack = _without_novnc(looks)
     if works.get(UDP):
-        if works.get(WEBSOCKET):
+        if not lack:
             return Verdict("ok", "all well: the picture comes directly, by UDP")
-        return Verdict(
-            "weak", "UDP works; WebSockets are cut on the way, so there is no noVNC to fall back to"
-        )
+        return Verdict("weak", f"UDP works; {lack}, so there is no noVNC to fall back to")
     ways = [f"{look.what}: {look.detail}" for look in relays if look.works]
     if ways:
         return Verdict("weak", f"UDP to the machine is blocked; a relay works ({'; '.join(ways)})")
     why = _why_no_relay(relays)
-    if works.get(WEBSOCKET):
+    if not lack:
         return Verdict("weak", f"UDP to the machine is blocked; noVNC works; {why}")
+    if works.get(WEBSOCKET):
+        return Verdict("problem", f"no picture gets through: UDP is blocked; {lack}; {why}")
     return Verdict("problem", f"nothing gets through: no UDP, no WebSocket; {why}")
 
 
-def _of_a_silent_machine(*, novnc: bool) -> Verdict:
+def _without_novnc(looks: Sequence[Look]) -> str:
+    """Why there is no noVNC; empty where it greeted."""
+    found = {look.what: look for look in looks}
+    novnc, websocket = found.get(NOVNC), found.get(WEBSOCKET)
+    if novnc is not None and novnc.works:
+        return ""
+    if websocket is None or not websocket.works:
+        return "WebSockets are cut on the way"
+    return f"noVNC was tried in vain ({novnc.detail})" if novnc is not None else "noVNC was not tried"
+
+
+def _of_a_silent_machine(lack: str) -> Verdict:
     silent = "the session is ready, and its machine's stream server does not answer"
-    if novnc:
-        return Verdict("weak", f"{silent}; WebSockets get through, so the desktop comes by noVNC")
-    return Verdict("problem", f"{silent}; WebSockets are cut on the way, so there is no noVNC either")
+    if not lack:
+        return Verdict("weak", f"{silent}; the desktop comes by noVNC")
+    return Verdict("problem", f"{silent}; {lack}, so there is no noVNC either")
 
 
 def _why_no_relay(relays: Sequence[Look]) -> str:

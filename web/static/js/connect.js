@@ -2,6 +2,7 @@ import { get, goSignIn, remove, socketUrl } from "./api.js";
 import { takesH264 } from "./codec.js";
 import { refuseDrops } from "./drops.js";
 import { byId, make, setText } from "./elements.js";
+import { Greeting } from "./greeting.js";
 import { randomName } from "./names.js";
 import { guestsPlaces, ownersPlaces } from "./places.js";
 import { probe } from "./probe.js";
@@ -11,6 +12,8 @@ import { judge, relaysOf } from "./reach.js";
 /** @import { Found } from "./probe.js" */
 
 const ECHO_MS = 5000;
+/** The server gives a look a second more. */
+const DISPLAY_MS = 7000;
 /** One name for all looks of this page: a later one takes the place of an earlier. */
 const name = `${randomName()}-look`;
 let epoch = 0;
@@ -61,6 +64,32 @@ function lookAtSocket() {
   });
 }
 
+/** Greets the display as noVNC does, up to its size. @returns {Promise<string>} why there is no noVNC; empty where it greeted */
+function lookAtDisplay() {
+  const done = row("noVNC");
+  return new Promise((resolve) => {
+    const socket = new WebSocket(`${socketUrl(places.vnc)}?look=1`, "binary");
+    const [since, greeting] = [performance.now(), new Greeting()];
+    socket.binaryType = "arraybuffer";
+    const end = (/** @type {string} */ why, text = why) => {
+      clearTimeout(timer);
+      socket.onclose = socket.onmessage = null;
+      socket.close();
+      done(!why, text);
+      resolve(why);
+    };
+    const timer = setTimeout(() => end(`No greeting in ${DISPLAY_MS / 1000} s.`), DISPLAY_MS);
+    socket.onmessage = ({ data }) => {
+      const said = greeting.feed(data);
+      if (said.length) socket.send(said);
+      const { size, wrong } = greeting;
+      if (wrong) end(`The machine's display: ${wrong}.`);
+      if (size) end("", `A screen of ${size.width}x${size.height}, told in ${Math.round(performance.now() - since)} ms.`);
+    };
+    socket.onclose = ({ code, reason }) => end(reason || (code === 1006 ? "It is cut on the way." : `Closed with ${code}.`));
+  });
+}
+
 /** @param {string} what @param {RTCIceServer[]} servers @param {RTCIceTransportPolicy} policy @param {number} number of the look */
 async function lookAtPeer(what, servers, policy, number) {
   const done = row(what);
@@ -93,13 +122,14 @@ async function look() {
   epoch += 1;
   const codec = lookAtCodec();
   const socket = await lookAtSocket();
+  const novnc = await lookAtDisplay();
   /** @type {RTCIceServer[]} */
   const servers = (await get(places.ice).catch(refused))?.ice_servers ?? [];
   const relays = relaysOf(servers);
   const stun = servers.filter((one) => ![one.urls].flat().some((url) => /^turns?:/.test(url)));
   const direct = await lookAtPeer("UDP to the machine", stun, "all", 0);
   const found = await lookAtRelays(relays);
-  const { standing, verdict, advice } = judge({ codec, socket, direct, relays: found, state: await stateOf(direct) });
+  const { standing, verdict, advice } = judge({ codec, socket, novnc, direct, relays: found, state: await stateOf(direct) });
   byId("verdict-box").dataset["standing"] = standing;
   setText(byId("verdict"), verdict);
   setText(byId("advice"), advice);

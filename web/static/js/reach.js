@@ -1,22 +1,23 @@
 /** @import { Found } from "./probe.js" */
 
 /**
- * What each look found; `state` is the session's, where it is known. `relays` has one for each transport the server offers, by name; null: not looked.
- * @typedef {{ codec: boolean, socket: boolean, direct: Found | null, relays: { name: string, found: Found }[], state?: string | undefined }} Looks
+ * What each look found; `novnc` is why there is no noVNC, empty where its display greeted; `state` is the session's, where it is known. `relays` has one for each transport the server offers, by name; null: not looked.
+ * @typedef {{ codec: boolean, socket: boolean, novnc: string, direct: Found | null, relays: { name: string, found: Found }[], state?: string | undefined }} Looks
  * @typedef {{ standing: "good" | "weak" | "bad", verdict: string, advice: string }} Verdict
  */
 
 /** In plain words, the first thing that matters. @param {Looks} looks @returns {Verdict} */
-export function judge({ codec, socket, direct, relays, state }) {
+export function judge({ codec, socket, novnc, direct, relays, state }) {
+  const lack = novnc && (socket ? `noVNC was tried in vain: ${sentence(novnc)}` : "WebSockets are cut on the way.");
   const ways = relays.filter(({ found }) => found.connected).map(({ name }) => name);
   const shut = relays.filter(({ found }) => !found.connected).map(({ name }) => name);
-  if (!codec) return weak("This browser does not decode H.264.", `The desktop comes by noVNC${socket ? "" : ", for which WebSockets must get through"}. Another browser shows the better picture; Firefox does once it has fetched its decoder.`);
+  if (!codec) return (lack ? bad : weak)("This browser does not decode H.264.", `${lack ? `The desktop would come by noVNC. ${lack}` : "The desktop comes by noVNC."} Another browser shows the better picture; Firefox does once it has fetched its decoder.`);
   if (direct?.connected) {
-    const also = socket ? "" : " WebSockets are cut on the way, so there is no noVNC to fall back to: a proxy in between should let them pass.";
-    return { standing: socket ? "good" : "weak", verdict: "All well: the picture comes directly, by UDP.", advice: `If a desktop did not connect, it was a passing fault. Try it again.${also}` };
+    const also = lack && ` There is no noVNC to fall back to. ${lack}${socket ? "" : " A proxy in between should let them pass."}`;
+    return { standing: lack ? "weak" : "good", verdict: "All well: the picture comes directly, by UDP.", advice: `If a desktop did not connect, it was a passing fault. Try it again.${also}` };
   }
   if (direct?.refused) return bad("The server took no look at the machine.", `${sentence(direct.why)} That says nothing of your network.`);
-  if (direct?.why && state === "ready") return silent(socket);
+  if (direct?.why && state === "ready") return silent(lack);
   if (direct?.why && state) return bad("The machine gave no answer.", `${direct.why} It is not your network: the session is ${state}.`);
   if (direct?.why) return bad("The machine gave no answer.", `${direct.why} It is not your network: the session may be starting, or over.`);
   if (ways.length) {
@@ -24,16 +25,15 @@ export function judge({ codec, socket, direct, relays, state }) {
     return weak(`UDP to the machine is blocked; the relay works (${ways.join(", ")}).`, `The picture comes, with some delay.${not} A network that lets UDP pass to the door's ports makes it faster.`);
   }
   const why = relayWords(relays);
-  if (socket) return weak("UDP to the machine is blocked; noVNC works.", why);
+  if (!lack) return weak("UDP to the machine is blocked; noVNC works.", why);
+  if (socket) return bad("No picture gets through: UDP is blocked, and noVNC does not work.", `${lack} ${why}`);
   return bad("Nothing gets through: no UDP, no relay, no WebSocket.", `${why} A firewall or proxy stands between this browser and the server.`);
 }
 
-/** A session that is ready and answers no offer: its stream server hangs. @param {boolean} socket @returns {Verdict} */
-function silent(socket) {
+/** A session that is ready and answers no offer: its stream server hangs. @param {string} lack of noVNC @returns {Verdict} */
+function silent(lack) {
   const verdict = "The machine's stream server does not answer, though the session is ready.";
-  return socket
-    ? weak(verdict, "It is not your network. WebSockets get through, so the desktop comes by noVNC.")
-    : bad(verdict, "WebSockets are cut on the way as well, so there is no noVNC either.");
+  return lack ? bad(verdict, `There is no noVNC either. ${lack}`) : weak(verdict, "It is not your network. The desktop comes by noVNC.");
 }
 
 /** @param {string} text */

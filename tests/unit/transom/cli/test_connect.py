@@ -11,7 +11,7 @@ import pytest
 
 from tests.unit.transom.cli.conftest import TOKEN, FakeServer, Run
 from transom.cli import client, connect
-from transom.stream.preflight import WEBSOCKET, Look
+from transom.stream.preflight import NOVNC, WEBSOCKET, Look
 
 SESSION = "ses_aaaaaaaaaaaaaaaaaaaa"
 
@@ -21,6 +21,7 @@ def silent(server: FakeServer, monkeypatch: pytest.MonkeyPatch) -> FakeServer:
     """A server whose machine takes an offer, and says nothing."""
     monkeypatch.setattr("secrets.token_hex", lambda count: "ab" * count)
     monkeypatch.setattr(connect, "_websocket", lambda *_: Look(WEBSOCKET, True, "echoed"))
+    monkeypatch.setattr(connect, "_novnc", lambda *_: Look(NOVNC, True, "a screen"))
     path, peer = f"/api/webrtc/session/{SESSION}", f"peer=look-{'ab' * 6}&epoch=1"
     server.answers |= {
         ("GET", f"/api/sessions/{SESSION}"): (200, {"state": "ready"}),

@@ -13,10 +13,13 @@ def looks(**works: bool) -> list[Look]:
 @pytest.mark.parametrize(
     ("found", "standing", "words"),
     [
-        (looks(h264=True, udp=True, websocket=True), "ok", "all well"),
+        (looks(h264=True, udp=True, websocket=True, novnc=True), "ok", "all well"),
         (looks(h264=True, udp=True, websocket=False), "weak", "no noVNC"),
-        (looks(h264=True, udp=False, turn_tcp=True, websocket=True), "weak", "a relay works"),
-        (looks(h264=True, udp=False, websocket=True), "weak", "no TURN relay is set up"),
+        (looks(h264=True, udp=False, turn_tcp=True, websocket=True, novnc=True), "weak", "a relay works"),
+        (looks(h264=True, udp=False, websocket=True, novnc=True), "weak", "no TURN relay is set up"),
+        (looks(h264=True, udp=True, websocket=True, novnc=False), "weak", "tried in vain"),
+        (looks(h264=True, udp=False, websocket=True, novnc=False), "problem", "noVNC was tried in vain"),
+        (looks(h264=True, udp=False, websocket=True, novnc=True), "weak", "noVNC works"),
         (looks(h264=True, udp=False, turn_tcp=False, websocket=False), "problem", "no relay gets through"),
         (looks(h264=False, websocket=True), "problem", "no H.264 answer"),
     ],
@@ -43,13 +46,14 @@ def test_a_look_that_the_server_did_not_take_is_in_its_own_words() -> None:
 
 def test_a_machine_that_is_ready_and_answers_no_offer_is_not_called_over() -> None:
     silent = Look(CODEC, False, "", "silent")
-    verdict = judge([silent, *looks(websocket=True)])
+    verdict = judge([silent, *looks(websocket=True, novnc=True)])
     assert verdict.standing == "weak"
     assert "stream server does not answer" in verdict.text
     assert "comes by noVNC" in verdict.text
-    verdict = judge([silent, *looks(websocket=False)])
-    assert verdict.standing == "problem"
-    assert "no noVNC" in verdict.text
+    for found in (looks(websocket=False, novnc=False), looks(websocket=True, novnc=False)):
+        verdict = judge([silent, *found])
+        assert verdict.standing == "problem"
+        assert "no noVNC" in verdict.text
 
 
 def test_a_machine_without_an_answer_has_the_state_of_its_session_said() -> None:
