@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import socket
 import struct
-import subprocess
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.slow_program import slow_program
+from tests.support.vnc_display import vnc_display
 from tests.support.waiting import until
 from transom_guest.input import reading
 from transom_guest.input.actor import Actor
@@ -34,22 +32,8 @@ CODES = {SHIFT: 50, CONTROL: 37, G: 42, C: 54}
 
 @pytest.fixture
 def place() -> Iterator[tuple[str, Path]]:
-    """A display, and where it is seen by VNC."""
-    folder = Path(tempfile.mkdtemp(prefix="transom-keys-"))
-    with open(folder / "number", "wb") as number:
-        how = ("-displayfd", str(number.fileno()), "-rfbport", "-1", "-rfbunixpath", str(folder / "vnc"))
-        more = ("-nolisten", "tcp", "-SecurityTypes", "None", "-geometry", "640x480")
-        server = subprocess.Popen(
-            ["Xvnc", *how, *more], pass_fds=[number.fileno()], stderr=subprocess.DEVNULL
-        )
-    try:
-        while not (folder / "number").read_text().endswith("\n"):
-            assert server.poll() is None, "Xvnc did not start"
-        yield f":{(folder / 'number').read_text().strip()}", folder / "vnc"
-    finally:
-        server.terminate()
-        server.wait(timeout=10)
-        shutil.rmtree(folder)
+    with vnc_display() as made:
+        yield made
 
 
 @pytest.mark.parametrize(("modifier", "key"), [(SHIFT, G), (CONTROL, C)])

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Protocol
 
-from transom_guest.stream.encode import Frame, Pixels
+from transom_guest.stream.frame import Frame, Pixels
 from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows
 from transom_guest.stream.rate_decision import Decision
 from transom_guest.x11.damage import Damage
@@ -143,6 +143,13 @@ class Capture:
             self._pacer.damaged()
             self._watch.changed(self._loop.time())
         self._step()
+        self._read_rest()
+
+    def _read_rest(self) -> None:
+        """A request that waits for a reply, for pixels or the pointer's shape, reads events into Xlib's own queue: the
+        connection's descriptor does not tell of those, and damage is told once."""
+        if self._display.queued():
+            self._loop.call_soon(self._readable)
 
     def _step(self) -> None:
         self._cancel()
@@ -167,9 +174,7 @@ class Capture:
             self._pacer.grabbed(now, key=key)
         else:
             self._pacer.failed(now)
-        # reading pixels waits for a reply, and events that came before it are in Xlib's queue now
-        if self._display.queued():
-            self._loop.call_soon(self._readable)
+        self._read_rest()
 
     def _refresh(self, screen: Screen, rows: tuple[int, int] | None) -> bool:
         if rows is None:

@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
 
 from transom_guest.stream import yuv
 from transom_guest.stream.budget import BITRATE_CAP, FRAME_RATE, VBV_MS, Budget, Vbv
+from transom_guest.stream.frame import Frame, Pixels
 from transom_guest.stream.gst import Gst, GstApp, GstError, GstVideo, make, unwatch_bus, watch_bus
 from transom_guest.stream.picture import Picture
 
@@ -41,26 +41,6 @@ class AccessUnit:
     """The same picture again took next to nothing: it is as sharp as it gets."""
     steps: tuple[float, float, float] = (0.0, 0.0, 0.0)
     """Seconds that reading the screen, converting colours and encoding took, one after the other from `grabbed` on."""
-
-
-class Pixels(Protocol):
-    """A screen in memory: BGRx rows of `stride` bytes from `address` on; both sides even."""
-
-    width: int
-    height: int
-    stride: int
-
-    @property
-    def address(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What to make of the screen: `rows` changed (all of them when the picture is new), None for the same again."""
-
-    rows: tuple[int, int] | None
-    key: bool
-    grabbed: float
 
 
 class Encoder:
