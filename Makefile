@@ -9,7 +9,7 @@ JSON ?=
 PYTEST_ARGS ?=
 bin := .venv/bin
 
-.PHONY: run test test-beside test-alone test-host test-vm test-quick test-clones check image pictures lock clean bench-forwarder bench-stream bench-links sweep-links soak
+.PHONY: run test test-beside test-alone test-host test-vm test-quick test-clones check image pictures lock clean bench-forwarder bench-stream bench-links sweep-links soak trouble
 
 run:
 	@scripts/setup run
@@ -95,6 +95,12 @@ MINUTES ?= 60
 soak:
 	@scripts/setup test
 	$(bin)/python scripts/soak.py --minutes $(MINUTES)
+
+# How long a picture stands still when its way is cut, its stream server killed, its page frozen: the tests of it, RUNS times.
+RUNS ?= 5
+trouble:
+	@scripts/setup test
+	@for run in $$(seq $(RUNS)); do $(bin)/python -m pytest tests/e2e/test_ladder.py -k "udp_is_cut or server_crashes or page_is_frozen" -v -rP -p no:cacheprovider | grep -E "^_+ test|stood for|passed|failed" || exit 1; done
 
 lock:
 	uv pip compile --no-header --no-emit-index-url --no-annotate --generate-hashes --universal --python-version 3.11 pyproject.toml -o requirements.lock
