@@ -192,6 +192,7 @@ class RecordingDesk:
         except OSError as error:
             raise Unavailable("the recording cannot be removed now") from error
         self._stock.weigh(session, ())
+        self._beats.pop(session, None)
         row = await self._store.get_recording(session)
         if row is not None and row.ended_at is None and session in self._lives:
             await self._store.save_recording(replace(row, started_at=self._clock(), bytes=0, segments=0))

@@ -15,6 +15,8 @@ export class Heartbeats {
   #view;
   /** What the picture was like since the heartbeat before; set by whom looks. @type {() => Summary | null} */
   summary = () => null;
+  /** The rung that the server knows of. @type {Rung | null} */
+  #told = null;
 
   /** @param {Signal} signal @param {View} view */
   constructor(signal, view) {
@@ -32,9 +34,14 @@ export class Heartbeats {
     void this.#beat();
   }
 
-  /** Say what the picture was like at once, as when the rung changes. @param {Summary} quality */
-  quality(quality) {
-    this.#signal.heartbeat({ peer: this.#signal.peer, quality });
+  /**
+   * The picture was looked at: another rung than was told is told at once, with what the one before was like.
+   * @param {Rung} rung @param {Stats} stats @param {Summary | null} quality of the rung before
+   */
+  looked(rung, stats, quality) {
+    if (rung === this.#told && !quality) return;
+    this.#told = rung;
+    this.#signal.heartbeat({ peer: this.#signal.peer, rung, stats, ...(quality ? { quality } : {}) });
   }
 
   async #beat() {
@@ -47,6 +54,7 @@ export class Heartbeats {
     const { rung, epoch, drawn } = this.#view;
     const seen = rung ? { rung, first_frame: drawn, ...(stats ? { stats } : {}) } : {};
     const quality = this.summary();
+    this.#told = rung ?? this.#told;
     this.#signal.heartbeat({ peer: this.#signal.peer, ...(epoch ? { epoch } : {}), ...seen, ...(quality ? { quality } : {}) });
   }
 }

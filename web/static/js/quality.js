@@ -46,7 +46,7 @@ export class Quality {
     this.#history = [...this.#history, { rung, stats }].slice(-ROOM);
     if (rung) {
       const before = this.#seconds.add(performance.now(), rung, stats);
-      if (before) this.#viewer.heartbeats.quality(before);
+      this.#viewer.heartbeats.looked(rung, stats, before);
       this.#count();
     }
     this.#tell(stats);

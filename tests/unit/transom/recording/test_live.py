@@ -576,3 +576,21 @@ async def test_each_viewer_has_rungs_of_its_own(tmp_path: Path, guest: Guest) ->
         desk.beat(session.id, f"peer{number}", "webrtc", {})
     await desk.close()
     assert len(desk.shelf(session.id).timeline.read_text().splitlines()) < len(lines) + 40
+
+
+async def test_after_a_removal_the_rungs_are_told_anew(tmp_path: Path, guest: Guest) -> None:
+    driver, rows = FakeDriver(), Rows()
+    driver.stream = guest.open
+    session = a_session(state=SessionState.READY)
+    driver.machines[session.machine] = None  # type: ignore[assignment]
+    desk = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", now_ms, few())
+    desk.noticed(session)
+    await desk.choose(session, on=True)
+    desk.beat(session.id, "tab", "webrtc", {})
+    timeline = desk.shelf(session.id).timeline
+    await until(lambda: timeline.exists() and '"rung"' in timeline.read_text())
+    await desk.remove(session.id, by=session.user)
+    desk.beat(session.id, "tab", "webrtc", {})
+    await desk.close()
+    lines = map(json.loads, timeline.read_text().splitlines())
+    assert [line["rung"] for line in lines if line["kind"] == "rung"] == ["webrtc"]
