@@ -4,6 +4,7 @@ of which each is kept once it is done:
 python scripts/bench_stream.py --keys 50 --loads 0
 python scripts/bench_stream.py --keys 50 --loads 0 --add
 python scripts/bench_stream.py --keys 0 --loads 1 --add
+python scripts/bench_stream.py --keys 0 --loads 0 --opens 100 --only ours,selkies_webrtc  # under four minutes
 python scripts/bench_stream.py --table docs         # what was measured, as docs/measurements.md has it
 """
 
@@ -56,6 +57,7 @@ def measured(wanted: argparse.Namespace) -> dict[str, Any]:
         began, all_busy, own = time.monotonic(), busy(), seconds_of(roots)
         if wanted.keys:
             harness.keys(-(-wanted.keys // wanted.each), wanted.each)
+        harness.opens(wanted.opens)
         for _ in range(wanted.loads):
             (harness.motions if wanted.motion else harness.loads)(wanted.seconds)
         took = time.monotonic() - began
@@ -79,6 +81,7 @@ def main() -> int:
     )
     parser.add_argument("--keys", type=int, default=100, help="for each peer")
     parser.add_argument("--each", type=int, default=10, help="keys in one turn of a peer")
+    parser.add_argument("--opens", type=int, default=0, help="of each peer's page, up to its first picture")
     parser.add_argument("--loads", type=int, default=1, help="how often each peer's loads are run")
     parser.add_argument("--motion", action="store_true", help="of the loads full motion alone")
     parser.add_argument("--seconds", type=float, default=6, help="of each load")

@@ -78,6 +78,15 @@ class Harness:
                 self._turn(peer, each)
             self._say(f"keys: round {number + 1} of {rounds}")
 
+    def opens(self, count: int) -> None:
+        """Each peer's page anew until it shows a picture, in turns, `count` times each."""
+        for number in range(count):
+            for peer in random.sample(self._peers, len(self._peers)):
+                with self._page(peer) as page:
+                    self._connected(peer, page)
+            if not (number + 1) % 10:
+                self._say(f"opens: {number + 1} of {count}")
+
     def loads(self, seconds: float) -> None:
         """A still screen, typing, scrolling, sharpness, full motion, and nobody there, for each peer once."""
         self._each(seconds, self._load)
@@ -103,11 +112,7 @@ class Harness:
 
     def _turn(self, peer: Peer, each: int) -> None:
         with self._page(peer) as page:
-            first = self._first(page)
-            offers = page.evaluate("bench.offers")
-            self._note(peer, "first_picture_ms", first)
-            if offers:
-                self._note(peer, "offer_to_picture_ms", first - max(at for at in offers if at < first))
+            self._connected(peer, page)
             self._focus(page)
             page.wait_for_timeout(SETTLE_MS)
             self.press(page)
@@ -116,6 +121,14 @@ class Harness:
                 page.wait_for_timeout(random.uniform(*PAUSES_MS))
                 self._note(peer, "key_ms", self.press(page))
             self._stages(peer, page, before)
+
+    def _connected(self, peer: Peer, page: Page) -> None:
+        """Note how long the page took to its first picture, and from its offer on."""
+        first = self._first(page)
+        offers = page.evaluate("bench.offers")
+        self._note(peer, "first_picture_ms", first)
+        if offers:
+            self._note(peer, "offer_to_picture_ms", first - max(at for at in offers if at < first))
 
     def _stages(self, peer: Peer, page: Page, before: dict[str, float]) -> None:
         """Where the milliseconds went: by our guest's marks, and by what the browser counts."""
