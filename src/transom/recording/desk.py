@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -186,7 +187,14 @@ class RecordingDesk:
 
     async def remove(self, session: str, *, by: str | None) -> None:
         """All that is kept of it; `by` is the user who wants it, None: its age. A recording that is wanted goes on,
-        with a new beginning."""
+        with a new beginning: what the machine has of before, finished or not, is not kept."""
+        live = self._lives.get(session)
+        async with contextlib.nullcontext() if live is None else live.anew():
+            await self._remove(session)
+        if by is not None:
+            await self._write("recording_remove", session, by)
+
+    async def _remove(self, session: str) -> None:
         try:
             await asyncio.to_thread(self.shelf(session).remove)
         except OSError as error:
@@ -198,8 +206,6 @@ class RecordingDesk:
             await self._store.save_recording(replace(row, started_at=self._clock(), bytes=0, segments=0))
         else:
             await self._store.delete_recording(session)
-        if by is not None:
-            await self._write("recording_remove", session, by)
 
     async def _write(self, action: str, session: str, user: str) -> None:
         await self._trail.add_audit(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import structlog
 
@@ -13,10 +15,11 @@ from transom.model.errors import Full, TransomError
 from transom.model.ports import Driver
 from transom.model.recording import SegmentFile
 from transom.model.session import Session, SigninStage
+from transom.recording.intake import Intake
 from transom.recording.shelf import Shelf
 from transom.recording.tape import Tape, tape
 from transom.recording.wish import OFF, ON, PAUSED, wanted
-from transom_wire.record import HIDDEN, PageSeen, Record, RecordState, SegmentComes, SegmentTaken
+from transom_wire.record import HIDDEN, PageSeen, Record, RecordState, SegmentTaken
 
 log = structlog.get_logger(__name__)
 AGAIN_S, AGAIN_MOST_S = 1.0, 30.0
@@ -49,16 +52,16 @@ class Live:
     ) -> None:
         self.session, self.shelf = session, shelf
         self.chosen, self.released = False, ""
-        self._terms, self._driver, self._clock, self._kept = terms, driver, clock, kept
+        self._terms, self._driver, self._clock = terms, driver, clock
         self._settled = True
         self._owed = False
         """A pause began that no guest has said yes to: one goes before pictures are wanted again."""
         self._told: Record | None = None
         self._state: RecordState | None = None
-        self._refused: set[int] = set()
+        self._intake = Intake(shelf, terms.most_bytes, clock, partial(kept, self))
         self._run = 0
         self._page = "clear"
-        self._full, self._took = False, False
+        self._full = False
         self._noted = OFF
         self._tape: Tape | None = None
         self._news, self._said = asyncio.Event(), asyncio.Event()
@@ -118,7 +121,7 @@ class Live:
         """Return once the guest takes no picture any more; one that does not say so is not believed."""
         run = self._run
         if self._tape is None:
-            self._refused.add(run)
+            self._intake.refuse(run)
             return
         self._news.set()
         try:
@@ -127,10 +130,21 @@ class Live:
                     self._said.clear()
                     await self._said.wait()
         except TimeoutError:
-            self._refused.add(run)
+            self._intake.refuse(run)
             log.warning("a recorder did not pause: its segments are refused", session=self.session.id)
             if self._tape is not None:
                 self._tape.cut()
+
+    @asynccontextmanager
+    async def anew(self) -> AsyncIterator[None]:
+        """Remove within this what is kept: nothing of before is kept after it, and a new run begins at its end."""
+        self._run = max(self._run, self._clock())
+        async with self._intake.removing(self._run):
+            try:
+                yield
+            finally:
+                self._noted = OFF
+                self._news.set()
 
     def _quiet(self) -> bool:
         told, state = self._told, self._state
@@ -158,7 +172,7 @@ class Live:
     async def _keep(self) -> None:
         pause = AGAIN_S
         while self.wanted != OFF:
-            self._state, self._took, full = None, False, ""
+            self._state, self._intake.took, full = None, False, ""
             try:
                 async with tape(self._driver, self.session.machine) as found:
                     self._tape, self._told = found, None
@@ -170,7 +184,7 @@ class Live:
             except Exception as error:
                 log.error("a recording cannot be kept", session=self.session.id, reason=repr(error))
             finally:
-                fared = self._took if full else self._state is not None
+                fared = self._intake.took if full else self._state is not None
                 self._lose()
             pause = AGAIN_S if fared else min(2 * pause, AGAIN_MOST_S)
             if full:
@@ -195,7 +209,7 @@ class Live:
     def _lose(self) -> None:
         """The stream is over: what the guest may have recorded since its last word is not known to be right."""
         if self._told is not None and self._told.state == ON and self.wanted == PAUSED:
-            self._refused.add(self._told.run)
+            self._intake.refuse(self._told.run)
         self._tape = self._told = None
         self._page, self._noted = "clear", OFF
         self._said.set()
@@ -216,7 +230,10 @@ class Live:
         while True:
             self._news.clear()
             state = PAUSED if self._owed and self.wanted == ON else self.wanted
-            if self._told is None or self._told.state != state:
+            told = self._told
+            if told is not None and told.state == state != ON:
+                await self._mark()
+            elif told is None or told.state != state or self._intake.refuses(told.run):
                 if state == ON:
                     self._run = max(self._run + 1, self._clock())
                 self._told = Record(state, self._run, self._terms.segment_s)
@@ -238,11 +255,13 @@ class Live:
             self._noted = now
             why = {"why": self.page} if told == ON and self.page else {}
             await self.note({ON: "start", PAUSED: "pause", OFF: "stop"}[now], **why)
+            if self.unwatched and now == ON:
+                await self.note("unwatched")
 
     async def _see(self, page: str) -> None:
-        self._page = page
+        before, self._page = self._noted, page
         await self._mark()
-        if page == "unwatched":
+        if page == "unwatched" and before == self._noted:
             await self.note("unwatched")
         await asyncio.sleep(PAGES_LEAST_S)
 
@@ -260,41 +279,5 @@ class Live:
             if isinstance(message, PageSeen):
                 await self._see(message.state)
                 continue
-            segment = await self._take(found, message)
+            await self._intake.take(found, message)
             await found.say(SegmentTaken(message.number))
-            if segment is not None:
-                await self._kept(self, segment)
-
-    async def _take(self, found: Tape, comes: SegmentComes) -> SegmentFile | None:
-        """Raises Full where the disk does not take it."""
-        at = self._clock() - comes.ago_ms
-        try:
-            with await asyncio.to_thread(self.shelf.begin) as file:
-                async for data in found.content(comes):
-                    await asyncio.to_thread(file.write, data)
-            if comes.run in self._refused:
-                await asyncio.to_thread(self.shelf.drop)
-                return None
-            segment = await asyncio.to_thread(self.shelf.keep, comes, at, self._terms.most_bytes)
-        except OSError as error:
-            raise Full(f"the server's disk cannot take a segment: {error.strerror}") from error
-        self._took = True
-        if segment is not None:
-            await asyncio.to_thread(self.shelf.note, *_lines(segment, comes))
-        return segment
-
-
-def _lines(segment: SegmentFile, comes: SegmentComes) -> list[dict[str, object]]:
-    lines: list[dict[str, object]] = [
-        {
-            "at_ms": segment.at,
-            "kind": "segment",
-            "number": segment.number,
-            "duration_ms": segment.duration_ms,
-            "bytes": segment.bytes,
-        }
-    ]
-    for each in comes.inputs:
-        counts = {"keys": each.keys, "buttons": each.buttons, "wheel": each.wheel}
-        lines.append({"at_ms": segment.at + 1000 * each.second, "kind": "input", **counts})
-    return lines

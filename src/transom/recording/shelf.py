@@ -6,6 +6,7 @@ Every call blocks on the disk. Nobody else reads it: folder 0700, files 0600.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import itertools
 import json
@@ -37,6 +38,8 @@ MOST_FILES = 10_000
 """Segments of one session; two days of 20 s each. Listing them takes tens of milliseconds."""
 LAST_NUMBER = 999_999
 """What a name's digits hold."""
+REMOVALS = 5
+"""Times that a folder is tried to be removed into which somebody writes."""
 RESERVE = 256 * 2**20
 """Bytes of the disk that stay free: the database is there."""
 ROOM = 64 * 2**20
@@ -195,8 +198,15 @@ class Shelf:
 
     def remove(self) -> None:
         """All of it. Raises OSError."""
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(self.folder)
+        for left in reversed(range(REMOVALS)):
+            try:
+                shutil.rmtree(self.folder)
+            except FileNotFoundError:
+                return
+            except OSError as error:
+                # A line of the timeline came meanwhile.
+                if error.errno != errno.ENOTEMPTY or not left:
+                    raise
 
 
 def _text(lines: Sequence[Mapping[str, object]]) -> str:

@@ -191,7 +191,7 @@ async def test_after_a_pause_no_picture_is_taken_before_the_page_was_left(
     assert not guest.recorder.on
     bench.signin(SigninStage.PENDING)
     await bench.live.pause()
-    assert not bench.live._refused, "another sign-in meanwhile is paused for at once"
+    assert not bench.live._intake._refused, "another sign-in meanwhile is paused for at once"
     guest.browser.set()
     await asyncio.sleep(0.2)
     assert not guest.recorder.on
@@ -255,6 +255,7 @@ async def test_a_page_to_sign_in_at_pauses_a_recording_and_its_going_ends_that(
     await until(lambda: bench.live.page == "silent")
     (guest.shown / "123").unlink()
     await until(lambda: bench.live.state == "on" and guest.hindsight.on)
+    await until(lambda: [line["kind"] for line in bench.timeline()].count("start") == 3)
     looks = [(line["kind"], line.get("why")) for line in bench.timeline() if line["kind"] != "unwatched"]
     assert looks == [
         ("start", None),
@@ -391,7 +392,7 @@ async def test_a_guest_that_has_said_nothing_yet_has_not_paused(
     bench.signin(SigninStage.PENDING)
     await until(lambda: told == ["on", "paused"])
     await bench.live.pause()
-    assert bench.live._refused, "its segments are not taken, whatever it says later"
+    assert bench.live._intake._refused, "its segments are not taken, whatever it says later"
     await bench.live.close()
 
 
@@ -594,3 +595,62 @@ async def test_after_a_removal_the_rungs_are_told_anew(tmp_path: Path, guest: Gu
     await desk.close()
     lines = map(json.loads, timeline.read_text().splitlines())
     assert [line["rung"] for line in lines if line["kind"] == "rung"] == ["webrtc"]
+
+
+async def test_nothing_of_before_a_removal_is_kept_after_it(tmp_path: Path, guest: Guest) -> None:
+    driver, rows = FakeDriver(), Rows()
+    driver.stream = guest.open
+    session = a_session(state=SessionState.READY)
+    driver.machines[session.machine] = None  # type: ignore[assignment]
+    desk = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", now_ms, few())
+    desk.noticed(session)
+    await desk.choose(session, on=True)
+    await until(lambda: guest.recorder.on)
+    guest.frames()
+    await asyncio.sleep(0.3)
+    removed, run = now_ms(), guest.recorder._wish.run
+    await desk.remove(session.id, by=session.user)
+    await until(lambda: guest.recorder._wish.run > run and not guest.recorder.waiting)
+    assert guest.recorder._numbers == 1, "it was handed over"
+    guest.frames()
+    guest.recorder.finish(asyncio.get_running_loop().time())
+    await until(lambda: rows.rows[session.id].segments == 1)
+    (kept,) = await desk.segments(session.id)
+    assert kept.at >= removed - 20 and rows.rows[session.id].started_at >= removed
+    lines = list(map(json.loads, desk.shelf(session.id).timeline.read_text().splitlines()))
+    assert {line["kind"] for line in lines} == {"start", "unwatched", "segment"}
+    assert all(line["at_ms"] >= removed - 20 for line in lines)
+    desk.noticed(replace(session, signin=Signin("flw_a", "demo", SigninStage.PENDING)))
+    await until(lambda: '"pause"' in desk.shelf(session.id).timeline.read_text())
+    await desk.remove(session.id, by=session.user)
+    await until(desk.shelf(session.id).timeline.exists)
+    assert [json.loads(desk.shelf(session.id).timeline.read_text())["kind"]] == ["pause"]
+    await desk.close()
+
+
+async def test_a_segment_that_is_just_coming_is_removed_as_well(tmp_path: Path) -> None:
+    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def read() -> dict[str, Any]:
+            said: dict[str, Any] = json.loads(
+                await reader.readexactly(int.from_bytes(await reader.readexactly(4), "big"))
+            )
+            return said
+
+        first = await read()
+        writer.write(pack(encode(RecordState("on", first["run"]))))
+        writer.write(pack(encode(SegmentComes(1, first["run"], 10, 10, 64, 64, 5))) + chunk(b"123"))
+        second = await read()
+        writer.write(chunk(b"45") + chunk(b""))
+        said.extend([first, second, await read()])
+        await reader.read()
+
+    said: list[dict[str, Any]] = []
+    bench = Bench(tmp_path, scripted(act))
+    bench.live.changed()
+    await until(lambda: (bench.live.shelf.folder / shelves.COMING).exists())
+    async with bench.live.anew():
+        bench.live.shelf.remove()
+    await until(lambda: len(said) == 3)
+    assert said[1]["run"] > said[0]["run"] and said[2]["type"] == "segment_taken"
+    assert not bench.kept and bench.live.shelf.segments() == [] and bench.live.page != "full"
+    await bench.live.close()
