@@ -125,7 +125,7 @@ def test_the_command_reaches_the_door_by_each_relay_and_names_the_addresses(
 ) -> None:
     code, found = command.told(server, session, SSL_CERT_FILE=str(turn.authority))
     assert (code, found["standing"]) == (0, "ok"), found
-    assert all(look["works"] for look in found["looks"]) and len(found["looks"]) == 6, found
+    assert all(look["works"] for look in found["looks"]) and len(found["looks"]) == 7, found
     port = command.door_port(found)
     with udp_cut(port, spared=turn.relays):
         code, found = command.told(server, session, SSL_CERT_FILE=str(turn.authority))

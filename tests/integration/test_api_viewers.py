@@ -16,7 +16,7 @@ import pytest
 from tests.support.api import Api, close_of, serving
 from tests.support.sdps import answer, offer
 from tests.support.waiting import until
-from transom.api import watch
+from transom.api import streams, watch
 from transom.api.events import NAMES_LIMIT
 from transom.api.sockets import Places
 from transom.stream import intake, seats
@@ -441,6 +441,23 @@ async def test_a_watchers_novnc_carries_no_input_and_ends_when_the_seat_moves(be
         heard.clear()
         await theirs.send(HELLO + KEY)
         await until(lambda: bytes(heard) == HELLO + KEY)
+
+
+async def test_a_look_at_novnc_only_watches_whatever_name_it_gives_and_ends_by_itself(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "LOOK_S", 3.0)
+    heard = bytearray()
+    bench.api.driver.stream = display(heard)
+    async with bench.vnc("o") as mine, bench.vnc("o&look=1") as look:
+        await mine.recv()
+        await look.recv()
+        assert sorted(kind for _, kind in bench.api.driver.streams) == ["view", "vnc"]
+        await look.send(HELLO + KEY + ASK + KEY)
+        await until(lambda: bytes(heard) == HELLO + ASK)
+        assert (await close_of(look))[0] == 4408
+        seats = (await bench.owner.get(f"/api/sessions/{bench.session}/seats")).json()["viewers"]
+        assert [(seat["peer"], seat["drives"]) for seat in seats] == [("o", True)]
 
 
 async def test_a_watcher_that_says_what_is_no_rfb_is_out(bench: Bench) -> None:
