@@ -14,6 +14,7 @@ from playwright.sync_api import BrowserContext, sync_playwright
 from scripts import viewer_browser
 
 from transom_guest.signin_pages import install
+from transom_guest.signin_pages.asking import Asking
 from transom_guest.signin_pages.sight import CLEAR, SHOWN, STARTING, Sight
 
 pytestmark = pytest.mark.browser
@@ -50,15 +51,26 @@ class Pages(BaseHTTPRequestHandler):
 class Desk:
     """A browser with the extension, and what is known of its pages outside it."""
 
-    def __init__(self, context: BrowserContext, sight: Sight, url: str) -> None:
+    def __init__(self, context: BrowserContext, sight: Sight, asking: Asking, url: str) -> None:
         self.context, self.sight, self.url = context, sight, url
         self.page = context.pages[0]
+        self.asking = asking
 
     def go(self, path: str) -> None:
+        self.page.bring_to_front()
         self.page.goto(self.url + path)
 
     def says(self, wanted: str) -> None:
         until(lambda: self.sight.look() == wanted, f"never {wanted}")
+
+    def answers(self, seconds: float) -> bool:
+        """Whether all is said to be clear from now on, within so long."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            if self.asking.look(time.monotonic()) > began:
+                return True
+            time.sleep(0.05)
+        return False
 
     def stays(self, wanted: str) -> None:
         time.sleep(SETTLE_S)
@@ -98,7 +110,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory, url: str) -> Iterator[Desk]:
             env={**os.environ, "HOME": str(home)},
         )
         try:
-            yield Desk(context, sight, url)
+            yield Desk(context, sight, Asking(install.asks(environment)), url)
         finally:
             context.close()
 
@@ -189,3 +201,33 @@ def test_a_page_cannot_close_tabs(desk: Desk) -> None:
     with pytest.raises(Exception, match="Failed to fetch"):
         desk.page.evaluate(f"fetch('chrome-extension://{install.ID}/leave.html')")
     assert Path(install.EXTENSION / "leave.html").is_file()
+
+
+@pytest.mark.parametrize("path", ["/plain", "/unseen", "/button", "/docs/login"])
+def test_a_page_that_is_clear_answers(desk: Desk, path: str) -> None:
+    desk.go(path)
+    assert desk.answers(20)
+
+
+def test_pages_that_no_extension_may_look_at_count_as_clear(desk: Desk) -> None:
+    desk.page.goto("chrome://version")
+    assert desk.answers(20)
+    desk.go("/plain")
+
+
+@pytest.mark.parametrize("path", ["/field", "/framed", "/sso/start"])
+def test_a_page_to_sign_in_at_is_not_said_to_be_clear(desk: Desk, path: str) -> None:
+    desk.go(path)
+    desk.says(SHOWN)
+    assert not desk.answers(2)
+    desk.go("/plain")
+    assert desk.answers(20)
+
+
+def test_a_page_that_does_nothing_more_is_not_said_to_be_clear(desk: Desk) -> None:
+    desk.go("/plain")
+    assert desk.answers(20)
+    desk.page.evaluate("void setTimeout(() => { const end = Date.now() + 4000; while (Date.now() < end); })")
+    time.sleep(0.2)
+    assert not desk.answers(2)
+    assert desk.answers(20)

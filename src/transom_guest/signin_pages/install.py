@@ -56,6 +56,11 @@ def shown(environment: Mapping[str, str]) -> Path:
     return folder(environment) / "shown"
 
 
+def asks(environment: Mapping[str, str]) -> Path:
+    """Where hosts are asked whether the pages that are shown are clear."""
+    return folder(environment) / host.ASKS
+
+
 def prepare(environment: Mapping[str, str], profile: Path, patterns: Sequence[str] | None) -> None:
     """Before a browser starts with `profile`: have its pages looked at, `patterns` besides the usual, or not for None.
 
@@ -73,6 +78,7 @@ def _install(environment: Mapping[str, str], profile: Path, patterns: Sequence[s
     place = folder(environment)
     (place / "extension").mkdir(parents=True)
     (place / "shown").mkdir(mode=0o700)
+    (place / host.ASKS).mkdir(mode=0o700)
     for path in EXTENSION.iterdir():
         (place / "extension" / path.name).write_bytes(path.read_bytes())
     listed = json.dumps([*PATTERNS, *patterns])
@@ -108,7 +114,8 @@ def manifest() -> dict[str, Any]:
         "description": "Tells this desktop's recorder when a page to sign in at is shown.",
         "version": "1",
         "key": KEY,
-        "permissions": ["nativeMessaging", "storage"],
+        "permissions": ["alarms", "nativeMessaging", "scripting", "storage"],
+        "host_permissions": ["<all_urls>"],
         "background": {"service_worker": "worker.js"},
         "content_scripts": [{"matches": ["<all_urls>"], "match_origin_as_fallback": True, **scripts}],
     }

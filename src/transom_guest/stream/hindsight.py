@@ -14,7 +14,7 @@ from transom_guest.stream.recorder import Recorder, Segment
 from transom_wire.record import Record
 
 HOLD_S = 2.5
-"""Seconds that all is held: the browser's word takes a tenth of one, on a busy machine one."""
+"""Seconds that all is held at least: the browser's word takes a tenth of one, on a busy machine one."""
 
 
 class Hindsight:
@@ -25,6 +25,8 @@ class Hindsight:
         self._wish = Record("off", 0)
         self._held: deque[tuple[float, Callable[[], None], bool]] = deque()
         self.hidden = False
+        self.clear_until = float("inf")
+        """What is later is held on: whether a page to sign in at was shown then is not known yet."""
 
     @property
     def wanted(self) -> bool:
@@ -69,16 +71,16 @@ class Hindsight:
 
     def look(self, now: float) -> None:
         """Now and then: what was held for long enough goes on."""
-        self._let_go(now - HOLD_S)
+        self._let_go(now)
         if not self._held:
-            self._recorder.look(now - HOLD_S)
+            self._recorder.look(min(now - HOLD_S, self.clear_until))
 
     def hide(self, now: float) -> None:
         """A page to sign in at is shown, for a moment already."""
         if self.hidden:
             return
         self.hidden = True
-        self._recorder.finish(now - HOLD_S)
+        self._recorder.finish(min(now - HOLD_S, self.clear_until))
         wishes = [act for _, act, wish in self._held if wish]
         self._held.clear()
         for act in wishes:
@@ -96,8 +98,9 @@ class Hindsight:
 
     def _hold(self, at: float, act: Callable[[], None]) -> None:
         self._held.append((at, act, False))
-        self._let_go(at - HOLD_S)
+        self._let_go(at)
 
-    def _let_go(self, until: float) -> None:
+    def _let_go(self, now: float) -> None:
+        until = min(now - HOLD_S, self.clear_until)
         while self._held and self._held[0][0] <= until:
             self._held.popleft()[1]()

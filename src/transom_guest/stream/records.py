@@ -11,10 +11,11 @@ from typing import Any, cast
 
 from transom_guest.environment import paused_file
 from transom_guest.signin_pages import install
+from transom_guest.signin_pages.asking import Asking
 from transom_guest.signin_pages.sight import CLEAR, Sight
 from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.listening import listen
-from transom_guest.stream.page_guard import PageGuard
+from transom_guest.stream.page_guard import PageGuard, Questions
 from transom_guest.stream.recorder import Segment
 from transom_guest.stream.signin_page import Leave, SigninPage, leave_page
 from transom_wire.codec import Message, WireError, decode, encode
@@ -53,10 +54,12 @@ def pieces(parts: Sequence[bytes]) -> Iterator[bytes]:
 class Records:
     """The newest connection counts; when it ends, recording does. After a pause it goes on once `leave` has left the
     page that was shown; `note` is where a pause outlives this process. `sight`
-    says what the browser shows."""
+    says what the browser shows, and `asking` until when that is all there is to say."""
 
-    def __init__(self, recorder: Hindsight, leave: Leave, note: Path, sight: Sight) -> None:
-        self._guard = PageGuard(recorder, sight)
+    def __init__(
+        self, recorder: Hindsight, leave: Leave, note: Path, sight: Sight, asking: Questions
+    ) -> None:
+        self._guard = PageGuard(recorder, sight, asking)
         self._recorder, self._page = recorder, SigninPage(leave, note)
         self._current: asyncio.Task[None] | None = None
         self._news = asyncio.Event()
@@ -228,7 +231,8 @@ class _Connection:
 def records(recorder: Hindsight, environment: Mapping[str, str]) -> Records:
     """Those of this machine."""
     note, shown = paused_file(environment), install.shown(environment)
-    return Records(recorder, partial(leave_page, environment, note, Sight(shown)), note, Sight(shown))
+    leave = partial(leave_page, environment, note, Sight(shown))
+    return Records(recorder, leave, note, Sight(shown), Asking(install.asks(environment)))
 
 
 def _now() -> float:

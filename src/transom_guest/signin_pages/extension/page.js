@@ -8,6 +8,7 @@
     .map((each) => `input${each}`)
     .join();
   const AGAIN_MS = 100;
+  const PAINT_MS = 1000;
   /** @type {Set<Element>} */
   const shown = new Set();
   /** @type {chrome.runtime.Port | null} */
@@ -16,8 +17,10 @@
   /** By its URL, where it is the whole page: buttons of identity providers are frames on all kinds of pages. */
   const isListed = () => window === window.top && signinPages.matches(signinPatterns, location.href);
 
+  const isSignin = () => document.visibilityState === "visible" && (shown.size > 0 || isListed());
+
   function tell() {
-    const asks = document.visibilityState === "visible" && (shown.size > 0 || isListed());
+    const asks = isSignin();
     if (asks && !port) open();
     else if (!asks && port) {
       port.disconnect();
@@ -37,16 +40,30 @@
     });
   }
 
-  const room = new IntersectionObserver(
-    (entries) => {
-      for (const { target, isIntersecting } of entries) {
-        if (isIntersecting) shown.add(target);
-        else shown.delete(target);
-      }
-      tell();
-    },
-    { rootMargin: "1000000px" },
-  );
+  /** @param {IntersectionObserverEntry[]} entries */
+  function note(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) shown.add(target);
+      else shown.delete(target);
+    }
+    tell();
+  }
+
+  const room = new IntersectionObserver(note, { rootMargin: "1000000px" });
+
+  /** The next picture of this page has been made; one that makes none has this long. */
+  const painted = () =>
+    new Promise((done) => {
+      setTimeout(done, PAINT_MS);
+      requestAnimationFrame(() => requestAnimationFrame(done));
+    });
+
+  /** Whether what is shown from now on is none: asked from outside, and so in its turn behind all that this page was told. */
+  signinPages.clear = async () => {
+    if (document.visibilityState === "visible" && window === window.top) await painted();
+    note(room.takeRecords());
+    return !isSignin();
+  };
 
   /** @param {Node} node */
   function look(node) {
