@@ -46,15 +46,6 @@ def of_health(exit: Exit, before: Health, now: int) -> Iterator[Alert]:
         yield Alert(AlertKind.EXIT_BACK, f"{exit.label} works again", now, exit.id)
 
 
-def duplicates(pool: Pool) -> frozenset[str]:
-    """Ids of exits that leave by an address another one leaves by too."""
-    by_address: dict[str, list[str]] = {}
-    for exit in pool.exits.values():
-        if exit.address is not None:
-            by_address.setdefault(exit.address, []).append(exit.id)
-    return frozenset(id for ids in by_address.values() if len(ids) > 1 for id in ids)
-
-
 def low(pool: Pool, below: int) -> bool:
     """Fewer free exits than `below` are left, in a pool that has any."""
     return bool(pool.exits) and len(pool.free()) < below
