@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 from fastapi import FastAPI
 
+from transom import upkeep
 from transom.api.build import build as build_api
 from transom.api.limits import Limits
 from transom.api.parts import Parts
@@ -25,7 +26,7 @@ from transom.files.desk import FilesDesk
 from transom.guests.guests import Guests
 from transom.images.store import ImageStore
 from transom.model.clock import now_ms, steady_ms
-from transom.model.errors import DriverError, TransomError
+from transom.model.errors import DriverError
 from transom.model.ports import Driver
 from transom.model.session import Session
 from transom.observe.exits import ExitMetrics
@@ -37,7 +38,7 @@ from transom.recording.beats import BURST, BURST_S
 from transom.recording.desk import RecordingDesk
 from transom.serve import serve as serve_app
 from transom.sessions.run import Making
-from transom.sessions.wire import wire
+from transom.sessions.wire import Sessions, wire
 from transom.settings import REPOSITORY, Settings
 from transom.signin.catalog import Catalog
 from transom.signin.service import SEALED_COUNT, SEALED_S, SigninService
@@ -53,11 +54,6 @@ from transom.vault.service import VaultService
 
 log = structlog.get_logger(__name__)
 SHIPPED_PROVIDERS = REPOSITORY / "providers"
-DAY_MS = 86_400_000
-PRUNE_S = 3600.0
-"""Seconds between two removals of old lines, of the audit trail and of machines."""
-VAULT_DEADLINE_S = 15.0
-"""Seconds for the vault to make or prove its key at the start."""
 
 
 class Composition:
@@ -85,40 +81,49 @@ class Composition:
         else:
             log.warning("there is no image: no session can start", mend="transom image build")
         await self.store.open()
-        self.quality = Quality(self.quality_metrics.link, self.quality_metrics.dropped)
-        self.quality_log = quality_log(self.store, self.quality_metrics)
         self.driver = self._driver()
         self.guests = Guests(self.driver)
-        peer_terms = viewer_terms(settings, drives=True)
+        await self._open_stream()
+        self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
+        self.catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
+        await self._open_recordings()
+        await self._open_exits()
+        self.sessions = self._sessions()
+        await self._watch()
+        return self._parts()
+
+    async def _open_stream(self) -> None:
+        """Who watches and drives, how their pictures are, and how they come by them."""
+        self.quality = Quality(self.quality_metrics.link, self.quality_metrics.dropped)
+        self.quality_log = quality_log(self.store, self.quality_metrics)
         self.seating = Seating(
             self.store.links,
             self.guests,
             now_ms,
             steady=steady_ms,
-            driver=peer_terms,
+            driver=viewer_terms(self.settings, drives=True),
             dismiss=self._dismiss,
         )
         await self.seating.open()
-        count, seating, fared = self.metrics.signalling, self.seating, self.quality.link_fared
         self.broker = Broker(
             self.guests,
             steady_ms,
-            count=count,
-            terms=seating.terms,
-            seated=seating.seated,
-            fared=fared,
+            count=self.metrics.signalling,
+            terms=self.seating.terms,
+            seated=self.seating.seated,
+            fared=self.quality.link_fared,
             flooded=self.limits.arrivals.flooded,
         )
-        self.vault = VaultService(self.store, key_source(settings.kek, settings.kek_command), now_ms)
-        catalog = Catalog.load((SHIPPED_PROVIDERS, *settings.providers_dirs))
-        wait = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow
-        few, folder = RateLimiter(count=BURST, seconds=BURST_S).allow, settings.state / "recordings"
+
+    async def _open_recordings(self) -> None:
+        few, folder = RateLimiter(count=BURST, seconds=BURST_S).allow, self.settings.state / "recordings"
         self.recordings = RecordingDesk(
-            self.driver, self.store.recordings, self.store, settings, folder, now_ms, few
+            self.driver, self.store.recordings, self.store, self.settings, folder, now_ms, few
         )
         await self.recordings.open()
-        before = self.recordings.before_signin
-        desk = SigninService(catalog, self.vault, self.guests, now_ms, wait=wait, before=before)
+
+    async def _open_exits(self) -> None:
+        settings = self.settings
         self.exits = Exits(
             settings,
             self.store.exits,
@@ -126,10 +131,14 @@ class Composition:
             self.guests,
             self.exit_metrics,
             now_ms,
-            {provider.id: provider.network for provider in catalog.providers.values()},
+            {provider.id: provider.network for provider in self.catalog.providers.values()},
         )
         await self.exits.open()
-        self.sessions = wire(
+
+    def _sessions(self) -> Sessions:
+        settings = self.settings
+        wait, before = RateLimiter(count=SEALED_COUNT, seconds=SEALED_S).allow, self.recordings.before_signin
+        return wire(
             store=self.store,
             machines=self.store,
             logs=FolderLogs(settings.machines),
@@ -137,7 +146,7 @@ class Composition:
             driver=self.driver,
             guests=self.guests,
             broker=self.broker,
-            desk=desk,
+            desk=SigninService(self.catalog, self.vault, self.guests, now_ms, wait=wait, before=before),
             image=self.images.current,
             terms=terms(settings, self.driver.name),
             making=Making(settings.limits, settings.program),
@@ -150,9 +159,11 @@ class Composition:
             service_died=self.metrics.service_died,
             parting=self.recordings.parting,
         )
-        await self._watch()
+
+    def _parts(self) -> Parts:
+        """What requests need of it all."""
         return Parts(
-            settings=settings,
+            settings=self.settings,
             clock=now_ms,
             sessions=self.sessions.service,
             ledger=self.sessions.ledger,
@@ -165,7 +176,7 @@ class Composition:
             users=self.store,
             credentials=self.store,
             vault=self.vault,
-            catalog=catalog,
+            catalog=self.catalog,
             driver=self.driver,
             guests=self.guests,
             machines=self.store,
@@ -218,44 +229,23 @@ class Composition:
 
     def run(self) -> None:
         """Begin to adopt, reconcile and listen."""
+        settings, old = self.settings, self.recordings.prune
         if not self._tasks:
             self._tasks = [
                 asyncio.create_task(self.sessions.adopter.keep_looking(), name="adopt"),
-                asyncio.create_task(self._prove_vault(), name="vault"),
-                asyncio.create_task(self._compile(), name="compile"),
-                asyncio.create_task(self._prune(), name="prune"),
+                asyncio.create_task(upkeep.prove(self.vault), name="vault"),
+                asyncio.create_task(upkeep.compile_code(self.images, self.guest_source), name="compile"),
+                asyncio.create_task(upkeep.prune(settings, self.store, old, self._sweep), name="prune"),
                 asyncio.create_task(self.quality_log.run(), name="quality"),
                 asyncio.create_task(self.seating.run(), name="seats"),
                 asyncio.create_task(self.sessions.pool.run(), name="pool"),
                 *(asyncio.create_task(work(), name=name) for name, work in self.exits.parts()),
             ]
 
-    async def _prove_vault(self) -> None:
-        try:
-            async with asyncio.timeout(VAULT_DEADLINE_S):
-                await self.vault.public_key()
-        except (TransomError, TimeoutError) as error:
-            log.error("the vault cannot take credentials", reason=str(error) or "it took too long")
-
-    async def _compile(self) -> None:
-        """The first session's machine shall find the guest's code compiled."""
-        with suppress(TransomError, OSError):
-            if (digest := self.images.current()) is not None:
-                await asyncio.to_thread(self.images.guest_code, digest, self.guest_source)
-
-    async def _prune(self) -> None:
-        settings = self.settings
-        while True:
-            try:
-                await self.store.prune_audit(before=now_ms() - settings.audit_days * DAY_MS)
-                await self.recordings.prune()
-                await self.store.prune_machines(before=now_ms() - settings.machine_log_days * DAY_MS)
-                await self.store.quality.prune(before=now_ms() - settings.quality_days * DAY_MS)
-                await asyncio.to_thread(self.images.sweep)
-                await self.driver.sweep({each.digest for each in await asyncio.to_thread(self.images.list)})
-            except TransomError as error:
-                log.warning("old lines stay", reason=error.message)
-            await asyncio.sleep(PRUNE_S)
+    async def _sweep(self) -> None:
+        """Remove what was kept for images that are gone."""
+        await asyncio.to_thread(self.images.sweep)
+        await self.driver.sweep({each.digest for each in await asyncio.to_thread(self.images.list)})
 
     async def close(self) -> None:
         """Let go of everything in reverse; keepers and machines live on."""
