@@ -1,13 +1,9 @@
 """The tables, as this version of transom sees them. `migrations/` makes them; a test holds the two together.
 
-Times are Unix milliseconds. Two column types make SQLite and PostgreSQL behave alike: `Line` for text
-from outside, `Json` for small structures nobody queries.
+Times are Unix milliseconds.
 """
 
 from __future__ import annotations
-
-import json
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -24,40 +20,13 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
-from sqlalchemy.engine import Dialect
-from sqlalchemy.types import TypeDecorator
+
+from transom.store.columns import Json, Line
 
 LIVING = text("state NOT IN ('ended', 'failed')")
 """The sessions that still have, or may still get, a machine."""
 STANDING = text("phase <> 'over'")
 """The machines of which something may be left on a host."""
-
-
-class Line(TypeDecorator[str]):
-    """Text from outside. PostgreSQL has no NUL and no lone surrogate: both become U+FFFD, on every database."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        if value is None:
-            return None
-        whole = value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        return whole.replace("\0", "\ufffd")
-
-
-class Json(TypeDecorator[Any]):
-    """A small structure kept as ASCII JSON text; None inside stays JSON's null."""
-
-    impl = Text
-    cache_ok = True
-
-    def process_bind_param(self, value: Any, dialect: Dialect) -> str:
-        return json.dumps(value, separators=(",", ":"), allow_nan=False)
-
-    def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return None if value is None else json.loads(value)
-
 
 metadata = MetaData()
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.dialects import postgresql
 
-from transom.store.tables import Json, Line
+from transom.store.columns import Json, Line
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 ANY_TEXT = st.text(st.characters() | st.characters(categories=["Cs"]))
