@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { after, clock, extent, fullAt, lasting, locate, losses, parseTimeline, pauses, rungs } from "../static/js/tape.js";
+import { after, clock, crashes, extent, fullAt, lasting, locate, losses, parseTimeline, pauses, rungs } from "../static/js/tape.js";
 
 /** @import { TimelineLine } from "../types/model" */
 
@@ -46,6 +46,11 @@ test("what went for newer segments is told, with its time where the timeline has
     { first: 1, last: 2, span: [10, 27], why: "the recording had its most bytes" },
     { first: 7, last: 7, span: null, why: "newer ones came" },
   ]);
+});
+
+test("what a crash took is told, from when to when", () => {
+  const text = '{"at_ms":5,"kind":"lost","why":"crashed","until_ms":9}\n{"at_ms":6,"kind":"lost","until_ms":"x"}\n{"at_ms":7,"kind":"lost"}';
+  assert.deepEqual(crashes(parseTimeline(text)), [[5, 9]]);
 });
 
 test("a full timeline says from when on it is", () => {

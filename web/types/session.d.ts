@@ -77,7 +77,7 @@ export interface Recorded {
   session: string;
   policy: "off" | "ask" | "always";
   state: "off" | "on" | "paused";
-  why: "shown" | "silent" | "starting" | "full" | null;
+  why: "shown" | "silent" | "starting" | "recorder" | "full" | null;
   unwatched: boolean;
   started_at: number | null;
   ended_at: number | null;
@@ -89,7 +89,7 @@ export interface Recorded {
 /** A line of a recording's timeline; which figures it has is its kind's. */
 export interface TimelineLine {
   at_ms: number;
-  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality" | "unwatched" | "dropped" | "full";
+  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality" | "unwatched" | "dropped" | "lost" | "full";
   why?: string;
   rung?: Rung;
   viewer?: string;
@@ -98,6 +98,8 @@ export interface TimelineLine {
   wheel?: number;
   kbps?: number;
   fps?: number;
+  /** Of what was lost: to when. */
+  until_ms?: number;
   /** Of a segment. */
   number?: number;
   duration_ms?: number;

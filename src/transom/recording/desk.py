@@ -113,8 +113,8 @@ class RecordingDesk:
         return live.state if live is not None else OFF
 
     def why(self, session: str) -> str | None:
-        """What it is paused for but a sign-in of ours: `shown`, `silent` or `starting` by the machine, `full` for want
-        of room."""
+        """What it is paused for but a sign-in of ours: `shown`, `silent`, `starting` or `recorder` by the machine,
+        `full` for want of room."""
         live = self._lives.get(session)
         return live.page or None if live is not None and live.wanted == ON else None
 
@@ -162,6 +162,8 @@ class RecordingDesk:
         live = self._lives.get(session)
         if live is None or live.state == OFF:
             return
+        if rung is not None and rung != "vnc":
+            live.watched()
         beats = self._beats.setdefault(session, Beats(partial(self._wait, session)))
         for line in beats.lines(viewer, rung, stats):
             kind = str(line.pop("kind"))

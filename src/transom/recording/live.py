@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,7 @@ from transom.model.ports import Driver
 from transom.model.recording import SegmentFile
 from transom.model.session import Session, SigninStage
 from transom.recording.intake import Intake
+from transom.recording.loss import Loss, Span
 from transom.recording.shelf import Shelf
 from transom.recording.tape import Tape, tape
 from transom.recording.wish import OFF, ON, PAUSED, wanted
@@ -59,6 +60,7 @@ class Live:
         self._told: Record | None = None
         self._state: RecordState | None = None
         self._intake = Intake(shelf, terms.most_bytes, clock, partial(kept, self))
+        self._loss = Loss()
         self._run = 0
         self._page = "clear"
         self._full = False
@@ -80,16 +82,26 @@ class Live:
 
     @property
     def state(self) -> str:
-        """What the user is shown. `on` as soon as pictures may be taken."""
+        """What the user is shown. `on` once the guest says that pictures may be taken."""
         return PAUSED if self.wanted == ON and self.page else self.wanted
 
     @property
     def page(self) -> str:
         """Why the machine takes no picture though it should: `shown`, a page to sign in at, or `silent`, it does not
-        know, or `starting`, its browser is, or `full`, nothing could be kept. Empty: it does."""
+        know, or `starting`, its browser is, or `recorder`, that has not said yes, or `full`, nothing could be kept.
+        Empty: it does."""
         if self._full:
             return "full"
-        return self._page if self._page in HIDDEN else ""
+        if self._page in HIDDEN:
+            return self._page
+        return "" if self._begun else "recorder"
+
+    @property
+    def _begun(self) -> bool:
+        told, state = self._told, self._state
+        if told is None or state is None:
+            return False
+        return (told.state, told.run) == (state.state, state.run) == (ON, told.run)
 
     @property
     def unwatched(self) -> bool:
@@ -139,6 +151,7 @@ class Live:
     async def anew(self) -> AsyncIterator[None]:
         """Remove within this what is kept: nothing of before is kept after it, and a new run begins at its end."""
         self._run = max(self._run, self._clock())
+        self._loss.removed()
         async with self._intake.removing(self._run):
             try:
                 yield
@@ -158,12 +171,20 @@ class Live:
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=seconds)
             await self.close()
+        await self._lost(self._loss.over())
 
     async def close(self) -> None:
         """Let go; the guest stops when its stream ends."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def watched(self) -> None:
+        """Somebody watches by WebRTC."""
+        self._loss.watched(self._clock())
+
+    async def _lost(self, spans: Sequence[Span]) -> None:
+        await asyncio.to_thread(self.shelf.note, *(each.line for each in spans))
 
     async def note(self, kind: str, **more: object) -> None:
         """A line of the timeline, now."""
@@ -185,12 +206,15 @@ class Live:
                 log.error("a recording cannot be kept", session=self.session.id, reason=repr(error))
             finally:
                 fared = self._intake.took if full else self._state is not None
+                if not full and not self.page:
+                    self._loss.breaks(self._clock())
                 self._lose()
             pause = AGAIN_S if fared else min(2 * pause, AGAIN_MOST_S)
             if full:
                 await self._room(full, pause)
             elif self.wanted != OFF:
                 await asyncio.sleep(pause)
+        await self._lost(self._loss.over())
 
     async def _room(self, why: str, pause: float) -> None:
         """Wait until segments can be kept again, `pause` seconds at least. No stream is open: nothing is recorded."""
@@ -248,6 +272,8 @@ class Live:
     async def _mark(self) -> None:
         """A line for what is so now, where that is another. What has not begun does not pause for a browser's start."""
         told = self._told.state if self._told is not None else OFF
+        if told == ON and not self._begun:
+            return
         now = PAUSED if told == ON and self.page else told
         if self.page == "starting" and told == ON and self._noted != ON:
             return
@@ -255,7 +281,9 @@ class Live:
             self._noted = now
             why = {"why": self.page} if told == ON and self.page else {}
             await self.note({ON: "start", PAUSED: "pause", OFF: "stop"}[now], **why)
-            if self.unwatched and now == ON:
+            if now == ON and self._told is not None:
+                self._loss.begins(self._told.run, self._clock())
+            if now == ON and self._page == "unwatched":
                 await self.note("unwatched")
 
     async def _see(self, page: str) -> None:
@@ -279,5 +307,7 @@ class Live:
             if isinstance(message, PageSeen):
                 await self._see(message.state)
                 continue
+            until = self._clock() - message.ago_ms + message.duration_ms
+            await self._lost(self._loss.came(message.run, message.number, until))
             await self._intake.take(found, message)
             await found.say(SegmentTaken(message.number))

@@ -180,6 +180,8 @@ class Shelf:
 
     def note(self, *lines: Mapping[str, object]) -> None:
         """Lines of the timeline; what the disk does not take is lost."""
+        if not lines:
+            return
         text = _text(lines)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
         with contextlib.suppress(OSError):

@@ -67,6 +67,7 @@ def a_timeline() -> list[dict[str, Any]]:
         {"at_ms": BEGUN, "kind": "rung", "viewer": "a", "rung": "webrtc"},
         {"at_ms": BEGUN + 9000, "kind": "pause", "why": "shown"},
         {"at_ms": BEGUN + 12_000, "kind": "start"},
+        {"at_ms": BEGUN + 2000, "kind": "lost", "why": "crashed", "until_ms": BEGUN + 7000},
         {"at_ms": BEGUN + 20_000, "kind": "full"},
     ]
     for second in range(20):
@@ -97,6 +98,7 @@ def test_a_segment_that_went_is_said_and_the_next_is_played(page: Page, controll
     gaps = page.locator("#pauses").inner_text()
     assert "Segments 1 to 2" in gaps and "went for newer ones: the recording had its most bytes" in gaps
     assert "0:09, paused, 3 s: a page to sign in at was shown" in gaps
+    assert "0:02, lost, 5 s at most: the desktop's stream server had to be started again" in gaps
     assert "0:20: from here on nothing is told" in gaps
     picture(page, "recording")
     record(controller, "off", all_of_it[0], all_of_it[2])

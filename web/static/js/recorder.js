@@ -12,6 +12,7 @@ export function saying(state, why) {
   if (state === "on") return "This session is recorded";
   if (why === "full") return "Recording waits: the disk is full";
   if (why === "starting") return "Recording waits for the browser";
+  if (why === "recorder") return "Recording waits for the desktop";
   if (why === "silent") return "Recording waits: browser is silent";
   return state === "paused" ? "Recording pauses while you sign in" : "";
 }
@@ -126,6 +127,7 @@ function words({ policy, state, why, unwatched, bytes }) {
   const kept = bytes ? ` ${amount(bytes)} are kept.` : "";
   if (why === "shown") return `It pauses while a page to sign in at is shown.${kept}`;
   if (why === "starting") return `It waits until the desktop's browser has started.${kept}`;
+  if (why === "recorder") return `Nothing is recorded at this moment: it waits for the desktop's recorder.${kept}`;
   if (why === "silent") return `It pauses: the desktop's browser does not say which page it shows.${kept}`;
   if (why === "full") return `Nothing is recorded: the server's disk is full. It goes on when there is room.${kept}`;
   if (state === "paused") return `It pauses while you sign in, and after a sign-in that was not finished until you say.${kept}`;

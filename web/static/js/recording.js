@@ -3,7 +3,7 @@ import { refuseDrops } from "./drops.js";
 import { byId, make, setText } from "./elements.js";
 import { amount } from "./exit.js";
 import { LEFT, drawTape } from "./tape_drawing.js";
-import { after, clock, extent, fullAt, lasting, locate, losses, parseTimeline, pauses } from "./tape.js";
+import { after, clock, crashes, extent, fullAt, lasting, locate, losses, parseTimeline, pauses } from "./tape.js";
 
 /** @import { Recorded, RecordedSegment, TimelineLine } from "../../types/model" */
 
@@ -89,9 +89,10 @@ function tellGaps() {
     return `${first === last ? `Segment ${first}` : `Segments ${first} to ${last}`}${when} went for newer ones: ${why}`;
   });
   const paused = pauses(lines, whole[1]).map(({ span: [from, to], why }) => `${since(from)}, paused, ${lasting(to - from)}: ${why}`);
+  const taken = crashes(lines).map(([from, to]) => `${since(from)}, lost, ${lasting(to - from)} at most: the desktop's stream server had to be started again`);
   const full = fullAt(lines);
   const ended = full === null ? [] : [`${since(full)}: from here on nothing is told of input, ways and quality: that list is full`];
-  const said = [...[...went, ...paused].slice(0, MOST_GAPS), ...ended];
+  const said = [...[...went, ...taken, ...paused].slice(0, MOST_GAPS), ...ended];
   byId("unwatched").hidden = !lines.some(({ kind }) => kind === "unwatched");
   byId("pauses").replaceChildren(...said.map((words) => make("li", {}, words)));
   byId("pauses-title").hidden = !said.length;

@@ -1,4 +1,4 @@
-import { byViewer, pauses, rungs } from "./tape.js";
+import { byViewer, crashes, pauses, rungs } from "./tape.js";
 
 /** @import { RecordedSegment, TimelineLine } from "../../types/model" */
 /** @typedef {{ segments: RecordedSegment[], lines: TimelineLine[], whole: [number, number], now: number }} Tape */
@@ -99,6 +99,7 @@ export function drawTape(canvas, tape) {
   drawing.names();
   for (const { at, duration_ms } of tape.segments) drawing.bar([at, at + duration_ms], ROWS.segments, drawing.colour("--accent"));
   for (const { span } of pauses(tape.lines, tape.whole[1])) drawing.bar(span, ROWS.segments, drawing.colour("--warn"));
+  for (const span of crashes(tape.lines)) drawing.bar(span, ROWS.segments, drawing.colour("--danger"));
   drawing.rungs();
   for (const kind of /** @type {const} */ (["keys", "buttons", "wheel"])) drawing.input(kind);
   drawing.figure("kbps", drawing.colour("--good"));

@@ -193,9 +193,10 @@ async def test_after_a_pause_no_picture_is_taken_before_the_page_was_left(
     bench.signin(SigninStage.PENDING)
     await bench.live.pause()
     bench.signin(SigninStage.DONE)
-    await until(lambda: guest.asked == 2 and bench.live.state == "on")
+    await until(lambda: guest.asked == 2 and bench.live.wanted == "on")
     await asyncio.sleep(0.2)
     assert not guest.recorder.on
+    assert (bench.live.state, bench.live.page) == ("paused", "recorder"), "nothing is recorded yet"
     bench.signin(SigninStage.PENDING)
     await bench.live.pause()
     assert not bench.live._intake._refused, "another sign-in meanwhile is paused for at once"
@@ -237,7 +238,7 @@ async def test_a_stream_server_that_dies_in_a_pause_has_the_page_left_as_well(
     assert guest.note.stat().st_mode & 0o777 == 0o600
     await guest.die()
     bench.signin(SigninStage.DONE)
-    await until(lambda: bench.live.state == "on")
+    await until(lambda: bench.live.wanted == "on")
     await guest.serve()
     await until(lambda: guest.asked == 2)
     await asyncio.sleep(0.1)
@@ -311,7 +312,7 @@ async def test_a_pause_that_no_guest_heard_of_is_told_before_it_goes_on(
     bench.signin(SigninStage.PENDING)
     await bench.live.pause()
     bench.signin(SigninStage.DONE)
-    await until(lambda: bench.live.state == "on")
+    await until(lambda: bench.live.wanted == "on")
     assert not guest.note.exists()
     await guest.serve()
     await until(lambda: guest.recorder.on)
@@ -327,6 +328,42 @@ async def test_a_stream_that_breaks_is_opened_again_and_loses_no_segment(
     bench.live._tape.cut()
     await until(lambda: guest.streams == 2 and bench.kept)
     assert len(bench.kept) == 1
+    assert "lost" not in [line["kind"] for line in bench.timeline()]
+
+
+async def test_what_a_crash_of_the_stream_server_took_is_in_the_timeline(
+    bench: Bench, guest: Guest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "AGAIN_S", 0.05)
+    monkeypatch.setattr(module, "AGAIN_MOST_S", 0.2)
+    await until(lambda: bench.live.state == "on")
+    bench.live.watched()
+    guest.frames()
+    began = now_ms()
+    await guest.die()
+    await until(lambda: bench.live._tape is None)
+    assert (bench.live.state, bench.live.page) == ("paused", "recorder"), "nothing is recorded"
+    await guest.serve()
+    await until(lambda: bench.live.state == "on" and guest.recorder.on)
+    guest.frames()
+    guest.recorder.finish(asyncio.get_running_loop().time())
+    await until(lambda: bench.kept)
+    (lost,) = [line for line in bench.timeline() if line["kind"] == "lost"]
+    assert lost["why"] == "crashed" and lost["at_ms"] - 5000 < began <= lost["until_ms"] <= now_ms()
+    (segment,) = bench.live.shelf.segments()
+    assert segment.at >= lost["until_ms"]
+
+
+async def test_what_the_end_of_a_machine_took_is_in_the_timeline(bench: Bench, guest: Guest) -> None:
+    await until(lambda: bench.live.state == "on")
+    bench.live.watched()
+    guest.frames()
+    await asyncio.sleep(0.05)
+    await guest.die()
+    await until(lambda: bench.live._tape is None)
+    bench.live.changed(replace(bench.session, state=SessionState.FAILED))
+    await bench.live.end(5)
+    assert [line["kind"] for line in bench.timeline()].count("lost") == 1
 
 
 async def test_a_full_disk_is_said_and_the_recording_goes_on_when_there_is_room(
@@ -661,3 +698,25 @@ async def test_a_segment_that_is_just_coming_is_removed_as_well(tmp_path: Path) 
     assert said[1]["run"] > said[0]["run"] and said[2]["type"] == "segment_taken"
     assert not bench.kept and bench.live.shelf.segments() == [] and bench.live.page != "full"
     await bench.live.close()
+
+
+async def test_switched_off_and_on_again_it_is_on_once_the_guest_records(
+    tmp_path: Path, guest: Guest
+) -> None:
+    driver, rows = FakeDriver(), Rows()
+    driver.stream = guest.open
+    session = a_session(state=SessionState.READY)
+    driver.machines[session.machine] = None  # type: ignore[assignment]
+    desk = RecordingDesk(driver, rows, rows, Rules(), tmp_path / "r", now_ms, few())
+    desk.noticed(session)
+    await desk.choose(session, on=True)
+    assert (desk.state(session.id), desk.why(session.id)) == ("paused", "recorder")
+    await until(lambda: desk.state(session.id) == "on")
+    assert guest.hindsight.on
+    await desk.choose(session, on=False)
+    await until(lambda: not guest.hindsight.wanted)
+    await desk.choose(session, on=True)
+    assert (desk.state(session.id), desk.why(session.id)) == ("paused", "recorder")
+    await until(lambda: desk.state(session.id) == "on")
+    assert guest.hindsight.on
+    await desk.close()
