@@ -193,3 +193,23 @@ test("a dense screen gets a denser desktop, in quarters, and not more pixels tha
   assert.equal(densityOf({ width: 0, height: 0 }, 2), 100);
   assert.deepEqual(wantedSize({ width: 1000, height: 600 }, 150), { width: 1500, height: 900 });
 });
+
+test("a dense phone shows a whole browser window, no narrower than Chromium makes one, with about its own pixels", () => {
+  for (const [width, height] of [[390, 664], [360, 580], [412, 700], [320, 500], [844, 270], [400, 800]]) {
+    const box = { width, height };
+    for (const ratio of [1.25, 1.5, 2, 2.625, 3, 4]) {
+      const density = densityOf(box, ratio);
+      const size = wantedSize(box, density) ?? HD;
+      assert.ok(size.width / density >= 5.1, `${width} at ${ratio}: ${size.width} at ${density} %`);
+      assert.ok(Math.abs(size.width / size.height - width / height) < 0.02, "its shape is kept");
+      if (width > 350 && width < height) assert.ok(size.width >= width * Math.min(ratio, 3) * 0.82, "sharp enough");
+    }
+  }
+  assert.equal(densityOf({ width: 390, height: 664 }, 2), 150);
+  assert.deepEqual(wantedSize({ width: 390, height: 664 }, 150), { width: 780, height: 1328 });
+  assert.equal(densityOf({ width: 390, height: 664 }, 3), 225);
+  assert.deepEqual(wantedSize({ width: 390, height: 664 }, 225), { width: 1170, height: 1992 });
+  assert.equal(densityOf({ width: 720, height: 243 }, 3), 200, "lying");
+  assert.deepEqual(wantedSize({ width: 720, height: 243 }, 200), { width: 2370, height: 800 });
+  assert.deepEqual(wantedSize({ width: 390, height: 664 }, 200), { width: 1040, height: 1770 }, "another's density holds");
+});

@@ -1,7 +1,9 @@
 /** @import { Point, Size } from "../../types/model" */
 
-/** Browsers make their windows no smaller than about 500 pixels: a phone shows a larger desktop, scaled down. */
+/** In pixels of 100 per cent: Chromium makes no window narrower than 500. A phone shows a larger desktop, scaled down. */
 const LEAST = Object.freeze({ width: 640, height: 400 });
+/** On a dense screen text is legible in a narrower window: as much width as a browser's window needs, and some. */
+const LEAST_DENSE = Object.freeze({ width: 520, height: 400 });
 /** What the guest takes. */
 const MOST = 7680;
 /** More pixels than this the guest scales down: each picture costs as much as it is large. */
@@ -46,7 +48,8 @@ export function toDesktop(point, box, desktop) {
  */
 export function wantedSize(box, density = 100) {
   if (!(box.width > 0) || !(box.height > 0)) return null;
-  const enlarge = Math.max(density / 100, LEAST.width / box.width, LEAST.height / box.height);
+  const least = density > 100 ? LEAST_DENSE : LEAST;
+  const enlarge = (density / 100) * Math.max(1, least.width / box.width, least.height / box.height);
   const width = Math.min(box.width * enlarge, MOST);
   const height = Math.min(box.height * enlarge, MOST);
   const shrink = Math.min(1, Math.sqrt(MOST_AREA / (width * height)));
@@ -54,15 +57,18 @@ export function wantedSize(box, density = 100) {
 }
 
 /**
- * How dense a desktop in this box shall be on a screen of this `devicePixelRatio`, in per cent: in quarters, and no
- * denser than what a machine without a graphics card draws and encodes with ease.
+ * How dense a desktop in this box shall be on a screen of this `devicePixelRatio`, in per cent: in quarters, no denser
+ * than what a machine without a graphics card draws and encodes with ease, and on a phone about so that the least size
+ * has the screen's own pixels: text is large, and nothing is drawn to be scaled away.
  * @param {Size} box
  * @param {number} ratio
  */
 export function densityOf(box, ratio) {
   if (!(box.width > 0) || !(box.height > 0) || !(ratio > 1)) return 100;
   const most = Math.sqrt(DENSE_AREA / (box.width * box.height));
-  return Math.max(100, Math.floor(Math.min(ratio, MOST_DENSE, most) * 4) * 25);
+  const room = Math.min(box.width / LEAST_DENSE.width, box.height / LEAST_DENSE.height);
+  const whole = Math.ceil(room * ratio * 4) / 4;
+  return Math.max(100, Math.floor(Math.min(ratio, MOST_DENSE, most, whole) * 4) * 25);
 }
 
 /** @param {number} value @param {number} most */
