@@ -56,6 +56,9 @@ class Hindsight:
         act = partial(self._recorder.wish, record, now)
         if self._held:
             self._held.append((now, act, True))
+            if self.wanted:
+                # The key frame that it begins with is wanted of this moment, not of when this is let go.
+                self._recorder.begin_anew()
         else:
             act()
 

@@ -260,3 +260,16 @@ def test_no_picture_of_a_page_to_sign_in_at_is_recorded_however_late_the_browser
         desk.hindsight.take(*FRAMES[0], desk.now)
         desk.look(0.1)
     assert not [at for at in recorded if browser.paints_signin(at)]
+
+
+def test_another_run_begins_when_it_is_wished_and_not_when_what_is_held_has_gone(desk: Desk) -> None:
+    desk.watch(4, key=True)
+    asked, wished = desk.asked, desk.now
+    desk.hindsight.wish(Record("on", 2, 20), wished)
+    assert desk.asked == asked + 1
+    desk.watch(1, key=True)
+    desk.look(HOLD_S)
+    desk.wish("off")
+    desk.look(HOLD_S)
+    runs = [(each.run, round(each.began, 1)) for each in desk.recorder.waiting]
+    assert runs == [(1, 100.0), (2, round(wished, 1))]
