@@ -103,6 +103,7 @@ class Composition:
             steady=steady_ms,
             driver=viewer_terms(self.settings, drives=True),
             dismiss=self._dismiss,
+            unseated=self.quality.left,
         )
         await self.seating.open()
         self.broker = Broker(

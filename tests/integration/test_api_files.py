@@ -339,3 +339,12 @@ async def test_a_large_file_both_ways(tmp_path: Path) -> None:
             async for data in answer.aiter_bytes():
                 back.update(data)
         assert back.digest() == digest.digest()
+
+
+async def test_a_name_that_is_not_utf_8_is_refused_and_nothing_is_written(bench: Bench) -> None:
+    for spelling in ("%ff", "%fe", "%c3", "a%80b", "%ed%a0%80", "%ef%bf%bd%ff"):
+        assert code(await bench.put(spelling, b"1")) == (422, "name"), spelling
+        assert code(await bench.client.get(bench.url(spelling))) == (422, "name")
+        assert code(await bench.client.delete(bench.url(spelling))) == (422, "name")
+    assert (await bench.client.get(bench.url())).json()["files"] == []
+    assert (await bench.put("%ef%bf%bd", b"1")).json() == {"name": "\ufffd", "size": 1}, "a sign as others"

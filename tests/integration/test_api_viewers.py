@@ -506,7 +506,11 @@ async def test_a_look_has_no_seat_and_who_says_goodbye_has_none_any_more(bench: 
     # the goodbye of a try that a newer one replaced is no goodbye
     assert (await bench.owner.delete(f"{path}/peers/page/1")).status_code == 204
     assert bench.api.seating.drives(bench.session, "page")
+    beat = {"peer": "page", "epoch": 2, "rung": "webrtc"}
+    await bench.owner.post(f"/api/auth/session/{bench.session}/heartbeat", json=beat)
+    assert 'transom_viewers{rung="webrtc"} 1.0' in (await bench.owner.get("/metrics")).text
     assert (await bench.owner.delete(f"{path}/peers/page/2")).status_code == 204
+    assert 'transom_viewers{rung="webrtc"} 1.0' not in (await bench.owner.get("/metrics")).text
     assert bench.api.seating.seats(bench.session) == ()
 
 

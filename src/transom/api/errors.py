@@ -84,6 +84,10 @@ def _printable(name: str) -> str:
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400 and isinstance(error.__cause__, (RecursionError, ValueError)):
+        # FastAPI's word for JSON that is nested too deeply, or no text: a body like others that cannot be read
+        _count(request, "invalid")
+        return JSONResponse(body("invalid", "body: not JSON"), 422)
     code = CODES.get(error.status_code, "error")
     _count(request, code)
     return JSONResponse(body(code, str(error.detail)), error.status_code, dict(error.headers or {}))

@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, suppress
 from functools import partial
 from typing import Annotated, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 import structlog
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AfterValidator
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
@@ -22,8 +22,21 @@ from transom.files.pace import LEAST_BYTES, WINDOW_S, Pace
 from transom.model.errors import Invalid, TransomError, Unavailable
 from transom_wire.files import CHUNK
 
-Name = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
+Composed = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
 """As it is typed on the desktop: macOS takes the letters of its names apart."""
+
+
+def spelt(name: Composed, request: Request) -> str:
+    """The path's name. Raises Invalid where it is not UTF-8: the server puts one sign for all bytes that are not."""
+    if "\N{REPLACEMENT CHARACTER}" in name:
+        try:
+            unquote_to_bytes(request.scope.get("raw_path") or b"").decode()
+        except UnicodeDecodeError as error:
+            raise Invalid("a file cannot have this name: it is not UTF-8", code="name") from error
+    return name
+
+
+Name = Annotated[str, Depends(spelt)]
 router = APIRouter(tags=["files"])
 log = structlog.get_logger(__name__)
 STALL_S = 30.0

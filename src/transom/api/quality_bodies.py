@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from transom.api.bodies import Body, Epoch, Figure, PeerName, Rung
 
@@ -23,6 +23,11 @@ Cause = Literal["start", "loss", "delay", "probe", "limit"]
 Decoder = Annotated[str, StringConstraints(pattern=r"^[ -~]{1,64}$")]
 LATENCIES = 64
 """Latencies of one summary; the guest marks at most two frames a second."""
+
+FREEZE_MS = 500
+"""Nothing shorter is a freeze; as in the page's freezes.js."""
+FREEZE_SLACK_MS = 5000
+"""A freeze is found out up to 3 s after it began: the first of it may be of the summary before."""
 
 
 class Latency(Body):
@@ -86,6 +91,14 @@ class Summary(Body):
     remote: Kind | None = None
     transport: Transport | None = None
     cause: Cause | None = None
+
+    @model_validator(mode="after")
+    def fits(self) -> Self:
+        """Nothing stood still for longer than the seconds that are told of, or more often than could be."""
+        most_ms = self.seconds * 1000 + FREEZE_SLACK_MS
+        if (self.frozen_ms or 0) > most_ms or (self.freezes or 0) * FREEZE_MS > most_ms:
+            raise ValueError("more freezes than fit in these seconds")
+        return self
 
 
 class Heartbeat(Body):

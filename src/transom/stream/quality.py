@@ -75,6 +75,10 @@ class Quality:
         fresh = {key for key, report in self._reports.items() if now - report.at <= FRESH_MS}
         return [report for key, report in self._links.items() if key in fresh]
 
+    def left(self, session: str, peer: str) -> None:
+        """A viewer's seat is free again: it is counted no longer."""
+        self._reports.pop((session, peer), None)
+
     def forget(self, session: str) -> None:
         """The session is over."""
         for kept in (self._reports, self._links):

@@ -52,10 +52,12 @@ class Seating:
         steady: Clock,
         driver: PeerTerms,
         dismiss: Dismissing,
+        unseated: Callable[[str, str], None] = lambda _session, _peer: None,
     ) -> None:
-        """`clock` says when links end, `steady` how long nothing was heard of somebody."""
+        """`clock` says when links end, `steady` how long nothing was heard of somebody; `unseated` hears of each
+        viewer whose seat is free again."""
         self._store, self._guests, self._clock, self._steady = store, guests, clock, steady
-        self._driver, self._dismiss = driver, dismiss
+        self._driver, self._dismiss, self._unseated = driver, dismiss, unseated
         self._sessions: dict[str, Seats] = {}
         self._owed: dict[str, dict[str, Command]] = {}
         self._unsaved: set[str] = set()
@@ -98,12 +100,15 @@ class Seating:
     async def act(self, session: str, event: Event) -> None:
         """Take in an event, and return once the guest was told if it can be. Raises what Seats.handle does."""
         seats = self._sessions.setdefault(session, Seats())
-        before = _shown(seats.listing())
+        held = seats.listing()
+        before = _shown(held)
         self._owe(session, seats.handle(event))
         if before != _shown(seats.listing()):
             self._unsaved.add(session)
             self._save_soon.set()
             self._tell(session)
+            for peer in {seat.peer for seat in held} - {seat.peer for seat in seats.listing()}:
+                self._unseated(session, peer)
         if session in self._owed:
             async with self._locks.setdefault(session, asyncio.Lock()):
                 await self._pay(session)

@@ -46,7 +46,8 @@ export class Seconds {
     const { freezes, frozen_ms: frozen } = last.stats;
     if (freezes !== null && frozen !== null) {
       summary.freezes = Math.max(freezes - this.#base.freezes, 0);
-      summary.frozen_ms = Math.max(frozen - this.#base.frozen, 0);
+      // A computer that slept stood still for longer than it tells of.
+      summary.frozen_ms = Math.min(Math.max(frozen - this.#base.frozen, 0), summary.seconds * 1000);
       this.#base = { freezes, frozen };
     }
     if (this.#latencies.length) summary.latencies_ms = this.#latencies;

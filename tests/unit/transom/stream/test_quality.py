@@ -15,6 +15,10 @@ def test_the_last_word_counts_while_it_is_fresh() -> None:
     assert quality.rungs(1000) == {"vnc": 2}
     assert quality.rungs(1000 + FRESH_MS + 1) == {}
     assert quality.of("ses_1")["a"].rung == "vnc"
+    quality.report("ses_1", "d", Report(1000, "vnc", {}))
+    quality.left("ses_1", "d")
+    quality.left("ses_1", "nobody")
+    assert quality.rungs(1000) == {"vnc": 2}
     quality.forget("ses_2")
     assert quality.rungs(1000) == {"vnc": 1}
 

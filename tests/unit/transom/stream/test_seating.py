@@ -96,6 +96,26 @@ async def test_who_says_goodbye_leaves_unless_a_connection_holds_it(seating: Sea
     assert [seat.peer for seat in seating.seats(S)] == ["g"]
 
 
+async def test_whoever_lost_the_seat_is_named_once_however_it_was_lost(
+    outside: Outside, clock: FakeClock
+) -> None:
+    left: list[tuple[str, str]] = []
+    seating = Seating(
+        *(outside, outside, clock),
+        steady=clock,
+        driver=DRIVER,
+        dismiss=outside.dismiss,
+        unseated=lambda session, peer: left.append((session, peer)),
+    )
+    await both(seating)
+    assert left == []
+    await seating.gone(S, "g", GUEST)
+    assert left == [(S, "g")]
+    await seating.act(S, Tick(AWAY_MS * 10, AWAY_MS * 10))
+    await seating.act(S, Tick(AWAY_MS * 11, AWAY_MS * 11))
+    assert left == [(S, "g"), (S, "a")]
+
+
 async def test_who_left_and_came_back_before_the_guest_was_told_keeps_its_picture(
     seating: Seating, outside: Outside
 ) -> None:
