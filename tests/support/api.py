@@ -85,6 +85,7 @@ class Api:
             steady=steady_ms,
             driver=peer_terms(self.settings, drives=True),
             dismiss=lambda *viewer, final: self.broker.dismiss(*viewer, final=final),
+            unseated=self.quality.left,
         )
         count, seating = self.metrics.signalling, self.seating
         self.limits = Limits()
