@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { guestsEndingOf } from "../static/js/format.js";
-import { partingWords } from "../static/js/parting.js";
+import { partingWords, tellParting } from "../static/js/parting.js";
 import { toastWords } from "../static/js/toast.js";
 
 const NOON = new Date(2026, 4, 5, 12, 0).getTime();
@@ -32,4 +32,16 @@ test("a session's end is told to a guest in words that are true for a guest", ()
 test("what is said for a while is said whatever else there is", () => {
   const standing = { rung: null, state: "connecting", reachable: false, signedOut: true, unheard: false };
   assert.equal(toastWords({ ...standing, note: "Not here." }), "Not here.");
+});
+
+test("the warning of an end is taken back once it has come", (context) => {
+  context.mock.timers.enable({ apis: ["setInterval", "Date"], now: NOON });
+  /** @type {string[]} */
+  const said = [];
+  const [viewer, place] = /** @type {any[]} */ ([{ state: "connected", session: null }, { hidden: false, textContent: "" }]);
+  tellParting(viewer, NOON + 5000, place, /** @type {any} */ ({ note: (/** @type {string} */ text) => said.push(text) }));
+  assert.match(said.join(), /^This link ends/);
+  context.mock.timers.tick(8000);
+  assert.equal(said.at(-1), "");
+  assert.deepEqual([said.length, place.hidden], [2, true]);
 });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { judge, relaysOf } from "../static/js/reach.js";
+import { isOver, judge, relaysOf } from "../static/js/reach.js";
 
 const found = (connected, rest = {}) => ({ connected, ms: 10, codec: "", pairs: [], errors: [], why: "", refused: false, ...rest });
 const turn = (connected, rest) => [{ name: "TURN over TCP", found: found(connected, rest) }];
@@ -70,4 +70,8 @@ test("each TURN URL is a look of its own", () => {
   const relays = relaysOf([{ urls: "stun:a" }, { urls: ["turn:a?transport=udp", "turn:a?transport=tcp", "turns:a?transport=tcp"], username: "u", credential: "c" }]);
   assert.deepEqual(relays.map(({ name }) => name), ["TURN over UDP", "TURN over TCP", "TURN over TLS"]);
   assert.deepEqual(relays[1]?.server, { urls: "turn:a?transport=tcp", username: "u", credential: "c" });
+});
+
+test("of a session that is over nothing is tried", () => {
+  assert.deepEqual(["requested", "booting", "ready", "stopping", "ended", "failed", undefined].filter(isOver), ["stopping", "ended", "failed"]);
 });

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from transom.cli.failure import Failure, printable
 from transom.stream.allocation import by_relay
 from transom.stream.greeting import Greeting, GreetingError
-from transom.stream.preflight import CODEC, NOVNC, WEBSOCKET, Look, Target, check, credentials, offer
+from transom.stream.preflight import CODEC, NOVNC, UDP, WEBSOCKET, Look, Target, check, credentials, offer
 
 if TYPE_CHECKING:
     from transom.cli.client import Client
@@ -23,12 +23,18 @@ DISPLAY_S = 7.0
 """Until the machine's display has greeted; the server gives a look a second more."""
 RELAYS_AT_ONCE = 3
 """With the direct way as many sources as the door takes of a peer; one after the other might outlast it."""
+OVER = ("stopping", "ended", "failed")
+"""States of a session whose machine answers nobody any more."""
+TRIED = (CODEC, UDP, WEBSOCKET, NOVNC)
 _CANDIDATE = re.compile(r"candidate:\S+ 1 udp \d+ ([0-9a-fA-F.:]+) (\d{1,5}) typ host")
 
 
 def look(client: Client, session: str) -> list[Look]:
     """All looks, in the order that people read them. Raises Failure when there is no such session."""
-    return [*_machine(client, session), _websocket(client, session), _novnc(client, session)]
+    state = str(client.soon("sessions", session).get("state"))
+    if state in OVER:
+        return [Look(what, False, "not tried, the session is over", "over") for what in TRIED]
+    return [*_machine(client, session, state), _websocket(client, session), _novnc(client, session)]
 
 
 def rows(looks: list[Look]) -> list[dict[str, Any]]:
@@ -36,8 +42,7 @@ def rows(looks: list[Look]) -> list[dict[str, Any]]:
     return [{"what": each.what, "works": each.works, "detail": each.detail} for each in looks]
 
 
-def _machine(client: Client, session: str) -> list[Look]:
-    state = str(client.soon("sessions", session).get("state"))
+def _machine(client: Client, session: str, state: str) -> list[Look]:
     peer = f"look-{secrets.token_hex(6)}"
     ufrag, password = credentials()
     query = {"peer": peer, "epoch": "1"}
@@ -104,13 +109,13 @@ def _websocket(client: Client, session: str) -> Look:
             socket.send("transom")
             works = socket.recv(timeout=ECHO_S) == "transom"
     except (OSError, TimeoutError, WebSocketException) as error:
-        return Look(WEBSOCKET, False, type(error).__name__)
+        return Look(WEBSOCKET, False, _fault(error))
     return Look(WEBSOCKET, works, "echoed" if works else "another answer")
 
 
 def _novnc(client: Client, session: str) -> Look:
     """Greet the display as noVNC does, up to its size, and let go."""
-    from websockets.exceptions import ConnectionClosed, WebSocketException
+    from websockets.exceptions import WebSocketException
     from websockets.sync.client import connect
 
     began, greeting = time.monotonic(), Greeting()
@@ -125,13 +130,26 @@ def _novnc(client: Client, session: str) -> Look:
                     socket.send(said)
     except GreetingError as error:
         return Look(NOVNC, False, str(error))
-    except ConnectionClosed as error:
-        reason = error.rcvd.reason if error.rcvd is not None else ""
-        return Look(NOVNC, False, printable(reason)[:123] or "closed without a word")
     except TimeoutError:
         return Look(NOVNC, False, f"no greeting in {DISPLAY_S:.0f} s")
     except (OSError, WebSocketException) as error:
-        return Look(NOVNC, False, type(error).__name__)
+        return Look(NOVNC, False, _fault(error))
     width, height = greeting.size
     took = (time.monotonic() - began) * 1000
     return Look(NOVNC, True, f"a screen of {width}x{height}, told in {took:.0f} ms")
+
+
+def _fault(error: Exception) -> str:
+    """What ended a WebSocket, in words for people."""
+    from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+    if isinstance(error, ConnectionClosed):
+        reason = error.rcvd.reason if error.rcvd is not None else ""
+        return printable(reason)[:123] or "closed without a word"
+    if isinstance(error, InvalidStatus):
+        return f"refused with {error.response.status_code}"
+    if isinstance(error, TimeoutError):
+        return f"no answer in {ECHO_S:.0f} s"
+    if isinstance(error, OSError):
+        return error.strerror or "the server is not reached"
+    return "what answers speaks no WebSocket"

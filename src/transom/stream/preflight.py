@@ -27,7 +27,8 @@ class Look:
     detail: str
     refused: str = ""
     """What the other side said no to: `credentials`, `door` for a relay that may not send there, `offer` for
-    a server that took no look at the machine, or `silent` for a machine that is ready and answers no offer."""
+    a server that took no look at the machine, `over` for a session that has ended, or `silent` for a machine
+    that is ready and answers no offer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,8 @@ def judge(looks: Sequence[Look]) -> Verdict:
     works = {look.what: look.works for look in looks}
     relays = [look for look in looks if look.what.startswith("turn")]
     untaken = [look.detail for look in looks if look.refused == "offer"]
+    if any(look.refused == "over" for look in looks):
+        return Verdict("problem", "the session is over: nothing was tried; look at one that runs")
     if untaken:
         return Verdict("problem", f"the server took no look at the machine: {untaken[0]}")
     if any(look.refused == "silent" for look in looks):

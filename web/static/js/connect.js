@@ -6,7 +6,7 @@ import { Greeting } from "./greeting.js";
 import { randomName } from "./names.js";
 import { guestsPlaces, ownersPlaces } from "./places.js";
 import { probe } from "./probe.js";
-import { judge, relaysOf } from "./reach.js";
+import { isOver, judge, relaysOf } from "./reach.js";
 
 /** @import { ApiError } from "./api.js" */
 /** @import { Found } from "./probe.js" */
@@ -120,6 +120,7 @@ async function look() {
   setText(byId("verdict"), "Looking…");
   setText(byId("advice"), "");
   epoch += 1;
+  if (isOver((await get(places.session).catch(refused))?.state)) return showOver();
   const codec = lookAtCodec();
   const socket = await lookAtSocket();
   const novnc = await lookAtDisplay();
@@ -134,6 +135,22 @@ async function look() {
   setText(byId("verdict"), verdict);
   setText(byId("advice"), advice);
   again.disabled = false;
+}
+
+/** Nothing of a session that is over says anything of the network. */
+function showOver() {
+  for (const what of ["WebSocket", "noVNC", "UDP to the machine"]) untried(what);
+  byId("verdict-box").dataset["standing"] = "bad";
+  setText(byId("verdict"), "The session is over.");
+  setText(byId("advice"), "Nothing was tried. Look from a session that runs.");
+  again.disabled = false;
+}
+
+/** @param {string} what */
+function untried(what) {
+  const standing = make("span", { class: "standing" }, "not tried");
+  const detail = make("div", { class: "small" }, "Not tried, the session is over.");
+  byId("checks").append(make("li", {}, make("div", { class: "head" }, make("strong", {}, what), standing), detail));
 }
 
 /** All at once, of a guest one after the other. @param {ReturnType<typeof relaysOf>} relays */

@@ -36,6 +36,7 @@ export function tellParting(viewer, link, place, toast) {
     place.hidden = !until;
     setText(place, until);
     if (soon && !warned) toast.note(soon, WARNING_MS);
+    if (!soon && warned) toast.note("");
     warned = Boolean(soon);
   };
   setInterval(look, LOOK_MS);

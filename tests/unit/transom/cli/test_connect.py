@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from websockets.exceptions import ConnectionClosedError, InvalidHandshake
+from websockets.frames import Close
 
 from tests.unit.transom.cli.conftest import TOKEN, FakeServer, Run
 from transom.cli import client, connect
@@ -76,3 +78,23 @@ def test_a_server_that_is_stopped_is_named_soon(monkeypatch: pytest.MonkeyPatch,
     assert time.monotonic() - since < 10
     assert result.exit_code == 3
     assert "takes connections and says nothing" in result.stderr
+
+
+@pytest.mark.parametrize("state", ["ended", "failed", "stopping"])
+def test_of_a_session_that_is_over_nothing_is_tried_and_it_says_so(
+    server: FakeServer, transom: Run, state: str
+) -> None:
+    server.answers["GET", f"/api/sessions/{SESSION}"] = (200, {"state": state})
+    result = transom("doctor", "connect", SESSION)
+    assert result.stdout.startswith("problem  the session is over: nothing was tried")
+    assert result.stdout.count("not tried, the session is over") == len(connect.TRIED)
+    assert result.exit_code == 1
+
+
+def test_what_ended_a_websocket_is_in_plain_words() -> None:
+    closed = ConnectionClosedError(Close(4410, "stopped"), None)
+    assert connect._fault(closed) == "stopped"
+    assert connect._fault(ConnectionClosedError(None, None)) == "closed without a word"
+    assert connect._fault(TimeoutError()) == "no answer in 5 s"
+    assert connect._fault(ConnectionRefusedError(111, "Connection refused")) == "Connection refused"
+    assert connect._fault(InvalidHandshake()) == "what answers speaks no WebSocket"
