@@ -4,7 +4,7 @@ import { lifeOf, spotsOf, wordsOf as ribbonWords } from "../static/js/charts.js"
 import { LINES, facts } from "../static/js/figures.js";
 import { Freezes } from "../static/js/freezes.js";
 import { turnsOf, wordsOf } from "../static/js/quality.js";
-import { areaOf, pathOf, roundTop, stretches } from "../static/js/sparkline.js";
+import { dotsOf, areaOf, pathOf, roundTop, stretches } from "../static/js/sparkline.js";
 import { NO_STATS, between, readReport, readTarget } from "../static/js/statistics.js";
 import { Seconds, median } from "../static/js/summary.js";
 import { verdict } from "../static/js/verdict.js";
@@ -235,4 +235,11 @@ describe("sparklines and charts", () => {
     assert.equal(said.get("Freezes"), "none");
     assert.equal(new Map(facts("vnc", stats())).get("Connection"), "noVNC, over a WebSocket");
   });
+});
+
+test("a lone value of a chart is a dot, and those of a line are none", () => {
+  const frame = { left: 0, right: 10, top: 10, width: 100, height: 10 };
+  const spots = [5, null, 5, 5, null, 10].map((y, x) => ({ x, y }));
+  assert.equal(dotsOf(spots, frame), "M0 5h.01M50 0h.01");
+  assert.equal(dotsOf([], frame), "");
 });

@@ -1,7 +1,7 @@
 import { get } from "./api.js";
 import { make } from "./elements.js";
 import { RUNG_NAMES, freezes, kilobits, milliseconds } from "./figures.js";
-import { areaOf, drawn, pathOf, roundTop, stretches } from "./sparkline.js";
+import { areaOf, dotsOf, drawn, pathOf, roundTop, stretches } from "./sparkline.js";
 import { median } from "./summary.js";
 import { percent } from "./verdict.js";
 
@@ -127,6 +127,7 @@ function figure({ name, of, beside, word, write, least }, rows, life) {
     { class: "plot", viewBox: `0 -1 ${WIDTH} ${HEIGHT + 2}`, preserveAspectRatio: "none", role: "img", "aria-label": `${name}: ${words}` },
     drawn("path", { class: "spark-area", d: areaOf(spotsOf(rows, more), frame) }),
     drawn("path", { class: "spark-line", d: pathOf(spotsOf(rows, values), frame) }),
+    drawn("path", { class: "spark-line spark-dots", d: dotsOf(spotsOf(rows, values), frame) }),
     drawn("path", { class: "freeze-marks", d: of === "fps" ? marks(rows, life) : "" }),
   );
   const caption = make("figcaption", {}, make("strong", {}, name), ` ${words}`);

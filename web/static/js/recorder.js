@@ -57,6 +57,7 @@ export class RecorderPanel {
   /** @type {Recorded | null} */
   #now = null;
   #gone = false;
+  #viewer;
 
   /**
    * @param {string} session @param {HTMLElement} place an empty section @param {HTMLElement} badge in the header
@@ -65,6 +66,7 @@ export class RecorderPanel {
   constructor(session, place, badge, viewer) {
     this.#url = `/api/sessions/${session}/recording`;
     this.#place = place;
+    this.#viewer = viewer;
     this.#badge = new Badge(badge);
     this.#see = make("a", { class: "button", href: `/session/${session}/recording` }, "See the recording");
     this.#choose.addEventListener("click", () => void this.#chosen());
@@ -90,6 +92,7 @@ export class RecorderPanel {
     } catch (error) {
       // Not one's own, or gone for good: there is nothing to say.
       this.#gone = /** @type {ApiError} */ (error).status === 404;
+      if (this.#gone) this.#place.hidden = true;
     }
   }
 
@@ -98,7 +101,7 @@ export class RecorderPanel {
     this.#now = now;
     const { policy, state, why, bytes } = now;
     this.#badge.show(state, why);
-    this.#place.hidden = policy === "off" && !bytes;
+    this.#place.hidden = nothingToSay(now, this.#viewer.session?.state);
     this.#see.hidden = !bytes;
     this.#choose.hidden = policy === "off" || (policy === "always" && (state !== "paused" || why !== null));
     setText(this.#choose, state === "off" ? "Record this session" : wanted(now) ? "Stop recording" : "Go on recording");
@@ -115,6 +118,14 @@ export class RecorderPanel {
       this.#choose.disabled = false;
     }
   }
+}
+
+/**
+ * Nothing is kept, and nothing will be: it is never recorded, or the session is over.
+ * @param {Pick<Recorded, "policy" | "bytes">} now @param {string | undefined} session its state
+ */
+export function nothingToSay({ policy, bytes }, session) {
+  return !bytes && (policy === "off" || session === "ended" || session === "failed");
 }
 
 /** It is on, but for a page that is shown. @param {Recorded} now */

@@ -30,6 +30,12 @@ export function pathOf(spots, frame) {
   return parts.join("");
 }
 
+/** The lone spots alone, which a thin line shows as a pixel. @param {Spot[]} spots @param {Frame} frame */
+export function dotsOf(spots, frame) {
+  const known = (/** @type {number} */ n) => (spots[n]?.y ?? null) !== null;
+  return pathOf(spots.map(({ x, y }, n) => ({ x, y: known(n - 1) || known(n + 1) ? null : y })), frame);
+}
+
 /** The same as an area down to 0. @param {Spot[]} spots @param {Frame} frame */
 export function areaOf(spots, frame) {
   /** @type {Spot[][]} */
