@@ -31,7 +31,7 @@ WORKERS ?= 2
 BESIDE := -n $(WORKERS) --dist loadfile -m "not ($(ALONE))"
 
 test-quick: check
-	$(bin)/python -m pytest $(BESIDE) $(PYTEST_ARGS)
+	$(bin)/python -m pytest $(BESIDE) -m "not ($(ALONE) or page)" $(PYTEST_ARGS)
 
 test: test-beside test-alone
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import select
 import shutil
 import subprocess
 import tempfile
@@ -29,14 +31,19 @@ def vnc_socket() -> Iterator[Path]:
     """An X display in one colour, served as RFB on a Unix socket."""
     folder = Path(tempfile.mkdtemp(prefix="transom-web-"))
     path = folder / "vnc.sock"
-    display = next(n for n in range(90, 190) if not Path(f"/tmp/.X11-unix/X{n}").exists())
+    told, tells = os.pipe()
     options = "-geometry 800x600 -SecurityTypes None -rfbport -1 -nolisten tcp -AlwaysShared -UseBlacklist=0"
     server = subprocess.Popen(
-        ["Xvnc", f":{display}", "-rfbunixpath", str(path), *options.split()],
+        ["Xvnc", "-displayfd", str(tells), "-rfbunixpath", str(path), *options.split()],
+        pass_fds=(tells,),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_until(path.exists, "Xvnc")
+    os.close(tells)
+    with open(told) as number:  # a free one, of Xvnc's choice: another file's may start at the same moment
+        wait_until(lambda: select.select([number], [], [], 0)[0], "Xvnc")
+        display = int(number.readline())
+    wait_until(path.exists, "Xvnc's socket")
     colour = "#{:02x}{:02x}{:02x}".format(*VNC_COLOUR)
     looks = ["-geometry", "300x120+0+0", "-bg", colour, "-fg", "white", "-b", "0", "-e", "cat"]
     client = subprocess.Popen(

@@ -10,7 +10,7 @@ from tests.support.browser import Browser, Page
 from tests.unit.web.conftest import wait_until
 from tests.unit.web.fake_controller import NO_POOL, SESSION, FakeController
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.page
 
 
 def dashboard(page: Page, controller: FakeController) -> None:

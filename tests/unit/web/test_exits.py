@@ -10,7 +10,7 @@ from tests.support.browser import Page
 from tests.unit.web.conftest import open_session, wait_until
 from tests.unit.web.fake_controller import FakeController
 
-pytestmark = pytest.mark.browser
+pytestmark = pytest.mark.page
 MOVED = "Your exit is being taken out of use. You have another one now."
 
 
