@@ -105,6 +105,12 @@ class Desktop:
         time.sleep(0.3)
         return self.selected().decode()
 
+    def field_holds(self, text: str, seconds: float = 10) -> None:
+        """Wait until the field that has the focus holds this; what comes into it meanwhile replaces what was there."""
+        end = time.monotonic() + seconds
+        while (found := self.all_of_field()) != text:
+            assert time.monotonic() < end, f"the field holds {found[:2000]!r}, wanted {text[:2000]!r}"
+
     def clear_field(self) -> None:
         """Leave the field that has the focus empty, and no menu open that would take the keys for its own."""
         self._press((ESCAPE, True), (ESCAPE, False))
