@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { after, clock, crashes, extent, fullAt, lasting, locate, losses, parseTimeline, pauses, rungs } from "../static/js/tape.js";
+import { after, clock, crashes, extent, freezes, fullAt, lasting, locate, losses, parseTimeline, pauses, rungs } from "../static/js/tape.js";
 
 /** @import { TimelineLine } from "../types/model" */
 
@@ -51,6 +51,12 @@ test("what went for newer segments is told, with its time where the timeline has
 test("what a crash took is told, from when to when", () => {
   const text = '{"at_ms":5,"kind":"lost","why":"crashed","until_ms":9}\n{"at_ms":6,"kind":"lost","until_ms":"x"}\n{"at_ms":7,"kind":"lost"}';
   assert.deepEqual(crashes(parseTimeline(text)), [[5, 9]]);
+});
+
+test("a viewer's freezes lie in the seconds that it told of together", () => {
+  const line = (/** @type {object} */ more) => JSON.stringify({ at_ms: 9000, kind: "freeze", viewer: "a", freezes: 1, ...more });
+  const lines = [line({ frozen_ms: 1250, span_ms: 5000 }), line({ frozen_ms: 9000, span_ms: 5000 }), line({ frozen_ms: "x", span_ms: 5000 }), line({ frozen_ms: 1, span_ms: 0 }), line({})];
+  assert.deepEqual(freezes(parseTimeline(lines.join("\n"))), [{ span: [4000, 9000], share: 0.25 }, { span: [4000, 9000], share: 1 }]);
 });
 
 test("a full timeline says from when on it is", () => {

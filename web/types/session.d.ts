@@ -89,7 +89,7 @@ export interface Recorded {
 /** A line of a recording's timeline; which figures it has is its kind's. */
 export interface TimelineLine {
   at_ms: number;
-  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality" | "unwatched" | "dropped" | "lost" | "full";
+  kind: "start" | "stop" | "pause" | "segment" | "input" | "rung" | "quality" | "freeze" | "unwatched" | "dropped" | "lost" | "full";
   why?: string;
   rung?: Rung;
   viewer?: string;
@@ -98,6 +98,10 @@ export interface TimelineLine {
   wheel?: number;
   kbps?: number;
   fps?: number;
+  /** Of a viewer's picture that stood still: for so long of so many milliseconds, which end then. */
+  frozen_ms?: number;
+  span_ms?: number;
+  freezes?: number;
   /** Of what was lost: to when. */
   until_ms?: number;
   /** Of a segment. */

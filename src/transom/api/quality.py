@@ -59,6 +59,8 @@ def told(parts: Parts, session: str, beat: Heartbeat) -> None:
         row = row_of(session, viewer, beat.quality, now)
         if parts.quality_log.take(row):
             parts.quality_metrics.observed(row, beat.quality.latencies_ms)
+        count, still = beat.quality.freezes or 0, beat.quality.frozen_ms or 0
+        parts.recordings.froze(session, viewer, count, still, row.span_ms)
 
 
 def row_of(session: str, viewer: str, summary: Summary, now: int) -> QualityRow:

@@ -1,4 +1,4 @@
-"""What heartbeats of a session's viewers add to its timeline: changes of rung, and figures of the picture. Pure.
+"""What heartbeats of a session's viewers add to its timeline: changes of rung, figures of the picture, freezes. Pure.
 
 A viewer, a watcher by a link among them, may send as many as it likes under as many names as it likes: the lines of
 one session are few a second, whoever they are of.
@@ -33,6 +33,18 @@ class Beats:
             yield {"kind": "rung", "viewer": viewer, "rung": rung}
         if figures and not self._wait():
             yield {"kind": "quality", "viewer": viewer, **figures}
+
+    def freezes(self, viewer: str, count: int, frozen_ms: float, span_ms: int) -> Iterator[dict[str, object]]:
+        """The line of some milliseconds, over now, in which a viewer's picture stood still though it should not."""
+        if (count or frozen_ms) and not self._wait():
+            still = round(min(frozen_ms, span_ms))
+            yield {
+                "kind": "freeze",
+                "viewer": viewer,
+                "freezes": count,
+                "frozen_ms": still,
+                "span_ms": span_ms,
+            }
 
     def _known(self, viewer: str, rung: str) -> None:
         self._rungs.pop(viewer, None)

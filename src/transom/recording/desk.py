@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -159,13 +159,28 @@ class RecordingDesk:
 
     def beat(self, session: str, viewer: str, rung: str | None, stats: Mapping[str, object]) -> None:
         """A viewer's heartbeat: a line of the timeline while something is recorded."""
-        live = self._lives.get(session)
-        if live is None or live.state == OFF:
+        live = self._recorded(session)
+        if live is None:
             return
         if rung is not None and rung != "vnc":
             live.watched()
-        beats = self._beats.setdefault(session, Beats(partial(self._wait, session)))
-        for line in beats.lines(viewer, rung, stats):
+        self._put(live, self._beats_of(session).lines(viewer, rung, stats))
+
+    def froze(self, session: str, viewer: str, count: int, frozen_ms: float, span_ms: int) -> None:
+        """A viewer's picture stood still in the milliseconds that are over: a line as well."""
+        live = self._recorded(session)
+        if live is not None:
+            self._put(live, self._beats_of(session).freezes(viewer, count, frozen_ms, span_ms))
+
+    def _recorded(self, session: str) -> Live | None:
+        live = self._lives.get(session)
+        return None if live is None or live.state == OFF else live
+
+    def _beats_of(self, session: str) -> Beats:
+        return self._beats.setdefault(session, Beats(partial(self._wait, session)))
+
+    def _put(self, live: Live, lines: Iterable[dict[str, object]]) -> None:
+        for line in lines:
             kind = str(line.pop("kind"))
             self._spawn(live.note(kind, **line))
 

@@ -75,12 +75,29 @@ def a_timeline() -> list[dict[str, Any]]:
         figures = {"kbps": 400 + 90 * (second % 6), "fps": 30 - second}
         lines.append({"at_ms": BEGUN + 1000 * second, "kind": "input", **counts})
         lines.append({"at_ms": BEGUN + 1000 * second, "kind": "quality", "viewer": "a", **figures})
+    froze = {"kind": "freeze", "viewer": "a", "freezes": 2, "frozen_ms": 3000, "span_ms": 4000}
+    lines.append({"at_ms": BEGUN + 18_000, **froze})
     return lines
 
 
 def open_recording(page: Page, controller: FakeController) -> None:
     page.goto(f"{controller.url}/session/{SESSION}/recording")
     page.wait_for_function("() => document.getElementById('video').duration > 0", timeout=15_000)
+
+
+def coloured(page: Page, ms: int, row: int) -> bool:
+    """The drawing has something `ms` after the beginning, of 20 s, in a row's lower half."""
+    return bool(
+        page.evaluate(
+            """([share, row]) => {
+                const canvas = document.getElementById('line');
+                const ratio = canvas.width / canvas.clientWidth;
+                const x = (66 + share * (canvas.clientWidth - 66)) * ratio;
+                return canvas.getContext('2d').getImageData(x, (row + 3) * ratio, 1, 1).data[3] > 0;
+            }""",
+            [ms / 20_000, row],
+        )
+    )
 
 
 def shown(page: Page) -> int:
@@ -101,6 +118,7 @@ def test_a_segment_that_went_is_said_and_the_next_is_played(page: Page, controll
     assert "0:02, lost, 5 s at most: the desktop's stream server had to be started again" in gaps
     assert "0:20: from here on nothing is told" in gaps
     picture(page, "recording")
+    assert coloured(page, 16_500, 179) and not coloured(page, 12_500, 179), "frozen, where it was"
     record(controller, "off", all_of_it[0], all_of_it[2])
     page.evaluate("void document.getElementById('video').play()")
     page.locator("#gone").get_by_text("0:01, 9 s: this is gone, for newer segments.").wait_for(timeout=15_000)

@@ -4,7 +4,7 @@
 
 /** Lines that are read at most; the server ends a timeline at some MB. */
 const MOST_LINES = 200_000;
-const KINDS = new Set(["start", "stop", "pause", "segment", "input", "rung", "quality", "unwatched", "dropped", "lost", "full"]);
+const KINDS = new Set(["start", "stop", "pause", "segment", "input", "rung", "quality", "freeze", "unwatched", "dropped", "lost", "full"]);
 
 /** Why a recording paused, as a timeline has it and as a person reads it; without a word it was a sign-in of ours. */
 const WHY = new Map([
@@ -78,6 +78,15 @@ export function pauses(lines, end) {
 /** @param {TimelineLine} line @param {number} end @returns {{ span: [number, number], why: string }} */
 function pause({ at_ms, why }, end) {
   return { span: [at_ms, end], why: WHY.get(why ?? "") ?? "a sign-in" };
+}
+
+/**
+ * In which seconds a viewer's picture stood still, and for how much of them, 0 to 1.
+ * @param {TimelineLine[]} lines @returns {{ span: [number, number], share: number }[]}
+ */
+export function freezes(lines) {
+  return lines.flatMap(({ kind, at_ms, frozen_ms = NaN, span_ms = NaN }) =>
+    kind === "freeze" && span_ms > 0 && frozen_ms >= 0 ? [{ span: [at_ms - span_ms, at_ms], share: Math.min(1, frozen_ms / span_ms) }] : []);
 }
 
 /** What a crash in the desktop took, from when to when at most. @param {TimelineLine[]} lines @returns {[number, number][]} */

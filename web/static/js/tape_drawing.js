@@ -1,4 +1,4 @@
-import { byViewer, crashes, pauses, rungs } from "./tape.js";
+import { byViewer, crashes, freezes, pauses, rungs } from "./tape.js";
 
 /** @import { RecordedSegment, TimelineLine } from "../../types/model" */
 /** @typedef {{ segments: RecordedSegment[], lines: TimelineLine[], whole: [number, number], now: number }} Tape */
@@ -7,11 +7,11 @@ import { byViewer, crashes, pauses, rungs } from "./tape.js";
 export const LEFT = 66;
 /** Rows from the top, in CSS pixels: their middle and half their height. */
 const ROWS = /** @type {const} */ ({
-  segments: [14, 8], rungs: [36, 6], keys: [56, 7], buttons: [74, 7], wheel: [92, 7], kbps: [118, 13], fps: [152, 13],
+  segments: [14, 8], rungs: [36, 6], keys: [56, 7], buttons: [74, 7], wheel: [92, 7], kbps: [118, 13], fps: [152, 13], frozen: [179, 6],
 });
 /** @type {[keyof typeof ROWS, string][]} */
-const NAMES = [["segments", "Picture"], ["rungs", "Way"], ["keys", "Typed"], ["buttons", "Clicked"], ["wheel", "Scrolled"], ["kbps", "Bitrate"], ["fps", "Frames"]];
-const HEIGHT = 172;
+const NAMES = [["segments", "Picture"], ["rungs", "Way"], ["keys", "Typed"], ["buttons", "Clicked"], ["wheel", "Scrolled"], ["kbps", "Bitrate"], ["fps", "Frames"], ["frozen", "Frozen"]];
+const HEIGHT = 192;
 
 /** One drawing on its canvas. */
 class Drawing {
@@ -72,6 +72,17 @@ class Drawing {
     }
   }
 
+  /** For how much of the seconds that a viewer tells of together its picture stood still. */
+  freezes() {
+    const [middle, half] = ROWS.frozen;
+    const fill = this.colour("--danger");
+    for (const { span: [from, to], share } of freezes(this.lines)) {
+      if (to < this.whole[0]) continue;
+      const up = Math.max(1, half * share);
+      this.bar([Math.max(from, this.whole[0]), to], [middle + half - up, up], fill);
+    }
+  }
+
   /** A line of each viewer's. @param {"kbps" | "fps"} figure @param {string} stroke */
   figure(figure, stroke) {
     const [middle, half] = ROWS[figure];
@@ -104,6 +115,7 @@ export function drawTape(canvas, tape) {
   for (const kind of /** @type {const} */ (["keys", "buttons", "wheel"])) drawing.input(kind);
   drawing.figure("kbps", drawing.colour("--good"));
   drawing.figure("fps", drawing.colour("--accent"));
+  drawing.freezes();
   context.fillStyle = drawing.colour("--danger");
   context.fillRect(drawing.x(tape.now) - 1, 0, 2, HEIGHT);
 }

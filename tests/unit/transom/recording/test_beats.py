@@ -18,6 +18,16 @@ def test_a_change_of_rung_and_known_figures_are_lines() -> None:
     assert [line["rung"] for line in beats.lines("a", "vnc", {})] == ["vnc"]
 
 
+def test_a_picture_that_stood_still_is_a_line_and_one_that_did_not_is_none() -> None:
+    beats = Beats(lambda: 0)
+    assert list(beats.freezes("a", 2, 1300.4, 10_000)) == [
+        {"kind": "freeze", "viewer": "a", "freezes": 2, "frozen_ms": 1300, "span_ms": 10_000}
+    ]
+    assert [line["frozen_ms"] for line in beats.freezes("a", 1, 99_000, 10_000)] == [10_000]
+    assert list(beats.freezes("a", 0, 700, 10_000)), "the rest of one that the summary before counted"
+    assert list(beats.freezes("a", 0, 0, 10_000)) == []
+
+
 @given(
     st.lists(
         st.tuples(
@@ -38,5 +48,6 @@ def test_whoever_says_what_a_session_s_lines_are_few(
     for viewer, rung, stats, after in said:
         now += after
         lines += len(list(beats.lines(viewer, rung, stats)))
+        lines += len(list(beats.freezes(viewer, after % 3, after, 1000)))
         assert len(beats._rungs) <= VIEWERS_LIMIT
     assert lines <= BURST + now / 1000 * BURST / BURST_S
