@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isOver, judge, relaysOf } from "../static/js/reach.js";
+import { isClosed } from "../static/js/format.js";
+import { judge, relaysOf } from "../static/js/reach.js";
 
 const found = (connected, rest = {}) => ({ connected, ms: 10, codec: "", pairs: [], errors: [], why: "", refused: false, ...rest });
 const turn = (connected, rest) => [{ name: "TURN over TCP", found: found(connected, rest) }];
@@ -73,5 +74,5 @@ test("each TURN URL is a look of its own", () => {
 });
 
 test("of a session that is over nothing is tried", () => {
-  assert.deepEqual(["requested", "booting", "ready", "stopping", "ended", "failed", undefined].filter(isOver), ["stopping", "ended", "failed"]);
+  assert.deepEqual(["requested", "booting", "ready", "stopping", "ended", "failed", undefined].filter((state) => isClosed(state && { state })), ["stopping", "ended", "failed"]);
 });

@@ -29,8 +29,8 @@ class PageGuard:
         self._recorder, self._sight, self._asking = recorder, sight, asking
         self._looks = False
         self._since = float("-inf")
+        """When this began, or such a page was shown last."""
         self._starts: float | None = None
-        self._began = float("-inf")
         self.seen = CLEAR
 
     def look(self, now: float) -> None:
@@ -40,7 +40,7 @@ class PageGuard:
             self.seen, self._looks, self._starts = CLEAR, False, None
             return
         if not self._looks:
-            self._looks, self._began = True, now
+            self._looks, self._since = True, now
             self._sight.anew()
         found = self._found(now)
         self.seen = found if wanted else CLEAR
@@ -57,8 +57,8 @@ class PageGuard:
             until = now
         self._recorder.clear_until = until
         if found in HIDDEN:
-            self._since = self._began = now
-        elif now - max(until, self._began) > LATE_S:
+            self._since = now
+        elif now - max(until, self._since) > LATE_S:
             return SILENT
         elif self.seen in HIDDEN and (now - self._since < GONE_S or until < self._since):
             return self.seen

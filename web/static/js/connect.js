@@ -2,11 +2,12 @@ import { get, goSignIn, remove, socketUrl } from "./api.js";
 import { takesH264 } from "./codec.js";
 import { refuseDrops } from "./drops.js";
 import { byId, make, setText } from "./elements.js";
+import { isClosed } from "./format.js";
 import { Greeting } from "./greeting.js";
 import { randomName } from "./names.js";
 import { guestsPlaces, ownersPlaces } from "./places.js";
 import { probe } from "./probe.js";
-import { isOver, judge, relaysOf } from "./reach.js";
+import { judge, relaysOf } from "./reach.js";
 
 /** @import { ApiError } from "./api.js" */
 /** @import { Found } from "./probe.js" */
@@ -120,7 +121,7 @@ async function look() {
   setText(byId("verdict"), "Looking…");
   setText(byId("advice"), "");
   epoch += 1;
-  if (isOver((await get(places.session).catch(refused))?.state)) return showOver();
+  if (isClosed(await get(places.session).catch(refused))) return showOver();
   const codec = lookAtCodec();
   const socket = await lookAtSocket();
   const novnc = await lookAtDisplay();

@@ -60,6 +60,11 @@ export function isOver(session) {
   return session.state === "ended" || session.state === "failed";
 }
 
+/** Whether nobody is answered in it any more, as far as is known. @param {{ state: string } | null | undefined} session */
+export function isClosed(session) {
+  return ["stopping", "ended", "failed"].includes(session?.state ?? "");
+}
+
 /** @param {number} ms a span, such as 840 or 12340 */
 export function span(ms) {
   if (ms < 1000) return `${Math.round(ms)} ms`;

@@ -30,11 +30,6 @@ export function judge({ codec, socket, novnc, direct, relays, state }) {
   return bad("Nothing gets through: no UDP, no relay, no WebSocket.", `${why} A firewall or proxy stands between this browser and the server.`);
 }
 
-/** Whether nobody is answered in a session of this state any more. @param {string | undefined} state */
-export function isOver(state) {
-  return state === "stopping" || state === "ended" || state === "failed";
-}
-
 /** A session that is ready and answers no offer: its stream server hangs. @param {string} lack of noVNC @returns {Verdict} */
 function silent(lack) {
   const verdict = "The machine's stream server does not answer, though the session is ready.";

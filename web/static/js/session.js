@@ -4,7 +4,7 @@ import { Controls } from "./controls.js";
 import { refuseDrops } from "./drops.js";
 import { byId, copyFrom, make, setText } from "./elements.js";
 import { ExitLine } from "./exit.js";
-import { about, endingOf, isOver, statsLine } from "./format.js";
+import { about, endingOf, isClosed, isOver, statsLine } from "./format.js";
 import { watchPatience } from "./patience.js";
 import { ownersPlaces } from "./places.js";
 import { showProgress } from "./progress.js";
@@ -89,12 +89,12 @@ function showBadge() {
 /** @param {Session | null} session */
 function showButtons(session) {
   /** @type {HTMLButtonElement} */ (byId("type-code")).disabled = !viewer.seats.drives;
-  endButton.disabled = !session || isOver(session) || session.state === "stopping";
+  endButton.disabled = !session || isClosed(session);
 }
 
 /** @param {Session | null} session */
 function showCover(session) {
-  const over = missing || Boolean(session && (isOver(session) || session.state === "stopping"));
+  const over = missing || isClosed(session);
   document.body.classList.toggle("over", over);
   byId("cover").hidden = viewer.rung !== null && !over;
   byId("cover-actions").hidden = !over;

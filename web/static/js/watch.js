@@ -2,7 +2,7 @@ import { ApiError, get, post } from "./api.js";
 import { Controls } from "./controls.js";
 import { refuseDrops } from "./drops.js";
 import { byId, setText } from "./elements.js";
-import { guestsEndingOf, isOver } from "./format.js";
+import { guestsEndingOf, isClosed } from "./format.js";
 import { watchPatience } from "./patience.js";
 import { guestsPlaces } from "./places.js";
 import { tellRecorded } from "./recorder.js";
@@ -111,7 +111,7 @@ function end(why) {
 function show() {
   const session = viewer?.session ?? null;
   const rung = viewer?.rung ?? null;
-  const over = Boolean(gone) || Boolean(session && (isOver(session) || session.state === "stopping"));
+  const over = Boolean(gone) || isClosed(session);
   const state = over ? "over" : (viewer?.state ?? "waiting");
   const words = { waiting: "Starting", connecting: "Connecting", live: rung ? RUNGS[rung] : "", lost: "Reconnecting", over: "Ended" };
   byId("badge").dataset["state"] = state;
