@@ -37,6 +37,10 @@ def picture(width: int = 300, height: int = 200) -> bytes:
 def display_of(machine: str) -> Iterator[str]:
     """The DISPLAY of a sandbox's desktop for programs of this host, while the block runs."""
     sockets = Path("/tmp/.X11-unix")
+    if not sockets.exists():
+        # a host on which no X server has run yet
+        sockets.mkdir()
+        sockets.chmod(0o1777)
     for pid in descendants(keeper_of(machine)):
         if Path(f"/proc/{pid}/cmdline").read_bytes().startswith(SERVERS):
             link = sockets / f"X{40_000 + pid % 20_000}"

@@ -88,13 +88,13 @@ export class Climb {
     if (!trying.counted) this.retry.fail(now);
   }
 
-  /** An end soon after its start, or after it came back, is a failure; one after a good time is none. @param {number} now @param {number} awake */
+  /** An end soon after its start, or after it came back, is a failure, which is waited for from the second on; one after a good time is none. @param {number} now @param {number} awake */
   #judge(now, awake) {
     const { peer } = this;
     if (!peer || peer.cut(awake) === peer.counted) return;
     peer.counted = !peer.counted;
     if (!peer.counted) peer.since = now;
-    else if (now - peer.since < LIMITS.steadyMs) this.retry.fail(now);
+    else if (now - peer.since < LIMITS.steadyMs) this.retry.broke(now);
   }
 
   /** @param {number} now @param {number} awake @param {boolean} direct without a relay */

@@ -14,7 +14,7 @@ export const LIMITS = Object.freeze({
   tryMs: 15_000,
   /** A noVNC connection without a picture is given up after this. */
   vncTryMs: 8000,
-  /** A peer that broke sooner than this after its start counts as a failed try: no quick loop of rebuilds. */
+  /** A peer that broke sooner than this after its start counts as a failed try, and the second of them is waited for: no quick loop of rebuilds. */
   steadyMs: 10_000,
   /** Pictures that stay black for this long count all the same: the desktop may be black. */
   blackMs: 3000,

@@ -27,6 +27,12 @@ export class Retry {
     return this.#at;
   }
 
+  /** What had worked broke soon: the first time it is tried again at once. @param {number} now */
+  broke(now) {
+    const at = this.failures ? Infinity : now;
+    this.#at = Math.min(this.fail(now), at);
+  }
+
   /** At once, and as if nothing had failed. @param {number} now */
   anew(now) {
     this.failures = 0;
