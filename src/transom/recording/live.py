@@ -15,12 +15,13 @@ from transom.model.errors import Full, TransomError
 from transom.model.ports import Driver
 from transom.model.recording import SegmentFile
 from transom.model.session import Session, SigninStage
+from transom.recording.accord import Accord
 from transom.recording.intake import Intake
 from transom.recording.loss import Loss, Span
 from transom.recording.shelf import Shelf
 from transom.recording.tape import Tape, tape
 from transom.recording.wish import OFF, ON, PAUSED, wanted
-from transom_wire.record import HIDDEN, PageSeen, Record, RecordState, SegmentTaken
+from transom_wire.record import PageSeen, Record, RecordState, SegmentTaken
 
 log = structlog.get_logger(__name__)
 AGAIN_S, AGAIN_MOST_S = 1.0, 30.0
@@ -33,6 +34,8 @@ SETTLE_S = 3.0
 """Seconds after a finished sign-in in which its page says so; then the guest leaves it, and goes on."""
 PAGES_LEAST_S = 0.5
 """Seconds that one such word takes at least: each may be a line of the timeline."""
+LINES = {ON: "start", PAUSED: "pause", OFF: "stop"}
+"""Of the timeline."""
 Kept = Callable[["Live", SegmentFile], Awaitable[None]]
 
 
@@ -55,15 +58,10 @@ class Live:
         self.chosen, self.released = False, ""
         self._terms, self._driver, self._clock = terms, driver, clock
         self._settled = True
-        self._owed = False
-        """A pause began that no guest has said yes to: one goes before pictures are wanted again."""
-        self._told: Record | None = None
-        self._state: RecordState | None = None
+        self._accord = Accord()
         self._intake = Intake(shelf, terms.most_bytes, clock, partial(kept, self))
         self._loss = Loss()
         self._run = 0
-        self._page = "clear"
-        self._full = False
         self._noted = OFF
         self._tape: Tape | None = None
         self._news, self._said = asyncio.Event(), asyncio.Event()
@@ -87,33 +85,21 @@ class Live:
 
     @property
     def page(self) -> str:
-        """Why the machine takes no picture though it should: `shown`, a page to sign in at, or `silent`, it does not
-        know, or `starting`, its browser is, or `recorder`, that has not said yes, or `full`, nothing could be kept.
-        Empty: it does."""
-        if self._full:
-            return "full"
-        if self._page in HIDDEN:
-            return self._page
-        return "" if self._begun else "recorder"
-
-    @property
-    def _begun(self) -> bool:
-        told, state = self._told, self._state
-        if told is None or state is None:
-            return False
-        return (told.state, told.run) == (state.state, state.run) == (ON, told.run)
+        """Why the machine takes no picture though it should; empty: it does."""
+        return self._accord.why
 
     @property
     def unwatched(self) -> bool:
         """It is on, and nobody looks at the pages of the machine's browser."""
-        return self.state == ON and self._page == "unwatched"
+        return self.state == ON and self._accord.page == "unwatched"
 
     def changed(self, session: Session | None = None) -> None:
         """The session's row is another, or the owner chose."""
         if session is not None:
             self._settle(self.session, session)
             self.session = session
-        self._owed = self._owed or (self.wanted == PAUSED and not self._quiet())
+        if self.wanted == PAUSED:
+            self._accord.pauses()
         self._news.set()
         if self.wanted != OFF and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._keep(), name=f"recording {self.session.id}")
@@ -138,7 +124,7 @@ class Live:
         self._news.set()
         try:
             async with asyncio.timeout(PAUSE_S):
-                while not self._quiet():
+                while not self._accord.quiet:
                     self._said.clear()
                     await self._said.wait()
         except TimeoutError:
@@ -158,12 +144,6 @@ class Live:
             finally:
                 self._noted = OFF
                 self._news.set()
-
-    def _quiet(self) -> bool:
-        told, state = self._told, self._state
-        if told is None or state is None or told.state == ON:
-            return False
-        return (state.state, state.run) == (told.state, told.run)
 
     async def end(self, seconds: float) -> None:
         """Wait until what is not finished was handed over, or for so long."""
@@ -193,10 +173,10 @@ class Live:
     async def _keep(self) -> None:
         pause = AGAIN_S
         while self.wanted != OFF:
-            self._state, self._intake.took, full = None, False, ""
+            self._accord.said, self._intake.took, full = None, False, ""
             try:
                 async with tape(self._driver, self.session.machine) as found:
-                    self._tape, self._told = found, None
+                    self._tape, self._accord.told = found, None
                     await self._play(found)
             except Full as error:
                 full = error.message
@@ -205,7 +185,7 @@ class Live:
             except Exception as error:
                 log.error("a recording cannot be kept", session=self.session.id, reason=repr(error))
             finally:
-                fared = self._intake.took if full else self._state is not None
+                fared = self._intake.took if full else self._accord.said is not None
                 if not full and not self.page:
                     self._loss.breaks(self._clock())
                 self._lose()
@@ -218,7 +198,7 @@ class Live:
 
     async def _room(self, why: str, pause: float) -> None:
         """Wait until segments can be kept again, `pause` seconds at least. No stream is open: nothing is recorded."""
-        self._full = True
+        self._accord.full = True
         log.error("a recording waits for room on the disk", session=self.session.id, reason=why)
         await self.note("pause", why="full")
         while self.wanted != OFF:
@@ -228,14 +208,15 @@ class Live:
             if timed and await asyncio.to_thread(self.shelf.room):
                 break
             pause = min(2 * pause, AGAIN_MOST_S) if timed else pause
-        self._full = False
+        self._accord.full = False
 
     def _lose(self) -> None:
         """The stream is over: what the guest may have recorded since its last word is not known to be right."""
-        if self._told is not None and self._told.state == ON and self.wanted == PAUSED:
-            self._intake.refuse(self._told.run)
-        self._tape = self._told = None
-        self._page, self._noted = "clear", OFF
+        told = self._accord.told
+        if told is not None and told.state == ON and self.wanted == PAUSED:
+            self._intake.refuse(told.run)
+        self._accord.lost()
+        self._tape, self._noted = None, OFF
         self._said.set()
 
     async def _play(self, found: Tape) -> None:
@@ -253,15 +234,14 @@ class Live:
     async def _tell(self, found: Tape) -> None:
         while True:
             self._news.clear()
-            state = PAUSED if self._owed and self.wanted == ON else self.wanted
-            told = self._told
+            state, told = self._accord.wish(self.wanted), self._accord.told
             if told is not None and told.state == state != ON:
                 await self._mark()
             elif told is None or told.state != state or self._intake.refuses(told.run):
                 if state == ON:
                     self._run = max(self._run + 1, self._clock())
-                self._told = Record(state, self._run, self._terms.segment_s)
-                await found.say(self._told)
+                self._accord.told = Record(state, self._run, self._terms.segment_s)
+                await found.say(self._accord.told)
                 if state != ON:
                     await self._mark()
                 if state == OFF:
@@ -270,24 +250,20 @@ class Live:
             await self._news.wait()
 
     async def _mark(self) -> None:
-        """A line for what is so now, where that is another. What has not begun does not pause for a browser's start."""
-        told = self._told.state if self._told is not None else OFF
-        if told == ON and not self._begun:
+        """A line for what is so now, where that is another."""
+        news = self._accord.news(self._noted)
+        if news is None:
             return
-        now = PAUSED if told == ON and self.page else told
-        if self.page == "starting" and told == ON and self._noted != ON:
-            return
-        if now != self._noted:
-            self._noted = now
-            why = {"why": self.page} if told == ON and self.page else {}
-            await self.note({ON: "start", PAUSED: "pause", OFF: "stop"}[now], **why)
-            if now == ON and self._told is not None:
-                self._loss.begins(self._told.run, self._clock())
-            if now == ON and self._page == "unwatched":
-                await self.note("unwatched")
+        now, why = news
+        self._noted = now
+        await self.note(LINES[now], **({"why": why} if why else {}))
+        if now == ON and self._accord.told is not None:
+            self._loss.begins(self._accord.told.run, self._clock())
+        if now == ON and self._accord.page == "unwatched":
+            await self.note("unwatched")
 
     async def _see(self, page: str) -> None:
-        before, self._page = self._noted, page
+        before, self._accord.page = self._noted, page
         await self._mark()
         if page == "unwatched" and before == self._noted:
             await self.note("unwatched")
@@ -296,12 +272,10 @@ class Live:
     async def _hear(self, found: Tape) -> None:
         while (message := await found.hear()) is not None:
             if isinstance(message, RecordState):
-                self._state = message
+                if self._accord.hears(message):
+                    self._news.set()
                 if message.state == ON:
                     await self._mark()
-                if self._owed and message.state == PAUSED:
-                    self._owed = False
-                    self._news.set()
                 self._said.set()
                 continue
             if isinstance(message, PageSeen):
