@@ -17,8 +17,8 @@ from tests.support.api import Api, close_of, serving
 from tests.support.sdps import answer, offer
 from tests.support.waiting import until
 from transom.api import streams, watch
-from transom.api.events import NAMES_LIMIT
 from transom.api.sockets import Places
+from transom.api.viewer_page import NAMES_LIMIT
 from transom.stream import intake, seats
 from transom.stream.peers import PEERS_LIMIT
 from transom_wire.link import PeerAnswer, PeerState

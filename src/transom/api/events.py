@@ -11,22 +11,19 @@ from typing import Any
 
 import structlog
 from fastapi import APIRouter, WebSocket, WebSocketDisconnect
-from pydantic import TypeAdapter, ValidationError
 
 from transom.api import refusals, sockets
-from transom.api.bodies import Body, Epoch, Offer, PeerName
 from transom.api.exit_views import own_view
 from transom.api.parts import Parts, parts_of
-from transom.api.quality_bodies import Heartbeat
-from transom.api.seats import SeatAct, act, came, listing
-from transom.api.signalling import heard, offered, parted
+from transom.api.seats import listing
 from transom.api.sockets import Closing, Visitor
+from transom.api.viewer_page import ViewerPage
 from transom.api.views import guest_session
 from transom.egress.service import OwnExit
-from transom.model.errors import Conflict, TooMany, TransomError
 from transom.model.seat import Kind, Seat
 from transom.model.session import Session
 from transom.stream.peers import Refusal
+from transom_wire.rate import Bucket
 
 router = APIRouter()
 log = structlog.get_logger(__name__)
@@ -38,22 +35,9 @@ SILENT_S = 30.0
 """A page that says nothing for this long, not even pong, is gone."""
 OUTBOX_LIMIT = 64
 """Messages that wait for a slow page, sessions aside: of those only the newest waits."""
-NAMES_LIMIT = 16
-"""Peers that one page may be."""
 BURST, BURST_S = 120, 10.0
-"""Messages a page may send in that many seconds."""
+"""Messages a page may send at once, and in that many seconds from then on."""
 places = sockets.Places(limit=16)
-
-
-class Bye(Body):
-    """A viewer leaves."""
-
-    peer: PeerName
-    epoch: Epoch
-
-
-OFFER, BYE, HEARTBEAT = TypeAdapter(Offer), TypeAdapter(Bye), TypeAdapter(Heartbeat)
-SEAT = TypeAdapter(SeatAct)
 Admit = Callable[[WebSocket, str], Awaitable[Visitor]]
 """Who opened this socket. Raises Closing."""
 
@@ -104,11 +88,10 @@ class Stream:
         self._visitor, self._person = visitor, visitor.person
         self._owner = visitor.person.kind is Kind.OWNER
         self._view = parts.views.session if self._owner else guest_session
-        self._names: list[str] = []
-        """The peers this page is, the newest last."""
         self._seats: tuple[Seat, ...] | None = None
-        self._session = changes.newest or visitor.session
-        self._shown: Session | None = self._session
+        session = changes.newest or visitor.session
+        self._page = ViewerPage(parts, session, visitor.person, visitor.address, self._put, self._seated)
+        self._shown: Session | None = session
         changes.tell = self._changed
         self._outbox: deque[dict[str, Any]] = deque()
         self._wake = asyncio.Event()
@@ -118,7 +101,7 @@ class Stream:
 
     async def run(self) -> None:
         """Send, receive and ping until one of them ends. Raises Closing, WebSocketDisconnect."""
-        session, parts = self._session.id, self._parts
+        session, parts = self._page.session.id, self._parts
         with ExitStack() as listening:
             listening.enter_context(parts.ledger.watch(session, self._changed))
             listening.enter_context(parts.broker.listen(session, self._said))
@@ -135,8 +118,7 @@ class Stream:
                 for task in tasks:
                     task.cancel()
                 outcomes = await asyncio.gather(*tasks, return_exceptions=True)
-                for name in self._names:
-                    await parts.seating.let_go(session, name, self._person)
+                await self._page.leave()
         del outcomes
         for task in done:
             task.result()
@@ -153,7 +135,7 @@ class Stream:
         self._wake.set()
 
     def _said(self, peer: str, epoch: int, outcome: str | Refusal) -> None:
-        if not self._owner and peer not in self._names:
+        if not self._owner and peer not in self._page.names:
             return
         if isinstance(outcome, Refusal):
             self._put({"type": "refused", "peer": peer, "epoch": epoch, **_why(outcome)})
@@ -177,14 +159,13 @@ class Stream:
                 await self._say({"type": "session", "session": self._view(shown)})
             seats, self._seats = self._seats, None
             if seats is not None:
-                you = self._names[-1] if self._names else None
-                await self._say({"type": "seats", "viewers": listing(seats), "you": you})
+                await self._say({"type": "seats", "viewers": listing(seats), "you": self._page.newest})
             while self._outbox:
                 await self._say(self._outbox.popleft())
             if shown is not None and shown.state.over:
                 raise Closing(sockets.OVER, shown.wanted_end or "over")
             if shown is not None:
-                self._session = shown
+                self._page.session = shown
 
     async def _say(self, message: dict[str, Any]) -> None:
         try:
@@ -205,17 +186,14 @@ class Stream:
 
     async def _receive(self) -> None:
         loop = asyncio.get_running_loop()
-        since, count = loop.time(), 0
+        few = Bucket(BURST / BURST_S, BURST, loop.time())
         while True:
             text = await self._next()
             self._heard_at = loop.time()
-            if self._heard_at - since > BURST_S:
-                since, count = self._heard_at, 0
-            count += 1
-            if count > BURST:
+            if not few.take(1, self._heard_at):
                 self._parts.metrics.signalling("message_limited")
                 raise Closing(sockets.TOO_MANY, "too many messages")
-            await self._take(text)
+            await self._page.take(text)
 
     async def _next(self) -> str:
         message = await self._socket.receive()
@@ -226,83 +204,6 @@ class Stream:
             refusals.count(self._parts, "message", "too_large")
             raise Closing(sockets.TOO_LARGE, "the message is too large")
         return text
-
-    async def _take(self, text: str) -> None:
-        try:
-            body = json.loads(text)
-        except (ValueError, RecursionError):
-            body = None
-        if not isinstance(body, dict):
-            self._refuse(None, {}, "invalid", "not a JSON object")
-            return
-        kind = body.pop("type", None)
-        try:
-            await self._act(kind, body)
-        except ValidationError:
-            self._refuse(kind, body, "invalid", "a field is missing, unknown or of another kind")
-        except TransomError as error:
-            self._refuse(kind, body, error.code, error.message, error.retry_after)
-
-    async def _act(self, kind: object, body: dict[str, Any]) -> None:
-        parts, session = self._parts, self._session
-        if kind == "offer":
-            offer = OFFER.validate_python(body)
-            await offered(parts, session, self._person, offer, self._visitor.address, self._is)
-        elif kind == "bye":
-            bye = BYE.validate_python(body)
-            if self._owner or parts.seating.whose(session.id, bye.peer) == self._person.id:
-                await parted(parts, session.id, self._person, bye.peer, bye.epoch)
-        elif kind == "heartbeat":
-            beat = HEARTBEAT.validate_python(body)
-            if beat.peer is not None:
-                await self._is(beat.peer)
-            await heard(parts, session, self._person, beat)
-        elif kind == "seat":
-            seat = SEAT.validate_python(body)
-            await self._sits(seat)
-        elif kind in ("pong", "ping"):
-            for name in self._names:
-                await came(parts, session.id, self._person, name)
-            if kind == "ping":
-                self._put({"type": "pong"})
-        else:
-            self._refuse(None, body, "invalid", "unknown type")
-
-    async def _sits(self, seat: SeatAct) -> None:
-        """Who leaves is held no more: no later sign of life of this page seats it again. Raises TransomError."""
-        parts, session = self._parts, self._session.id
-        if seat.do != "leave":
-            await self._is(seat.peer)
-        elif parts.seating.whose(session, seat.peer) not in (None, self._person.id):
-            raise Conflict("this peer's name is another viewer's", code="peer_taken")
-        await act(parts, session, self._person, seat)
-        if seat.do == "leave" and seat.peer in self._names:
-            self._names.remove(seat.peer)
-            await parts.seating.let_go(session, seat.peer, self._person)
-
-    async def _is(self, peer: str) -> None:
-        """This page is that peer: its seat is held while the socket is open. Raises Conflict, TooMany."""
-        if peer in self._names:
-            return
-        if len(self._names) >= NAMES_LIMIT:
-            raise TooMany("one page is not so many viewers", retry_after=5)
-        await self._parts.seating.hold(self._session.id, peer, self._person)
-        self._names.append(peer)
-        self._seated(self._parts.seating.seats(self._session.id))
-
-    def _refuse(
-        self, kind: object, body: dict[str, Any], code: str, message: str, retry_after: int | None = None
-    ) -> None:
-        refusals.count(self._parts, kind if isinstance(kind, str) else "message", code)
-        peer, epoch = body.get("peer"), body.get("epoch")
-        offers = body.get("sdp") is not None and isinstance(peer, str) and isinstance(epoch, int)
-        where: dict[str, Any] = {"peer": None, "epoch": None}
-        if offers or code == "peer_taken":
-            where["peer"] = str(peer)[:64]
-        if offers:
-            where["epoch"] = epoch
-        patience = {} if retry_after is None else {"retry_after": retry_after}
-        self._put({"type": "refused", **where, "code": code, "message": message, **patience})
 
 
 def _why(refusal: Refusal) -> dict[str, str]:
