@@ -67,7 +67,8 @@ def image(settings: Settings) -> Iterator[Finding]:
 def host(settings: Settings) -> Iterator[Finding]:
     """What of the host weakens machines, or is missing for some."""
     from transom.drivers import host_facts
-    from transom.drivers.host import Wanted, judge
+    from transom.drivers.facts import Wanted
+    from transom.drivers.host import judge
     from transom_wire import WIRE_VERSION
 
     programs = {

@@ -12,7 +12,7 @@ import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
-from transom.drivers.host import Facts, Kvm, RootHelper, Swap
+from transom.drivers.facts import Facts, Kvm, RootHelper, Swap
 from transom_keeper import cgroups
 from transom_keeper.helper import NO_TAG, Helper, HelperError
 

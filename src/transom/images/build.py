@@ -168,10 +168,7 @@ def seal(
         machine.file_systems(
             wanted, place.beside, place.built, place.work, lambda share, what: partly(0.2 + 0.6 * share, what)
         )
-    parts = {ROOT: Part(root_digest, size)}
-    for path in sorted(place.built.iterdir()):
-        if path.is_file():
-            parts[path.name] = Part(tree.file_digest(path), path.stat().st_size)
+    parts = {ROOT: Part(root_digest, size), **_file_parts(place.built)}
     partly(0.9, "writing to disk")
     return store.add(
         place.built,
@@ -191,6 +188,15 @@ def seal(
             layers=_layers(root, wanted, parts),
         ),
     )
+
+
+def _file_parts(built: Path) -> dict[str, Part]:
+    """The files beside the root."""
+    return {
+        path.name: Part(tree.file_digest(path), path.stat().st_size)
+        for path in sorted(built.iterdir())
+        if path.is_file()
+    }
 
 
 def _listed(root: Path, wanted: Recipe, items: list[sbom.Item]) -> list[sbom.Item]:

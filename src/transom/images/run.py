@@ -34,17 +34,7 @@ def run(
     Raises ImageError with those lines and `mend` when it fails.
     """
     try:
-        process = subprocess.Popen(
-            list(argv),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            cwd=cwd,
-            env=dict(env) if env is not None else None,
-            start_new_session=True,
-        )
+        process = _started(argv, cwd, env)
     except OSError as error:
         raise ImageError(f"{argv[0]} cannot be run: {error.strerror}", mend=mend) from error
     late = threading.Event()
@@ -90,6 +80,21 @@ def inside(root: Path, argv: Sequence[str], *, writes: bool = True, options: Seq
 def missing(tools: Mapping[str, str]) -> list[str]:
     """The Debian packages of those `tools` (command -> package) that are not installed."""
     return sorted({package for command, package in tools.items() if shutil.which(command) is None})
+
+
+def _started(argv: Sequence[str], cwd: Path | None, env: Mapping[str, str] | None) -> subprocess.Popen[str]:
+    """In a group of its own, with one stream of output. Raises OSError."""
+    return subprocess.Popen(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=cwd,
+        env=dict(env) if env is not None else None,
+        start_new_session=True,
+    )
 
 
 def _end(process: subprocess.Popen[str]) -> None:

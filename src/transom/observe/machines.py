@@ -46,6 +46,15 @@ class MachineMetrics:
     """Counts each machine once when its making has ended, well or badly."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._of_making(registry)
+        self._of_living(registry)
+        self._of_the_pool(registry)
+        self._phases: dict[str, Machine] = {}
+        self._by_session: dict[str, str] = {}
+        self._counted: set[str] = set()
+        self._ok: dict[str, list[int]] = {}
+
+    def _of_making(self, registry: CollectorRegistry) -> None:
         self._creations = Counter(
             "transom_machine_creations",
             "Machines whose making ended: ready or parked is ok.",
@@ -77,20 +86,20 @@ class MachineMetrics:
             ["driver"],
             registry=registry,
         )
+
+    def _of_living(self, registry: CollectorRegistry) -> None:
         self._standing = Gauge("transom_machines", "Machines by phase.", ["phase"], registry=registry)
         self._used = {
             name: Gauge(metric, "As its keeper said last.", ["driver", "slot"], registry=registry)
             for name, metric in USED.items()
         }
+
+    def _of_the_pool(self, registry: CollectorRegistry) -> None:
         self._pool = Gauge("transom_pool_machines", "Warm machines.", ["state"], registry=registry)
         self._pool_memory = Gauge("transom_pool_memory_bytes", "What parked machines use.", registry=registry)
         self._looks = Gauge(
             "transom_pool_looks", "Sessions that looked for a warm machine.", ["found"], registry=registry
         )
-        self._phases: dict[str, Machine] = {}
-        self._by_session: dict[str, str] = {}
-        self._counted: set[str] = set()
-        self._ok: dict[str, list[int]] = {}
 
     def adopted(self, machine: Machine) -> None:
         """A row that an earlier process wrote: what it had reached was counted then."""

@@ -26,6 +26,12 @@ class QualityMetrics:
     """Each row is observed once, when it comes in."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
+        self._of_viewers(registry)
+        self._of_streams(registry)
+        self._of_messages(registry)
+        self._from_nothing()
+
+    def _of_viewers(self, registry: CollectorRegistry) -> None:
         self._latency = Histogram(
             "transom_input_to_picture_seconds",
             "Time from an input to the first picture that shows what it did, drawn.",
@@ -56,6 +62,8 @@ class QualityMetrics:
             ["rung", "candidate", "transport"],
             registry=registry,
         )
+
+    def _of_streams(self, registry: CollectorRegistry) -> None:
         self._fares = {
             name: Gauge(metric, f"{text}, by the machines: least, median, most.", ["of"], registry=registry)
             for name, metric, text in (
@@ -73,6 +81,8 @@ class QualityMetrics:
             ["cause"],
             registry=registry,
         )
+
+    def _of_messages(self, registry: CollectorRegistry) -> None:
         self._dropped = Counter(
             "transom_viewer_messages_dropped",
             "Messages of viewers by WebRTC that their machines did not take, by what was wrong.",
@@ -87,6 +97,9 @@ class QualityMetrics:
         self._rows = Counter(
             "transom_quality_rows", "What became of what viewers told.", ["outcome"], registry=registry
         )
+
+    def _from_nothing(self) -> None:
+        """What has not happened yet is 0, and not missing."""
         for rung in RUNGS:
             self._freezes.labels(rung)
             self._frozen.labels(rung)

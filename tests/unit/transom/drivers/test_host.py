@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from transom.drivers.host import MIB, Facts, Kvm, RootHelper, Swap, Wanted, judge
+from transom.drivers.facts import Facts, Kvm, RootHelper, Swap, Wanted
+from transom.drivers.host import MIB, judge
 from transom.model.finding import Standing
 
 OK, NOTE, WARNING, PROBLEM = Standing.OK, Standing.NOTE, Standing.WARNING, Standing.PROBLEM

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.support.helper_lab import helper
 from transom.drivers import host_facts
-from transom.drivers.host import Swap
+from transom.drivers.facts import Swap
 from transom_wire import WIRE_VERSION
 
 LOCAL = ("127.0.0.1", 41000, 41999)
