@@ -26,11 +26,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.processes import busy, seconds_of
+
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from tests.support.exit_lab import WEB, ExitLab, Proxy, exit_lab  # noqa: E402
 from tests.support.forwarder_process import ForwarderProcess, forwarder_process, pss_kib  # noqa: E402
+from tests.support.server import free_port  # noqa: E402
 
 PATIENCE_S = 20.0
 ECHO, FLOOD = 7, 19
@@ -114,16 +117,7 @@ def mbit_s(way: Way, seconds: float) -> tuple[float, float]:
 
 
 def _cpu_s(pid: int) -> float:
-    if not pid:
-        return 0.0
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def busy_s() -> float:
-    """Processor seconds that the whole host has spent, idling and waiting left out."""
-    fields = [int(each) for each in Path("/proc/stat").read_text().splitlines()[0].split()[1:9]]
-    return (sum(fields) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+    return seconds_of([pid] if pid else [])
 
 
 @contextlib.contextmanager
@@ -143,13 +137,6 @@ def other_proxy(command: list[str], port: int) -> Iterator[int]:
     finally:
         process.terminate()
         process.wait()
-
-
-def free_port() -> int:
-    """A port that was free just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def tinyproxy_command(folder: Path, port: int, up: Proxy) -> list[str]:
@@ -209,7 +196,7 @@ def measure_all(
     lab: ExitLab, ways: list[Way], ours: ForwarderProcess, count: int, seconds: float
 ) -> dict[str, Any]:
     """Every figure."""
-    busy, began = busy_s(), time.monotonic()
+    before, began = busy(), time.monotonic()
     rounds(ways, 20, first_byte_ms)
     connects, bytes_ = rounds(ways, count, connect_ms), rounds(ways, count, first_byte_ms)
     bursts = rounds(ways, max(1, count // 4), burst_ms)
@@ -241,7 +228,7 @@ def measure_all(
         "host": {
             "cores": os.cpu_count(),
             "load": os.getloadavg(),
-            "busy_cores_of_everybody": round((busy_s() - busy) / spent, 2),
+            "busy_cores_of_everybody": round((busy() - before) / spent, 2),
         },
     }
 

@@ -21,6 +21,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from bench.processes import processes, seconds_of
 from playwright.sync_api import BrowserContext, Page, sync_playwright
 from viewer_browser import launch, signed_in
 
@@ -78,26 +79,10 @@ def quantiles(values: list[float]) -> dict[str, float]:
 
 def machine_cpu(machine: str) -> float:
     """Seconds of CPU that a machine's keeper and all below it have used."""
-    parents: dict[int, tuple[int, float]] = {}
-    roots = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
-            line = (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        used = sum(int(fields[index]) for index in (11, 12, 13, 14)) / os.sysconf("SC_CLK_TCK")
-        parents[int(entry.name)] = (int(fields[1]), used)
-        if b"transom_keeper" in line and machine.encode() in line:
-            roots.append(int(entry.name))
-    known, grown = set(roots), True
-    while grown:
-        below = {pid for pid, (parent, _) in parents.items() if parent in known} - known
-        known |= below
-        grown = bool(below)
-    return sum(parents[pid][1] for pid in known)
+    keepers = [
+        one.pid for one in processes().values() if "transom_keeper" in one.line and machine in one.line
+    ]
+    return seconds_of(keepers)
 
 
 class Bench:

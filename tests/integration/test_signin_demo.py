@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.signin_lab import PATIENCE, SigninLab, click_allow, free_port, on_port
+from tests.support.server import free_port
+from tests.support.signin_lab import PATIENCE, SigninLab, click_allow, on_port
 from transom.signin.catalog import read_provider
 from transom_wire.link import CredentialStored, SigninCancel, SigninSpec
 

@@ -8,7 +8,6 @@ import contextlib
 import json
 import re
 import shutil
-import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -184,13 +183,6 @@ async def click_allow(url: str, *, code: str = "") -> None:
         fields |= {"code": code} if code else {"name": "Ada"}
         answer = await browser.post(urljoin(url, form.group(1)), data=fields)
         answer.raise_for_status()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def on_port(spec: SigninSpec, port: int) -> SigninSpec:

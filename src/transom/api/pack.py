@@ -99,48 +99,54 @@ def _collect(path: str, read: Read, modules: dict[str, Module], above: tuple[str
 
 def parse(path: str, text: str) -> Module:
     """One module. Raises PackError."""
-    imports: dict[str, list[str]] = {}
-    exports: dict[str, str] = {}
+    if live := LIVE.search(text):
+        raise PackError(f"{path}: {live[0][:100]}")
+    taken = _Statements(path)
+    for form, replace in (
+        (IMPORT, taken.imported),
+        (DEFAULT_NAMED, taken.default_named),
+        (DEFAULT, taken.default),
+        (DECLARED, taken.declared),
+        (LISTED, taken.listed),
+    ):
+        text = form.sub(replace, text)
+    if unread := UNREAD.search(text):
+        raise PackError(f"{path}: {unread[0][:100]}")
+    return Module(path, text, taken.imports, taken.exports)
 
-    def imported(found: re.Match[str]) -> str:
-        target = resolve(found[3], path)
-        names = imports.setdefault(target, [])
+
+class _Statements:
+    """Those of one module that are taken out of it, and what stands there instead. Raises PackError."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self.imports: dict[str, list[str]] = {}
+        self.exports: dict[str, str] = {}
+
+    def imported(self, found: re.Match[str]) -> str:
+        target = resolve(found[3], self._path)
+        names = self.imports.setdefault(target, [])
         if not found[1]:
             return ""
-        pattern, taken = _pattern(found[1], path)
+        pattern, taken = _pattern(found[1], self._path)
         names += taken
         return f'const {pattern} = {WHOLE}["{target}"];'
 
-    def declared(found: re.Match[str]) -> str:
-        exports[found[1]] = found[1]
+    def declared(self, found: re.Match[str]) -> str:
+        self.exports[found[1]] = found[1]
         return ""
 
-    def default_named(found: re.Match[str]) -> str:
-        exports["default"] = found[1]
+    def default_named(self, found: re.Match[str]) -> str:
+        self.exports["default"] = found[1]
         return ""
 
-    def default(_found: re.Match[str]) -> str:
-        exports["default"] = "default_"
+    def default(self, _found: re.Match[str]) -> str:
+        self.exports["default"] = "default_"
         return "const default_ = "
 
-    def listed(found: re.Match[str]) -> str:
-        exports.update({outside or inside: inside for inside, outside in NAME.findall(found[1])})
+    def listed(self, found: re.Match[str]) -> str:
+        self.exports.update({outside or inside: inside for inside, outside in NAME.findall(found[1])})
         return ""
-
-    if live := LIVE.search(text):
-        raise PackError(f"{path}: {live[0][:100]}")
-    text = IMPORT.sub(imported, text)
-    for form, replace in (
-        (DEFAULT_NAMED, default_named),
-        (DEFAULT, default),
-        (DECLARED, declared),
-        (LISTED, listed),
-    ):
-        text = form.sub(replace, text)
-    unread = UNREAD.search(text)
-    if unread:
-        raise PackError(f"{path}: {unread[0][:100]}")
-    return Module(path, text, imports, exports)
 
 
 def resolve(name: str, importer: str) -> str:

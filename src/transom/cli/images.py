@@ -64,12 +64,7 @@ def build(
             without=settings.image_without,
             ext4=ext4,
         )
-    if as_json:
-        show_json({"digest": digest, "root": str(store.root(digest)), "in_use": store.current() == digest})
-        return
-    print(digest)
-    if store.current() != digest:
-        print(f"it was rolled back from: transom image use {digest[7:19]}", file=sys.stderr)
+    _say_built(store, digest, as_json)
 
 
 @app.command("list")
@@ -199,6 +194,16 @@ def _print_report(manifest: Manifest, wrong: list[str], found: Mapping[str, Find
 
 def _layers(manifest: Manifest) -> list[tuple[str, Layer]]:
     return sorted(manifest.layers.items(), key=lambda item: -item[1].size)
+
+
+def _say_built(store: ImageStore, digest: str, as_json: bool) -> None:
+    in_use = store.current() == digest
+    if as_json:
+        show_json({"digest": digest, "root": str(store.root(digest)), "in_use": in_use})
+        return
+    print(digest)
+    if not in_use:
+        print(f"it was rolled back from: transom image use {digest[7:19]}", file=sys.stderr)
 
 
 def _say_chosen(chosen: str, as_json: bool) -> None:

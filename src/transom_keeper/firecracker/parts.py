@@ -57,22 +57,14 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
         soon.callback(overlay_path.unlink)
         files = open_files(vm, overlay)
         undo.callback(files.close)
-        drive, drive_path = make_named(Path(), "config", CONFIG_BYTES)
-        undo.callback(os.close, drive)
-        soon.callback(drive_path.unlink)
-        os.fchown(drive, owner, owner)
-        drive_for_jail = os.open(drive_path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        soon.callback(os.close, drive_for_jail)
+        drive, drive_for_jail = _config_drive(owner, undo, soon)
         console, console_for_jail = os.pipe()
         undo.callback(os.close, console)
         soon.callback(os.close, console_for_jail)
         snapshots = _snapshot_files(vm, files)
         for descriptor in snapshots:
             soon.callback(os.close, descriptor)
-        try:
-            network = helper.network(config.machine, owner, DOOR_SOCKETS, open_tap=False)
-        except HelperError as error:
-            raise LaunchError(f"no network for the machine: {error}", error.mend, "network") from error
+        network = _network(helper, config.machine, owner)
         try:
             undo.callback(network.leave)
             failed.callback(network.sockets.close)
@@ -88,6 +80,24 @@ def gather(config: KeeperConfig, vm: VmConfig, tag: str) -> Parts:
         undo.callback(leash.let_go)
         failed.pop_all()
         return Parts(files, network, jail, leash, drive, console, undo.pop_all())
+
+
+def _config_drive(owner: int, undo: contextlib.ExitStack, soon: contextlib.ExitStack) -> tuple[int, int]:
+    """To be written, and the jail's, which only reads it. Raises OSError."""
+    drive, path = make_named(Path(), "config", CONFIG_BYTES)
+    undo.callback(os.close, drive)
+    soon.callback(path.unlink)
+    os.fchown(drive, owner, owner)
+    for_jail = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    soon.callback(os.close, for_jail)
+    return drive, for_jail
+
+
+def _network(helper: Helper, machine: str, owner: int) -> MachineNetwork:
+    try:
+        return helper.network(machine, owner, DOOR_SOCKETS, open_tap=False)
+    except HelperError as error:
+        raise LaunchError(f"no network for the machine: {error}", error.mend, "network") from error
 
 
 def _request(config: KeeperConfig, vm: VmConfig, tag: str, owner: int) -> StartJail:

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from tests.support.signin_lab import SigninLab, free_port
+from tests.support.server import free_port
+from tests.support.signin_lab import SigninLab
 from tests.unit.transom_guest.signin.test_flow import SPEC
 from transom_wire.link import CredentialFile, CredentialStored, SigninCancel, SigninSpec
 
