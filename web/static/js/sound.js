@@ -1,8 +1,10 @@
 import { byId, setText } from "./elements.js";
+import { Microphone } from "./microphone.js";
 
 /** @import { Viewer } from "./viewer.js" */
 
 const REMEMBERED = "transom.silent";
+const MICROPHONE = { shut: "Microphone is off", asked: "Microphone is asked for", open: "Microphone is on", refused: "No microphone" };
 
 /**
  * What becomes of an open microphone: sent, kept silent until a connection that takes it is back, or shut.
@@ -22,28 +24,23 @@ export class SoundPanel {
   #audio = new Audio();
   #mute = /** @type {HTMLButtonElement} */ (byId("sound"));
   #speak = /** @type {HTMLButtonElement} */ (byId("microphone"));
-  /** @type {MediaStreamTrack | null} */
-  #track = null;
-  /** @type {unknown} the rung that was given the track */
-  #told = null;
+  #microphone = new Microphone(askForOne, () => this.#follow());
+  /** What was given to be sent, and to which rung. @type {unknown[]} */
+  #told = [null, null];
 
   /** @param {Viewer} viewer */
   constructor(viewer) {
     this.#viewer = viewer;
     this.#audio.muted = remembered();
     this.#mute.addEventListener("click", () => this.#toggle());
-    this.#speak.addEventListener("click", () => void this.#microphone());
+    this.#speak.addEventListener("click", () => this.#microphone.toggle());
+    window.addEventListener("pagehide", () => this.#microphone.shut());
     for (const kind of /** @type {const} */ (["changed", "rung", "seats"])) viewer.on(kind, () => this.#follow());
     // A browser plays nothing before the user has touched the page.
     for (const type of ["pointerdown", "keydown"]) {
       window.addEventListener(type, () => this.#play(), { capture: true, passive: true });
     }
     this.#follow();
-  }
-
-  /** True while the microphone is open, though nobody may hear it just now. */
-  get speaking() {
-    return this.#track !== null;
   }
 
   #follow() {
@@ -62,14 +59,15 @@ export class SoundPanel {
     const { webrtc, seats, pinned, state } = this.#viewer;
     const takes = Boolean(webrtc?.maySpeak);
     const fate = fateOf({ webrtc: Boolean(webrtc), takes, drives: seats.drives, pinned, over: state === "over" });
-    if (fate === "shut") this.#hush();
-    if (this.#track) this.#track.enabled = fate === "sent";
-    if (webrtc && this.#told !== webrtc) webrtc.speak(this.#track);
-    this.#told = webrtc;
-    const waits = this.#track && fate === "waits";
-    this.#speak.hidden = !takes && !waits;
-    this.#speak.setAttribute("aria-pressed", String(this.speaking));
-    setText(this.#speak, waits ? "Microphone waits for WebRTC" : this.speaking ? "Microphone is on" : "Microphone is off");
+    if (fate === "shut") this.#microphone.shut();
+    const { track, state: its } = this.#microphone;
+    if (track) track.enabled = fate === "sent";
+    if (webrtc && (this.#told[0] !== webrtc || this.#told[1] !== track)) webrtc.speak(track);
+    this.#told = [webrtc, track];
+    const kept = fate === "waits" && (its === "open" || its === "asked");
+    this.#speak.hidden = !takes && !kept;
+    this.#speak.setAttribute("aria-pressed", String(its === "open"));
+    setText(this.#speak, kept && track ? "Microphone waits for WebRTC" : MICROPHONE[its]);
   }
 
   #play() {
@@ -85,29 +83,12 @@ export class SoundPanel {
     }
     this.#follow();
   }
+}
 
-  async #microphone() {
-    if (this.#track) {
-      this.#hush();
-      return this.#follow();
-    }
-    const stream = await navigator.mediaDevices?.getUserMedia({ audio: true }).catch(() => null);
-    const track = stream?.getAudioTracks()[0];
-    if (!track) return setText(this.#speak, "No microphone");
-    this.#track = track;
-    track.addEventListener("ended", () => {
-      this.#hush();
-      this.#follow();
-    });
-    this.#viewer.webrtc?.speak(track);
-    return this.#follow();
-  }
-
-  #hush() {
-    this.#track?.stop();
-    this.#track = null;
-    this.#viewer.webrtc?.speak(null);
-  }
+/** @returns {Promise<MediaStreamTrack | null>} */
+async function askForOne() {
+  const stream = await navigator.mediaDevices?.getUserMedia({ audio: true });
+  return stream?.getAudioTracks()[0] ?? null;
 }
 
 function remembered() {
