@@ -16,6 +16,7 @@ from transom.api.parts import Parts
 from transom.api.sockets import Visitor
 from transom.model.seat import Seat
 from transom.model.session import Session
+from transom.model.works import first_over
 from transom.stream.channel_road import carry
 from transom_wire.channel import CHUNK, TEXT_LIMIT, ChannelViewer, framed, framed_text
 from transom_wire.framing import FrameError
@@ -73,7 +74,7 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
         joined = asyncio.create_task(carry(talker, reader, writer, active))
         stays = asyncio.ensure_future(visitor.stays())
         works = (ended.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
-        async with streams.first_over(joined, stays, *works):
+        async with first_over(joined, stays, *works):
             if over[0].wanted_end is None and stays.done():
                 await stays
             if joined.done() and isinstance(joined.exception(), FrameError):

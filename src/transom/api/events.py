@@ -22,6 +22,7 @@ from transom.api.views import guest_session
 from transom.egress.service import OwnExit
 from transom.model.seat import Kind, Seat
 from transom.model.session import Session
+from transom.model.works import first_over
 from transom.stream.peers import Refusal
 from transom_wire.rate import Bucket
 
@@ -111,17 +112,12 @@ class Stream:
             self._shown = await parts.ledger.get(session)
             self._seated(parts.seating.seats(session))
             works = (self._send, self._receive, self._ping, self._visitor.stays)
-            tasks = [asyncio.ensure_future(work()) for work in works]
             try:
-                done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                async with first_over(*(work() for work in works)) as done:
+                    for task in done:
+                        task.result()
             finally:
-                for task in tasks:
-                    task.cancel()
-                outcomes = await asyncio.gather(*tasks, return_exceptions=True)
                 await self._page.leave()
-        del outcomes
-        for task in done:
-            task.result()
 
     def _changed(self, session: Session) -> None:
         self._shown = session

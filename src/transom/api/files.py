@@ -20,6 +20,7 @@ from transom.api.access import Owned, P
 from transom.api.bodies import FilesView
 from transom.files.pace import LEAST_BYTES, WINDOW_S, Pace
 from transom.model.errors import Invalid, TransomError, Unavailable
+from transom.model.works import first_over
 from transom_wire.files import CHUNK
 
 Composed = Annotated[str, AfterValidator(partial(unicodedata.normalize, "NFC"))]
@@ -135,15 +136,8 @@ class Attachment(Response):
         self._content, self._held = content, held
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with self._held:
-            sending = asyncio.ensure_future(self._send(send))
-            gone = asyncio.ensure_future(_gone(receive))
-            try:
-                await asyncio.wait({sending, gone}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for task in (sending, gone):
-                    task.cancel()
-                await asyncio.gather(sending, gone, return_exceptions=True)
+        async with self._held, first_over(self._send(send), _gone(receive)):
+            pass
 
     async def _send(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers}

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
 from fastapi import WebSocket
@@ -109,19 +109,6 @@ async def stay(parts: Parts, visitor: Visitor, peer: str) -> None:
         await asyncio.sleep(SEEN_S)
         with suppress(TransomError):
             await came(parts, visitor.session.id, visitor.person, peer)
-
-
-@asynccontextmanager
-async def first_over(*works: Awaitable[object]) -> AsyncIterator[None]:
-    """Do all of it until one is over; then run the block, and end the rest."""
-    tasks = [asyncio.ensure_future(work) for work in works]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def goodbye(joined: asyncio.Task[Ended], session: Session) -> Closing:

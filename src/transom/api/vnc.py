@@ -14,6 +14,7 @@ from transom.api.parts import Parts
 from transom.api.sockets import Closing, Visitor
 from transom.model.seat import Seat
 from transom.model.session import Session
+from transom.model.works import first_over
 from transom.stream.fallback import pipe
 from transom_wire.rfb import RfbError, Watching
 from transom_wire.rfb_tally import Tally
@@ -67,7 +68,7 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
         stays = asyncio.ensure_future(visitor.stays())
         told = streams.stay(parts, visitor, peer), _count(parts, session, viewer)
         try:
-            async with streams.first_over(joined, stays, ended.wait(), moved.wait(), *told):
+            async with first_over(joined, stays, ended.wait(), moved.wait(), *told):
                 if over[0].wanted_end is None and stays.done():
                     await stays
                 if over[0].wanted_end is None and moved.is_set():

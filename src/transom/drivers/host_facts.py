@@ -8,16 +8,16 @@ import os
 import platform
 import socket
 import stat
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
 from transom.drivers.facts import Facts, Kvm, RootHelper, Swap
+from transom.drivers.version import version_line
 from transom_keeper import cgroups
 from transom_keeper.helper import NO_TAG, Helper, HelperError
 
 SECONDS = 5.0
-"""For a program to say its version, and for the helper to answer."""
+"""For the helper to answer."""
 KVM = Path("/dev/kvm")
 KVM_GET_API_VERSION, KVM_CREATE_VM, KVM_API_VERSION = 0xAE00, 0xAE01, 12
 _SYSCTLS = {
@@ -76,24 +76,6 @@ def _is_device(path: Path) -> bool:
         return stat.S_ISCHR(path.stat().st_mode)
     except OSError:
         return False
-
-
-def version_line(program: Path) -> str:
-    """The first line of `--version`; empty when it does not run."""
-    try:
-        done = subprocess.run(
-            [program, "--version"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=SECONDS,
-            env={},
-            cwd="/",
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip().partition("\n")[0][:200] if done.returncode == 0 else ""
 
 
 def look_at_kvm(root: Path = Path("/")) -> Kvm:

@@ -15,6 +15,7 @@ from transom.model.errors import Full, TransomError
 from transom.model.ports import Driver
 from transom.model.recording import SegmentFile
 from transom.model.session import Session, SigninStage
+from transom.model.works import first_over
 from transom.recording.accord import Accord
 from transom.recording.intake import Intake
 from transom.recording.loss import Loss, Span
@@ -220,16 +221,9 @@ class Live:
         self._said.set()
 
     async def _play(self, found: Tape) -> None:
-        telling = asyncio.create_task(self._tell(found))
-        hearing = asyncio.create_task(self._hear(found))
-        try:
-            done, _ = await asyncio.wait({telling, hearing}, return_when=asyncio.FIRST_COMPLETED)
+        async with first_over(self._tell(found), self._hear(found)) as done:
             for task in done:
                 task.result()
-        finally:
-            for task in (telling, hearing):
-                task.cancel()
-            await asyncio.gather(telling, hearing, return_exceptions=True)
 
     async def _tell(self, found: Tape) -> None:
         while True:

@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Coroutine
 from enum import StrEnum
 from typing import Any, Protocol
 
+from transom.model.works import first_over
+
 CHUNK = 64 * 1024
 """Bytes of one binary frame to the viewer."""
 STALL_S = 30.0
@@ -52,14 +54,10 @@ async def first_end(
     up: Coroutine[Any, Any, Ended], down: Coroutine[Any, Any, Ended], writer: asyncio.StreamWriter
 ) -> Ended:
     """Run both ways until one ends; then the other is cancelled and the machine's side closed."""
-    ways = [asyncio.create_task(up), asyncio.create_task(down)]
     try:
-        done, _ = await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        return next(iter(done)).result()
+        async with first_over(up, down) as done:
+            return next(iter(done)).result()
     finally:
-        for way in ways:
-            way.cancel()
-        await asyncio.gather(*ways, return_exceptions=True)
         writer.close()
 
 

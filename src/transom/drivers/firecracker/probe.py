@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from transom.drivers.elsewhere import limit_warnings, unlimited
+from transom.drivers.version import version_text
 from transom.model.machine import Probe, Problem
 from transom_keeper.firecracker.version import CLOCK_REALTIME, Version, allowed, parse, wanted
 from transom_keeper.helper import NO_TAG, Helper, HelperError
 
 KVM = Path("/dev/kvm")
-VERSION_SECONDS = 5.0
 HELPER_SECONDS = 5.0
 
 
@@ -80,7 +79,7 @@ def gather(firecracker: Path, helper: str, lacking: tuple[str, ...], *, kvm: boo
     trouble, jail, missing = _ask(helper)
     return Facts(
         kvm=not kvm or _is_device(KVM),
-        said=_says(firecracker),
+        said=version_text(firecracker),
         helper=trouble,
         jail=jail,
         unlimited=missing,
@@ -90,25 +89,8 @@ def gather(firecracker: Path, helper: str, lacking: tuple[str, ...], *, kvm: boo
 
 def version_of(firecracker: Path) -> Version | None:
     """What version the program says it is; None when it says none."""
-    said = _says(firecracker)
+    said = version_text(firecracker)
     return parse(said) if said is not None else None
-
-
-def _says(firecracker: Path) -> str | None:
-    try:
-        done = subprocess.run(
-            [str(firecracker), "--version"],
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=VERSION_SECONDS,
-            env={},
-            cwd="/",
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout[:4096] if done.returncode == 0 else None
 
 
 def _ask(helper: str) -> tuple[HelperError | None, str, tuple[str, ...]]:

@@ -10,7 +10,8 @@ from pathlib import Path
 from transom.drivers.keeper_host import Host
 from transom.drivers.namespace import probe as sandboxes
 from transom.drivers.qemu.accelerator import Accelerators
-from transom.drivers.qemu.probe import Facts, ask_helper, judge, version_line
+from transom.drivers.qemu.probe import Facts, ask_helper, judge
+from transom.drivers.version import version_line
 from transom.drivers.virtual import KERNEL, ROOTFS, Images, VirtualDriver, VmOptions, host_cpu, runs_as_root
 from transom.model.errors import DriverError
 from transom.model.machine import MachineSpec, Probe

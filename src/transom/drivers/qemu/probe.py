@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,6 @@ OLDEST = (7, 2)
 """What the arguments were written for; Debian 12 has it."""
 ARCHITECTURE = "x86_64"
 """The microvm board has no other."""
-VERSION_SECONDS = 10.0
 _VERSION = re.compile(r"version (\d+)\.(\d+)")
 
 
@@ -78,22 +76,6 @@ def version_of(said: str) -> tuple[int, int] | None:
     """The version in what `qemu-system-x86_64 --version` says."""
     found = _VERSION.search(said)
     return (int(found[1]), int(found[2])) if found else None
-
-
-def version_line(program: Path) -> str | None:
-    """What the program says of its version; None when it does not run. Blocking."""
-    try:
-        done = subprocess.run(
-            [str(program), "--version"],
-            capture_output=True,
-            text=True,
-            timeout=VERSION_SECONDS,
-            env={},
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout.partition("\n")[0][:200] if done.returncode == 0 else None
 
 
 def ask_helper(socket: Path) -> tuple[Problem | None, tuple[str, ...]]:

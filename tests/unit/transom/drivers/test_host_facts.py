@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,24 +103,6 @@ def test_swap_that_is_encrypted_or_in_memory_is_told_apart(tmp_path: Path) -> No
 def test_no_text_breaks_the_readers(text: str) -> None:
     host_facts.swaps(text, Path("/nonexistent"))
     assert all(value >= 0 for value in host_facts.meminfo(text).values())
-
-
-def test_versions(tmp_path: Path) -> None:
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\necho 'program 1.2.3'\necho more\n")
-    program.chmod(0o755)
-    assert host_facts.version_line(program) == "program 1.2.3"
-    program.write_text("#!/bin/sh\necho 'program 1.2.3'\nexit 1\n")
-    assert host_facts.version_line(program) == ""
-    assert host_facts.version_line(tmp_path / "none") == ""
-
-
-def test_a_program_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_facts, "SECONDS", 0.2)
-    program = tmp_path / "program"
-    program.write_text("#!/bin/sh\nexec sleep 60\n")
-    program.chmod(0o755)
-    assert host_facts.version_line(program) == ""
 
 
 def test_the_door() -> None:

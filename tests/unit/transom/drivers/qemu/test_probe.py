@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from transom.drivers.namespace import probe as sandboxes
-from transom.drivers.qemu.probe import Facts, ask_helper, judge, version_line, version_of
+from transom.drivers.qemu.probe import Facts, ask_helper, judge, version_of
 from transom.model.machine import Problem
 
 SANDBOX = sandboxes.Facts("/usr/bin/bwrap", "x86_64", {}, True, sandboxes.Trial(True, ""), (), (), ())
@@ -60,16 +60,6 @@ def test_versions() -> None:
     assert version_of("QEMU emulator version 7.2.22 (Debian 1:7.2+dfsg-7)") == (7, 2)
     assert version_of("QEMU emulator version 10.0.2") == (10, 0)
     assert version_of("") is None
-
-
-def test_a_program_is_asked_for_its_version(tmp_path: Path) -> None:
-    program = tmp_path / "qemu"
-    assert version_line(program) is None
-    program.write_text("#!/bin/sh\necho QEMU emulator version 9.1.0\necho more\n")
-    program.chmod(0o755)
-    assert version_line(program) == "QEMU emulator version 9.1.0"
-    program.write_text("#!/bin/sh\nexit 1\n")
-    assert version_line(program) is None
 
 
 def test_a_helper_that_is_not_there_is_a_problem_with_its_mend(tmp_path: Path) -> None:
