@@ -87,6 +87,13 @@ describe("a watch of what is drawn", () => {
     return { did, looks: picture.looks };
   };
 
+  test("a picture counts as lit once it was looked at, and no longer than until the next", () => {
+    const watch = new BlackWatch({ ask: () => {}, nudge: () => {}, broken: () => {} });
+    const show = (now, lit) => (watch.drawn(now, /** @type {any} */ ({ lit, looks: 0 }), { width: 64, height: 64 }), watch.lit);
+    assert.equal(watch.lit, false);
+    assert.deepEqual([show(0, true), show(200, true), show(1200, true), show(2400, false)], [true, false, true, false]);
+  });
+
   test("a lit picture is looked at once a second, and nobody is asked", () => {
     const { did, looks } = draw(true, 20_000);
     assert.deepEqual(did, []);

@@ -6,6 +6,8 @@ import { LIMITS } from "../static/js/limits.js";
 let sent;
 /** @type {any} the newest connection's control channel, and all that it was given */
 let control;
+/** @type {any} its motion channel */
+let motion;
 let now = 0;
 
 function channel() {
@@ -22,7 +24,7 @@ function channel() {
 
 const make = () => ({
   connection: Object.assign(new EventTarget(), { getConfiguration: () => ({}), setConfiguration: () => {}, close: () => {} }),
-  control: (control = channel()), motion: channel(), clipboard: channel(), audio: {}, offer: Promise.resolve({}),
+  control: (control = channel()), motion: (motion = channel()), clipboard: channel(), audio: {}, offer: Promise.resolve({}),
 });
 globalThis.window = { connections: { make } };
 const { Peer } = await import("../static/js/peer.js");
@@ -58,6 +60,12 @@ function goes_on() {
 /** @param {...any[]} typed */
 const say = (...typed) => typed.forEach((one) => peer.control(...one));
 const tap = (keysym) => [["k", keysym, 1], ["k", keysym, 0]];
+
+test("a ping says which picture was drawn, where that is known", () => {
+  peer.ping(1);
+  peer.ping(2, 4_294_967_295);
+  assert.deepEqual(motion.raw, [["p", 1], ["p", 2, 4_294_967_295]]);
+});
 
 test("a doubt that passes soon leaves what was typed as it was", () => {
   say(["k", CONTROL, 1]);

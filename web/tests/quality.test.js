@@ -72,6 +72,19 @@ describe("freezes", () => {
     assert.equal(freezes.look(3000, NOTHING).count, 1);
   });
 
+  test("a still picture of which the guest says that there is none newer is none, whatever the browser asked for", () => {
+    const freezes = new Freezes(0);
+    freezes.drawn(0);
+    freezes.drawn(40);
+    for (let now = 400; now <= 60_000; now += 400) {
+      freezes.rests(now);
+      assert.deepEqual(freezes.look(now, { ...NOTHING, asked: now > 3000 ? 1 : 0 }), { count: 0, ms: 0 });
+    }
+    assert.deepEqual(freezes.look(65_000, { ...NOTHING, asked: 1 }), { count: 1, ms: 3000 }, "and then it says so no more");
+    freezes.rests(65_400);
+    assert.deepEqual(freezes.look(66_000, { ...NOTHING, asked: 1 }), { count: 1, ms: 3400 }, "what was counted stays counted");
+  });
+
   test("what nobody saw does not count", () => {
     const freezes = new Freezes(0);
     freezes.drawn(0);

@@ -16,7 +16,7 @@ export type LadderEvent = { now: number } & (
   | { type: "frame"; epoch: number }
   | { type: "relay"; epoch: number; relay: boolean }
   /** The guest said something: the answer to a ping, or that it sent a changed picture, or else. */
-  | { type: "heard"; epoch: number; pong: boolean; sent: boolean }
+  | { type: "heard"; epoch: number; pong: boolean; sent: boolean; rests: boolean }
   /** A look beside the relay ended: there is a direct way, or not. */
   | { type: "probed"; direct: boolean }
   | { type: "vnc-picture"; vnc: number }

@@ -152,6 +152,8 @@ class Ping:
     """To be answered with the same id."""
 
     id: int | float | str
+    drawn: int | None = None
+    """RTP timestamp of the newest picture that the viewer has drawn, where it tells."""
 
 
 Felt = Move | Nudge | Button | Wheel | Fingers | Touching | Key | Holding | ReleaseAll | Text

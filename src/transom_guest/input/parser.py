@@ -39,6 +39,7 @@ MAX_NUDGE = 4096
 """Pixels of one relative move, each way: more than a hand does between two pictures."""
 MAX_SEQ = 2**53
 MAX_EPOCH = 2**31
+MAX_RTP_TIME = 2**32 - 1
 MAX_PING_ID = 64
 """Characters of a ping's id when it is text."""
 BUTTONS = (1, 2, 3, 8, 9)
@@ -69,7 +70,7 @@ def parse(text: str) -> Message:
     if reader is None:
         raise InputError("unknown tag")
     count, read = reader
-    if len(fields) != count:
+    if not count <= len(fields) <= count + _MORE.get(fields[0], 0):
         raise InputError("wrong number of fields")
     return read(*fields[1:])
 
@@ -158,11 +159,12 @@ def _density(seq: object, percent: object) -> Density:
     return Density(_seq(seq), _whole(percent, MIN_DENSITY, MAX_DENSITY))
 
 
-def _ping(id: object) -> Ping:
+def _ping(id: object, *drawn: object) -> Ping:
+    rtp_time = _whole(drawn[0], 0, MAX_RTP_TIME) if drawn else None
     if isinstance(id, str) and len(id) <= MAX_PING_ID and id.isprintable():
-        return Ping(id)
+        return Ping(id, rtp_time)
     if isinstance(id, int | float) and not isinstance(id, bool) and abs(id) <= MAX_SEQ:
-        return Ping(id)
+        return Ping(id, rtp_time)
     raise InputError("not an id")
 
 
@@ -185,3 +187,5 @@ _READERS: dict[str, tuple[int, Callable[..., Message]]] = {
     "o": (3, lambda seq, epoch: Asked(_seq(seq), _whole(epoch, 1, MAX_EPOCH))),
     "p": (2, _ping),
 }
+_MORE = {"p": 1}
+"""Fields that may follow."""

@@ -91,6 +91,16 @@ class Broadcast:
         if self._links.may_have_key(self._loop.time(), peer):
             self._capture.key_wanted(self._links.room_in(peer))
 
+    def drawn(self, peer: Peer, rtp_time: int) -> bool:
+        """A viewer has drawn the picture of this timestamp: whether there is none newer. Once all have, it is not
+        repeated; a recording goes by the repeats."""
+        if not (self._capture.at_rest and peer.video.drawn.take(rtp_time)):
+            return False
+        self._links.all_drawn(peer)
+        if not self.recorder.wanted and all(each.video.drawn.all for each in self._watchers):
+            self._capture.seen()
+        return True
+
     def told(self, peer: Peer, told: Told) -> None:
         """A viewer told which packets arrived, and when, or how many did not."""
         self._links.feedback(self._loop.time(), peer, told)

@@ -7,7 +7,7 @@ import logging
 from typing import Protocol
 
 from transom_guest.stream.frame import Frame, Pixels
-from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows
+from transom_guest.stream.pacing import FPS, Grab, Pacer, Rows, Wait
 from transom_guest.stream.rate_decision import Decision
 from transom_guest.x11.damage import Damage
 from transom_guest.x11.events import CONFIGURE_NOTIFY
@@ -119,6 +119,16 @@ class Capture:
         self._pacer.frame_out(self._loop.time() + next_in, settled=settled)
         self._step()
 
+    @property
+    def at_rest(self) -> bool:
+        """The newest picture is out, and nothing is left to sharpen."""
+        return self._on and self._pacer.at_rest
+
+    def seen(self) -> None:
+        """All who watch have drawn the newest picture: it is not sent again."""
+        self._pacer.seen()
+        self._step()
+
     def close(self) -> None:
         """Stop for good."""
         self.stop()
@@ -159,7 +169,7 @@ class Capture:
         if isinstance(decision, Grab):
             self._grab(decision.key)
             decision = self._pacer.decide(self._loop.time())
-        if not isinstance(decision, Grab):
+        if isinstance(decision, Wait) and decision.until < float("inf"):
             self._timer = self._loop.call_at(decision.until, self._step)
 
     def _grab(self, key: bool) -> None:

@@ -32,6 +32,9 @@ class Ears(Protocol):
     def peer_key_wanted(self, peer: Peer) -> None:
         """It lost its picture."""
 
+    def drawn(self, peer: Peer, rtp_time: int) -> bool:
+        """It has drawn the picture of this timestamp: whether there is none newer."""
+
     def flooded(self, peer: Peer) -> None:
         """It said more nonsense than any page does."""
 
@@ -75,11 +78,8 @@ class Hearing:
         match message:
             case Ping() if not peer.pings.take():
                 return
-            case Ping(id) if channel == CONTROL:
-                # its answer says that what came before it on this channel was acted out
-                self._actor.after(peer.key, partial(peer.say, json.dumps(["p", id]), channel))
-            case Ping(id):
-                peer.say(json.dumps(["p", id]), channel)
+            case Ping():
+                self._answer(peer, message, channel)
             case KeyFrame():
                 self._ears.peer_key_wanted(peer)
             case Look():
@@ -104,6 +104,15 @@ class Hearing:
             peer.clips = self._clipboard.refused(peer.key)
         except FrameError as error:
             self._malformed(peer, error)
+
+    def _answer(self, peer: Peer, ping: Ping, channel: str) -> None:
+        rests = [] if ping.drawn is None else [int(self._ears.drawn(peer, ping.drawn))]
+        answer = partial(peer.say, json.dumps(["p", ping.id, *rests]), channel)
+        if channel == CONTROL:
+            # its answer says that what came before it on this channel was acted out
+            self._actor.after(peer.key, answer)
+        else:
+            answer()
 
     def _felt(self, peer: Peer, message: Message) -> None:
         if not self._taken.admits(peer.key):

@@ -2,7 +2,7 @@
 
 A change is grabbed at once, no faster than the cap, and never while a frame is in the encoder: late
 frames are dropped before they exist. After the last change the same picture is sent again until it is
-sharp, then now and then, because a browser asks for a key frame after three seconds without one.
+sharp, then now and then, until all who watch have drawn it: what is lost at the end shows by what follows.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LINGER_EVERY = 0.25
 REFINEMENTS = 30
 """At most."""
 REPEAT_EVERY = 2.0
-"""Seconds between repeats of a still picture; Chromium loses patience at three."""
+"""Seconds between repeats of a still picture that not everybody is known to have; Chromium loses patience at three."""
 KEY_EVERY = 0.2
 """Seconds between key frames: requests of many viewers are answered by one."""
 STUCK = 2.0
@@ -59,7 +59,7 @@ class Pacer:
         self._changed = float("-inf")
         self._refined = 0
         self._settled = False
-        self._sharp = False
+        self._sharp = self._seen = False
 
     def set_fps(self, fps: int) -> None:
         """Another cap of the frame rate."""
@@ -82,6 +82,15 @@ class Pacer:
         self._sharp = self._sharp or (settled and self._settled)
         self._busy, self._of_use, self._settled = False, of_use, settled
 
+    @property
+    def at_rest(self) -> bool:
+        """The newest picture is out, and as sharp as it gets."""
+        return self._done and not (self._dirty or self._key or self._busy)
+
+    def seen(self) -> None:
+        """All who watch have drawn the newest picture."""
+        self._seen = True
+
     def decide(self, now: float) -> Grab | Wait:
         """What to do at `now`; after Grab, call `grabbed` or `failed`."""
         if self._busy and now < self._grabbed + STUCK:
@@ -101,7 +110,7 @@ class Pacer:
             self._refined += 1
         if key:
             self._key, self._key_sent = False, now
-        self._busy, self._grabbed = True, now
+        self._busy, self._grabbed, self._seen = True, now, False
 
     def failed(self, now: float) -> None:
         """The screen could not be read at `now`; try again at the next interval."""
@@ -123,10 +132,15 @@ class Pacer:
     def _still_due(self) -> float:
         if self._refined == 0:
             return self._changed + REFINE_AFTER
-        if self._sharp or self._refined >= REFINEMENTS:
-            return self._grabbed + REPEAT_EVERY
+        if self._done:
+            return float("inf") if self._seen else self._grabbed + REPEAT_EVERY
         quick = self._refined < QUICK and not self._settled
         return self._grabbed + (REFINE_EVERY if quick else LINGER_EVERY)
+
+    @property
+    def _done(self) -> bool:
+        """Nothing is left to sharpen."""
+        return self._refined > 0 and (self._sharp or self._refined >= REFINEMENTS)
 
 
 class Rows:

@@ -50,7 +50,9 @@ class PeerEvents(ClipEvents, Protocol):
     def peer_message(self, peer: Peer, text: str | None, channel: str) -> None:
         """Text from one of its channels; None for a message that is not even text, or one too many."""
 
-    def peer_key_wanted(self, peer: Peer) -> None: ...
+    def peer_key_wanted(self, peer: Peer) -> None:
+        """Its browser asks for a key frame, and has not drawn all there is."""
+
     def peer_told(self, peer: Peer, told: Told) -> None:
         """Feedback on what was sent."""
 
@@ -244,7 +246,7 @@ class Peer:
 
     def _upstream(self, _pad: Any, info: Any) -> Any:
         if GstVideo.video_event_is_force_key_unit(info.get_event()):
-            self._to_loop(self._events.peer_key_wanted, self)
+            self._to_loop(self._impatient)
         elif (told := packets_of(info.get_event())) is not None:
             self._told(told)
         return Gst.PadProbeReturn.OK
@@ -260,6 +262,11 @@ class Peer:
             if state == "connected":
                 ice_agent.settle(self._webrtc)
             self._events.peer_state(self, state, reason)
+
+    def _impatient(self) -> None:
+        # a browser asks for one after three seconds without a frame, too, whatever it has
+        if not self.video.drawn.all:
+            self._events.peer_key_wanted(self)
 
     def _broke(self, element: str, what: str) -> None:
         # a viewer that goes without a word shows first as the end of its SCTP association

@@ -124,6 +124,11 @@ class RateControl:
         if self._waiting is None and (self._heard is None or now > self._heard):
             self._waiting = now
 
+    def all_drawn(self) -> None:
+        """The viewer has drawn all it was sent: of one who gives feedback what is due was lost, and no more comes."""
+        if self._heard is not None:
+            self._waiting = None
+
     def feedback(self, now: float, packets: Sequence[Packet]) -> Decision:
         """The viewer told which packets arrived, and when."""
         if isinstance(self.link, LinkEstimate) and self.link.take(now, packets):

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 BASE_S = 10.0
-"""Seconds after which the least delay is taken anew, in two halves: clocks drift, and routes change."""
+"""Seconds after which the least delay is taken anew, in two halves: clocks drift, and routes change. After so many
+without a word at once: the desktop stood still, for hours perhaps, and nothing of ours stands in a queue."""
 WINDOW_S = 1.0
 """Seconds of packets that loss and bitrate are taken from."""
 ARRIVED_S = 0.5
@@ -204,6 +205,9 @@ class LinkEstimate:
         return found
 
     def _settle_base(self, now: float, least: float, count: int) -> None:
+        if self._leasts and now >= self._leasts[-1][0] + BASE_S:
+            self._base = self._base_next = math.inf
+            self._steady.clear()
         if now >= self._base_at + BASE_S / 2:
             self._base, self._base_next, self._base_at = self._base_next, math.inf, now
         self._leasts.append((now, least, count))

@@ -135,6 +135,12 @@ class Links:
             link.hold()
             self._settle(now)
 
+    def all_drawn(self, peer: Viewed) -> None:
+        """A viewer has drawn all it was sent."""
+        link = self._links.get(peer)
+        if link is not None:
+            link.control.all_drawn()
+
     def tick(self, now: float) -> None:
         """Each TICK_S while there are viewers."""
         for link in self._links.values():

@@ -187,6 +187,7 @@ class StreamServer:
             self.size_wanted(peer)
             if not peer.terms.drives:
                 peer.say('["drives", 0]')
+            peer.say('["rest", 1]')
             if self._touch is not None:
                 peer.say('["touch", 1]')
             self._show_cursor(peer)
@@ -199,6 +200,10 @@ class StreamServer:
         """A viewer lost its picture."""
         if self._lives(peer):
             self._broadcast.key_wanted(peer)
+
+    def drawn(self, peer: Peer, rtp_time: int) -> bool:
+        """A viewer has drawn the picture of this timestamp: whether there is none newer."""
+        return self._broadcast.drawn(peer, rtp_time)
 
     def peer_told(self, peer: Peer, told: Told) -> None:
         """A viewer told which packets arrived, and when, or how many did not."""

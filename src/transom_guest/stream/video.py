@@ -6,6 +6,7 @@ import secrets
 import threading
 import time
 
+from transom_guest.stream.drawn import Drawn
 from transom_guest.stream.early import EarlyFrames
 from transom_guest.stream.encode import AccessUnit
 from transom_guest.stream.gst import Gst, GstApp, make
@@ -42,6 +43,7 @@ class Video:
         self._sending = self._open = False
         self._early: EarlyFrames[AccessUnit] = EarlyFrames()
         self._opening = threading.Lock()
+        self.drawn = Drawn()
 
     def rtp_time(self, seconds: float) -> int:
         """The RTP timestamp of a monotonic time."""
@@ -77,7 +79,9 @@ class Video:
         if unit.key:
             self._repairs.renewed(self._packetizer.next)
         if self._sending:
-            self._pacer.put(self._packetizer.packets(unit.data, self.rtp_time(unit.grabbed)))
+            rtp_time = self.rtp_time(unit.grabbed)
+            self.drawn.sent(rtp_time)
+            self._pacer.put(self._packetizer.packets(unit.data, rtp_time))
         return self._sending
 
     def again(self, number: int) -> bool:

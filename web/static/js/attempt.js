@@ -47,8 +47,9 @@ export class Attempt {
     return true;
   }
 
-  /** @param {{ pong: boolean, sent: boolean }} event @param {number} awake */
-  #heard({ pong, sent }, awake) {
+  /** @param {{ pong: boolean, sent: boolean, rests: boolean }} event @param {number} awake */
+  #heard({ pong, sent, rests }, awake) {
+    if (rests) return this.#renewed(awake, true);
     const news = !this.fresh(awake);
     this.pulse.heard(awake, pong);
     if (sent) this.#promised(awake);
@@ -57,11 +58,16 @@ export class Attempt {
 
   /** @param {number} awake @returns {boolean} whether that is news: it was stale, or in doubt */
   frame(awake) {
+    return this.#renewed(awake, false);
+  }
+
+  /** There is a picture, or none newer than the last: as good as a repeat of it. @param {number} awake @param {boolean} pong */
+  #renewed(awake, pong) {
     const news = !this.fresh(awake);
     this.#frameAt = awake;
     this.#owedAt = 0;
     this.#nudges = 0;
-    this.pulse.heard(awake, false);
+    this.pulse.heard(awake, pong);
     return news;
   }
 

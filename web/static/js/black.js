@@ -57,6 +57,8 @@ export class BlackWatch {
   #black = new Black();
   #probe = new Probe();
   #lookAt = 0;
+  /** The newest picture was looked at, and is not black. */
+  lit = false;
   #do;
 
   /** @param {{ ask: () => void, nudge: () => void, broken: () => void }} deeds */
@@ -66,8 +68,10 @@ export class BlackWatch {
 
   /** A picture was drawn. @param {number} now @param {CanvasImageSource} picture @param {Size} size */
   drawn(now, picture, size) {
+    this.lit = false;
     if (now < this.#lookAt) return;
     const black = !this.#probe.isLit(picture) && isBlack(picture, size);
+    this.lit = !black;
     this.#lookAt = now + (black ? LIMITS.black.passingMs / 2 : LIMITS.black.lookMs);
     const what = this.#black.look(now, black);
     if (what) this.#do[what]();

@@ -1,6 +1,6 @@
 /** A picture that is due and not drawn for this long is a freeze. Milliseconds. */
 const FREEZE_MS = 500;
-/** The guest repeats a picture that stands still this often, so that a longer silence is no still picture. */
+/** The guest repeats a picture that stands still this often, or says that it does, so that a longer silence is no still picture. */
 const REPEAT_MS = 2000;
 const SILENCE_MS = 3000;
 /** Frames closer than this are motion. */
@@ -52,6 +52,15 @@ export class Freezes {
   /** The guest told of a frame that answers an input. @param {number} now */
   marked(now) {
     if (now - this.#drawnAt > MARKED_MS) this.#dueAt ??= now;
+  }
+
+  /** The guest says that there is no newer picture than the one drawn last. @param {number} now */
+  rests(now) {
+    const frozen = this.#frozen(now);
+    if (frozen) this.#add(frozen);
+    this.#moving = false;
+    this.#drawnAt = now;
+    this.#dueAt = null;
   }
 
   /** Nobody saw what was until now: the page was hidden. @param {number} now */

@@ -210,10 +210,10 @@ export class Peer {
     this.#motion.send(JSON.stringify(["g", this.#nextSeq(), at]));
   }
 
-  /** Ask for a sign of life, by the channel that never waits for what was lost. @param {number} id */
-  ping(id) {
+  /** Ask for a sign of life, by the channel that never waits for what was lost. @param {number} id @param {number} [drawn] the newest picture's RTP timestamp */
+  ping(id, drawn) {
     if (this.#motion.readyState !== "open" || this.#motion.bufferedAmount > MOTION_QUEUE) return;
-    this.#motion.send(JSON.stringify(["p", id]));
+    this.#motion.send(JSON.stringify(drawn === undefined ? ["p", id] : ["p", id, drawn]));
   }
 
   /** What the connection has counted so far. */

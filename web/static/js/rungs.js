@@ -75,7 +75,7 @@ export class Rungs {
       frame: () => happen({ type: "frame", epoch }),
       unshown: () => this.#unshown(epoch),
       relay: (relay) => happen({ type: "relay", epoch, relay }),
-      heard: (pong, sent) => happen({ type: "heard", epoch, pong, sent }),
+      heard: (what) => happen({ type: "heard", epoch, ...what }),
       swapped: () => swapped(peer),
       open: () => open(peer),
       message: (what) => message(peer, what),

@@ -22,3 +22,20 @@ export class Unshown {
     return this.#looks >= LIMITS.unshown.looks && now - this.#since >= LIMITS.unshown.brokenMs;
   }
 }
+
+/**
+ * Look at a connection until something of it was drawn, or it is given up.
+ * @param {() => Promise<number | null>} decoded frames so far
+ * @param {() => boolean} over something was drawn, or the connection is gone
+ * @returns {Promise<boolean>} whether nothing of it will ever be drawn
+ */
+export async function isUnshown(decoded, over) {
+  const unshown = new Unshown();
+  while (!over()) {
+    await new Promise((resolve) => setTimeout(resolve, LIMITS.unshown.lookMs));
+    const count = await decoded();
+    if (over()) return false;
+    if (!document.hidden && unshown.look(performance.now(), count)) return true;
+  }
+  return false;
+}

@@ -1,14 +1,14 @@
 import { BlackWatch } from "./black.js";
 import { Cursors } from "./cursor.js";
+import { FirstWords } from "./first_words.js";
 import { Freezes } from "./freezes.js";
 import { Input } from "./input.js";
-import { LIMITS } from "./limits.js";
 import { Marks } from "./marks.js";
 import { Peer } from "./peer.js";
 import { Picture } from "./picture.js";
 import { isStroke } from "./sent.js";
 import { readTarget } from "./statistics.js";
-import { Unshown } from "./unshown.js";
+import { isUnshown } from "./unshown.js";
 
 /** @import { ClipOrder } from "./clip_order.js" */
 /** @import { Typed } from "./gap.js" */
@@ -18,8 +18,6 @@ import { Unshown } from "./unshown.js";
 
 /** Largest desktop side the guest may claim. */
 const MOST_PX = 7680;
-/** Kinds of messages that are kept for those who listen once the picture is shown. */
-const EARLY_KINDS = 32;
 
 /**
  * @typedef {object} WebRtcEvents
@@ -32,8 +30,8 @@ const EARLY_KINDS = 32;
  * @property {() => void} swapped another element shows the picture
  * @property {() => void} open input may be sent
  * @property {(count: number) => void} dropped so many key presses and texts were not sent
- * @property {(pong: boolean, sent: boolean) => void} heard the guest said something: the answer to a ping, that it sent a
- *   changed picture, or else
+ * @property {(what: { pong: boolean, sent: boolean, rests: boolean }) => void} heard the guest said something: the answer to a
+ *   ping, that it sent a changed picture, that there is none newer than what was drawn, or else
  * @property {(message: unknown[]) => void} message from the guest, once `takeEarly` was called
  */
 
@@ -66,8 +64,11 @@ export class WebRtc {
     nudge: () => void this.send("i"),
     broken: () => this.#on.connection("failed"),
   });
-  /** @type {Map<unknown, unknown[]> | null} the newest message of each kind, until somebody listens */
-  #early = new Map();
+  #first = new FirstWords();
+  /** @type {number | undefined} the RTP timestamp of the newest picture that was drawn, where the browser tells */
+  #newest;
+  /** The guest wants to know which picture that is: it need not repeat that one. */
+  #mayRest = false;
 
   /**
    * @param {HTMLElement} layer @param {number} epoch @param {RTCIceServer[]} iceServers @param {WebRtcEvents} on
@@ -141,9 +142,9 @@ export class WebRtc {
     this.#peer.control("s", width, height);
   }
 
-  /** Ask for a sign of life. */
+  /** Ask for a sign of life, and say which picture was drawn; not one that may be black by mistake. */
   ping() {
-    this.#peer.ping(++this.#pings);
+    this.#peer.ping(++this.#pings, this.#mayRest && this.#black.lit ? this.#newest : undefined);
   }
 
   /** Keep what is typed, or send what was kept. @param {boolean} on */
@@ -181,9 +182,7 @@ export class WebRtc {
 
   /** What the guest said before anybody listened, once: the newest message of each kind. */
   takeEarly() {
-    const early = [...(this.#early?.values() ?? [])];
-    this.#early = null;
-    return early;
+    return this.#first.take();
   }
 
   focus() {
@@ -245,13 +244,8 @@ export class WebRtc {
   }
 
   async #awaitFirst() {
-    const unshown = new Unshown();
-    while (!this.#frames && !this.#leaving.signal.aborted) {
-      await new Promise((resolve) => setTimeout(resolve, LIMITS.unshown.lookMs));
-      const { decoded } = await this.#peer.report();
-      if (this.#frames || this.#leaving.signal.aborted) return;
-      if (!document.hidden && unshown.look(performance.now(), decoded)) return this.#on.unshown();
-    }
+    const decoded = async () => (await this.#peer.report()).decoded;
+    if (await isUnshown(decoded, () => this.#frames > 0 || this.#leaving.signal.aborted)) this.#on.unshown();
   }
 
   /** @param {boolean} relay which pair is selected is known a little after `connected`, and may change */
@@ -272,6 +266,7 @@ export class WebRtc {
 
   /** @param {boolean} lit @param {number} [rtp] */
   #drawn(lit, rtp) {
+    this.#newest = rtp;
     if (rtp !== undefined) this.#marks.drawn(rtp, performance.now());
     this.#frames += 1;
     this.#freezes ??= new Freezes(performance.now());
@@ -288,7 +283,10 @@ export class WebRtc {
   /** @param {unknown[]} message from the guest, who may say anything */
   #received(message) {
     const [tag, width, height] = message;
-    this.#on.heard(tag === "p", tag === "mark");
+    const rests = tag === "p" && height === 1;
+    this.#on.heard({ pong: tag === "p", sent: tag === "mark", rests });
+    if (rests) this.#freezes?.rests(performance.now());
+    if (tag === "rest") this.#mayRest = width === 1;
     if (tag === "cursor") this.#layer.style.cursor = this.#cursors.css(message);
     if (tag === "size" && isSide(width) && isSide(height)) this.#desktop = { width, height };
     if (tag === "drives") this.#input.drive(Boolean(width));
@@ -303,9 +301,7 @@ export class WebRtc {
 
   /** @param {unknown[]} message */
   #pass(message) {
-    const [tag] = message;
-    if (!this.#early) this.#on.message(message);
-    else if (this.#early.has(tag) || this.#early.size < EARLY_KINDS) this.#early.set(tag, message);
+    if (!this.#first.keep(message)) this.#on.message(message);
   }
 }
 

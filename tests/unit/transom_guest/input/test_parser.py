@@ -55,6 +55,7 @@ from transom_guest.input.parser import MAX_EPOCH, MAX_MESSAGE, InputError, parse
         ('["p", 12]', Ping(12)),
         ('["p", 12.5]', Ping(12.5)),
         ('["p", "abc"]', Ping("abc")),
+        ('["p", 12, 4294967295]', Ping(12, 4294967295)),
     ],
 )
 def test_each_message_of_the_contract_is_read(text, message):
@@ -115,6 +116,14 @@ def test_each_message_of_the_contract_is_read(text, message):
         '["z", 1, 1.5]',
         '["s", 1, 1280, 7681]',
         '["p", null]',
+        '["p"]',
+        '["p", 1, -1]',
+        '["p", 1, 4294967296]',
+        '["p", 1, 1.5]',
+        '["p", 1, true]',
+        '["p", 1, null]',
+        '["p", 1, 2, 3]',
+        '["l", 1, 2]',
         '["p", []]',
         '["p", 1e300]',
         json.dumps(["p", "x" * 65]),

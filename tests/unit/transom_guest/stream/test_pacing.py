@@ -269,3 +269,42 @@ def test_damage_off_the_screen_is_none():
     rows.take()
     assert not rows.add([(720, 800), (-9, 0), (5, 5)])
     assert rows.take() is None
+
+
+def test_what_all_have_drawn_is_not_repeated_and_a_change_is_grabbed_at_once():
+    pacer = started()
+    last = settles(pacer)
+    assert pacer.at_rest
+    pacer.seen()
+    assert pacer.decide(last + 3600) == Wait(float("inf"))
+    pacer.damaged()
+    assert not pacer.at_rest
+    assert pacer.decide(last + 3600) == Grab(key=False)
+    pacer.grabbed(last + 3600, key=False)
+    assert not pacer.at_rest
+    pacer.frame_out()
+    assert isinstance(pacer.decide(last + 3600 + REFINE_AFTER), Grab), "and made sharp"
+
+
+def test_a_key_frame_that_is_wanted_ends_the_rest_and_it_is_repeated_until_it_was_drawn():
+    pacer = started()
+    last = settles(pacer)
+    pacer.seen()
+    pacer.key_wanted()
+    assert not pacer.at_rest
+    assert grab(pacer, last + 100)
+    pacer.frame_out()
+    last = settles(pacer, last + 100)
+    assert pacer.decide(last + 0.1) == Wait(last + REPEAT_EVERY)
+
+
+def settles(pacer: Pacer, now: float = 0.0) -> float:
+    """Refine until nothing is left to add; when that frame was grabbed."""
+    while not pacer.at_rest:
+        decision = pacer.decide(now)
+        if isinstance(decision, Wait):
+            now = decision.until
+            continue
+        grab(pacer, now)
+        pacer.frame_out(settled=True)
+    return now

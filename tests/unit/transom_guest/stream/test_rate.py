@@ -218,6 +218,23 @@ def test_silence_after_words_halves_and_again() -> None:
     assert control.tick(8.9).kbps == FLOOR_KBPS
 
 
+def test_silence_is_none_once_all_was_drawn() -> None:
+    control = RateControl(0.0, CAP)
+    control.feedback(5.1, [Packet(5.0, 5.05, 500)])
+    control.sent(5.2, 500)
+    control.all_drawn()
+    assert control.tick(60.0).kbps == START_KBPS
+    control.sent(60.0, 500)
+    assert control.tick(61.5).kbps == START_KBPS // 2
+
+
+def test_who_never_gave_feedback_is_not_waited_for_longer_because_all_was_drawn() -> None:
+    deaf = RateControl(0.0, CAP)
+    deaf.sent(0.5, 500)
+    deaf.all_drawn()
+    assert deaf.tick(4.0).kbps == CAP
+
+
 def test_without_feedback_the_cap_holds() -> None:
     deaf = RateControl(0.0, CAP)
     deaf.sent(0.5, 500)
