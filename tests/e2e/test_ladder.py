@@ -155,7 +155,8 @@ def typed(page: Page) -> int:
 
 
 def types_in_the_gap(page: Page, count: int = 5) -> None:
-    """On a rung that is lost; sooner or later each arrived once, or none did and the page says so."""
+    """On a rung that is lost; sooner or later each arrived once, or none did and the page says that it may be so.
+    It says so as well of a modifier that is down and was not acknowledged."""
     before = typed(page)
     for _ in range(count):
         page.keyboard.press("x")
@@ -165,7 +166,7 @@ def types_in_the_gap(page: Page, count: int = 5) -> None:
     while not (said := may_be_lost(page)) and typed(page) - before < count and time.monotonic() < end:
         page.wait_for_timeout(50)
     page.wait_for_timeout(500)
-    assert typed(page) - before == (0 if said else count)
+    assert typed(page) - before in ({0, count} if said else {count})
 
 
 def climbs_back(page: Page) -> None:
