@@ -106,6 +106,8 @@ class FakeController:
         self.segments: dict[int, bytes] = {}
         self.links: list[dict[str, Any]] = []
         self.link_expires_at: int | None = None
+        self.away = False
+        """No session can be ended just now."""
         self.mute = False
         """Nothing comes of an offer, and no display is there."""
         self._vnc_socket = vnc_socket
@@ -275,6 +277,9 @@ class FakeController:
         return JSONResponse(self.session)
 
     async def _end(self, request: Request) -> Response:
+        self.calls.append(f"{request.method} {request.url.path}")
+        if self.away:
+            return error(503, "unavailable")
         self.change(state="stopping")
         return JSONResponse(self.session, status_code=202)
 

@@ -1,6 +1,7 @@
 import { keepToAddress } from "./address.js";
 import { ApiError, get, goSignIn, post, remove } from "./api.js";
 import { Controls } from "./controls.js";
+import { isConfirmed } from "./dialog.js";
 import { refuseDrops } from "./drops.js";
 import { byId, copyFrom, make, setText } from "./elements.js";
 import { ExitLine } from "./exit.js";
@@ -137,10 +138,7 @@ function showFacts(session) {
 }
 
 async function endSession() {
-  const dialog = /** @type {HTMLDialogElement} */ (byId("confirm"));
-  dialog.showModal();
-  await new Promise((closed) => dialog.addEventListener("close", closed, { once: true }));
-  if (dialog.returnValue !== "yes") return viewer.focus();
+  if (!(await isConfirmed(/** @type {HTMLDialogElement} */ (byId("confirm"))))) return viewer.focus();
   endButton.disabled = true;
   await remove(`/api/sessions/${id}`).catch((/** @type {ApiError} */ error) => {
     endButton.disabled = false;
