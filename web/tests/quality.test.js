@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { lifeOf, spotsOf, wordsOf as ribbonWords } from "../static/js/charts.js";
+import { about, lifeOf, spotsOf, wordsOf as ribbonWords } from "../static/js/charts.js";
 import { LINES, facts } from "../static/js/figures.js";
 import { Freezes } from "../static/js/freezes.js";
 import { turnsOf, wordsOf } from "../static/js/quality.js";
@@ -255,4 +255,12 @@ test("a lone value of a chart is a dot, and those of a line are none", () => {
   const spots = [5, null, 5, 5, null, 10].map((y, x) => ({ x, y }));
   assert.equal(dotsOf(spots, frame), "M0 5h.01M50 0h.01");
   assert.equal(dotsOf([], frame), "");
+});
+
+test("how long somebody watched is said in seconds below a minute", () => {
+  const watched = (/** @type {number[]} */ ...spans) => about(spans.map((seconds) => ({ at: 0, seconds, rung: "webrtc", figures: {}, words: {} })));
+  assert.match(watched(10), /^Watched for 10 s;/);
+  assert.match(watched(10, 10, 39.4), /^Watched for 59 s;/);
+  assert.match(watched(30, 29.6), /^Watched for 1 min;/);
+  assert.match(watched(60, 40), /^Watched for 2 min;/);
 });

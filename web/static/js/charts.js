@@ -76,9 +76,11 @@ export function lifeOf(rows) {
 }
 
 /** @param {QualityRow[]} rows */
-function about(rows) {
+export function about(rows) {
   const sum = (/** @type {string} */ name) => rows.reduce((all, { figures }) => all + (figures[name] ?? 0), 0);
-  return `Watched for ${Math.max(Math.round(watched(rows) / 60), 1)} min; freezes: ${freezes(sum("freezes"), sum("frozen_ms"))}.`;
+  const seconds = Math.round(watched(rows));
+  const lasting = seconds < 60 ? `${seconds} s` : `${Math.round(seconds / 60)} min`;
+  return `Watched for ${lasting}; freezes: ${freezes(sum("freezes"), sum("frozen_ms"))}.`;
 }
 
 /** Which rungs there were, and for how long of the whole. @param {QualityRow[]} rows */
