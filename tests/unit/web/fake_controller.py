@@ -221,7 +221,9 @@ class FakeController:
             Route("/api/sessions/{id}/recording", self._json(lambda: self.recorded)),
             Route("/api/sessions/{id}/recording/timeline", self._get_timeline),
             Route("/api/sessions/{id}/recording/segments/{number:int}", self._get_segment),
+            Route("/api/sessions/{id}/links", self._post_link, methods=["POST"]),
             Route("/api/sessions/{id}/links", self._json(lambda: self.links)),
+            Route("/api/sessions/{id}/links/{link}", self._withdraw, methods=["DELETE"]),
             Route(guest, self._json(lambda: {**self.session, "link_expires_at": self.link_expires_at})),
             Route(f"{guest}/ice-servers", self._json(lambda: {"ice_servers": [], "ttl_s": 600})),
             Route(f"{guest}/recording", self._json(lambda: {"state": "off", "why": None})),
@@ -316,6 +318,17 @@ class FakeController:
 
     async def _post_key(self, request: Request) -> Response:
         return JSONResponse({"key": "k", "url": f"{self.url}/?key=k"}, status_code=201)
+
+    async def _post_link(self, request: Request) -> Response:
+        wanted = await request.json()
+        name = f"lnk_{len(self.links)}"
+        link = {"id": name, "created_at": 0, "expires_at": None, "over": None, **wanted}
+        self.links = [*self.links, link]
+        return JSONResponse({**link, "url": f"/watch#{name}"}, status_code=201)
+
+    async def _withdraw(self, request: Request) -> Response:
+        self.links = [link for link in self.links if link["id"] != request.path_params["link"]]
+        return Response(status_code=204)
 
     async def _screen(self, request: Request) -> Response:
         self.screens.append(await request.json())

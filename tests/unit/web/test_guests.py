@@ -107,3 +107,22 @@ def test_a_link_s_row_keeps_the_focus_while_it_lives(page: Page, controller: Fak
     page.get_by_role("listitem").filter(has_text="Eve").wait_for(timeout=5000)
     assert page.get_by_role("listitem").filter(has_text="Ada").count() == 0
     assert page.evaluate("document.activeElement.closest('li')?.textContent").startswith("Bob")
+
+
+def test_a_new_link_s_address_stays_while_others_are_withdrawn(
+    page: Page, controller: FakeController
+) -> None:
+    a_link = {"kind": "view", "created_at": 0, "expires_at": None, "over": None}
+    controller.links = [{**a_link, "id": "lnk_a", "label": "Ada"}]
+    controller.ready()
+    open_session(page, controller)
+    page.locator(".invite summary").click(timeout=15_000)
+    page.get_by_label("Name", exact=True).fill("Bob")
+    page.get_by_role("button", name="Make a link").click()
+    address = page.get_by_label("The link")
+    address.wait_for()
+    for name, stays in (("Ada", True), ("Bob", False)):
+        row = page.get_by_role("listitem").filter(has_text=name)
+        row.get_by_role("button", name="Withdraw").click()
+        row.wait_for(state="detached")
+        assert address.is_visible() is stays

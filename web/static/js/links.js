@@ -15,6 +15,8 @@ export class LinksPanel {
   /** What is shown of each link, by its id. @type {Map<string, { row: HTMLElement, word: HTMLElement }>} */
   #rows = new Map();
   #fresh = make("div", { class: "fresh-link", hidden: true });
+  /** The id of the link whose address is shown. */
+  #freshOne = "";
   #word = make("p", { class: "muted small", role: "status" });
   #kind = choice("link-kind", [["Watch only", "view"], ["Watch, and ask to drive", "ask"]]);
   #seconds = choice("link-seconds", LIFETIMES);
@@ -72,6 +74,7 @@ export class LinksPanel {
       copy.addEventListener("click", () => void copyFrom(copy, url));
       field.addEventListener("focus", () => field.select());
       this.#fresh.replaceChildren(make("p", { class: "small" }, "Shown this once. Whoever has it can use it."), field, copy);
+      this.#freshOne = link.id;
       this.#fresh.hidden = false;
       await this.refresh();
     });
@@ -89,7 +92,8 @@ export class LinksPanel {
   async #withdraw(link) {
     await this.#try(async () => {
       await remove(`${this.#url}/${link.id}`);
-      this.#fresh.hidden = true;
+      // the address of another is shown nowhere else
+      if (link.id === this.#freshOne) this.#fresh.hidden = true;
       await this.refresh();
     });
   }
