@@ -8,6 +8,7 @@ what its encoder makes for viewers. `on` after `paused` waits until the page tha
 |---|---|
 | Record | RecordState, once it is so: from `paused` and `off` on no picture is taken |
 | | SegmentComes and its bytes, for each segment that is finished |
+| | PartComes and its bytes, of the segment that is not finished: about twice a second, while that has more |
 | | PageSeen, whenever that changes; before a RecordState where no picture is taken for it |
 | SegmentTaken: the guest may forget it | |
 """
@@ -21,7 +22,7 @@ from transom_wire.codec import Many, Range, Text
 from transom_wire.fields import Side
 
 SEGMENT_BYTES = 24 * 2**20
-"""Bytes of a segment at most; what would be larger is cut sooner."""
+"""Bytes of a segment at most, and of all its parts together; what would be larger is cut sooner."""
 MOST_INPUTS = 300
 """Seconds of a segment in which somebody did something; the rest is not told."""
 FRAME_LIMIT = 32 * 1024
@@ -82,6 +83,16 @@ class SegmentComes:
 
 
 @dataclass(frozen=True, slots=True)
+class PartComes(SegmentComes):
+    """More of a segment that is not finished: kept until that comes, or in its place where it never does. `size` is
+    of these bytes, all else of what is there until now. The parts of a segment are together an MP4 that grows by
+    whole fragments; `first` begins it, on each stream anew. No part is answered."""
+
+    TYPE: ClassVar[str] = "part_comes"
+    first: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentTaken:
     """The controller has it."""
 
@@ -102,4 +113,4 @@ class PageSeen:
 HIDDEN = frozenset({"shown", "silent", "starting"})
 """States of PageSeen in which no picture is taken."""
 TO_RECORDER = (Record, SegmentTaken)
-FROM_RECORDER = (RecordState, SegmentComes, PageSeen)
+FROM_RECORDER = (RecordState, SegmentComes, PartComes, PageSeen)

@@ -15,6 +15,7 @@ from transom.api.events import Admit
 from transom.api.parts import Parts
 from transom.api.sockets import Visitor
 from transom.model.seat import Seat
+from transom.model.session import Session
 from transom.model.works import first_over
 from transom.stream.channel_road import carry
 from transom_wire.channel import CHUNK, TEXT_LIMIT, ChannelViewer, framed, framed_text
@@ -42,7 +43,13 @@ async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.P
 async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) -> None:
     """Raises Closing."""
     session, seating = visitor.session.id, parts.seating
-    life = streams.Life(visitor.session)
+    ended, over = asyncio.Event(), [visitor.session]
+
+    def changed(session: Session) -> None:
+        over[0] = session
+        if session.wanted_end is not None or session.state.over:
+            ended.set()
+
     reader, writer = await streams.open_stream(parts, visitor, "channel")
     told = [seating.terms(session, peer)]
     writer.write(framed(ChannelViewer(peer, told[0])))
@@ -62,18 +69,18 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
         if told[0].drives:
             touches.active()
 
-    with parts.ledger.watch(session, life), seating.listen(session, seated):
+    with parts.ledger.watch(session, changed), seating.listen(session, seated):
         talker = Talker(socket, peer, inlet, lambda: parts.quality_metrics.dropped("clipboard", 1))
         joined = asyncio.create_task(carry(talker, reader, writer, active))
         stays = asyncio.ensure_future(visitor.stays())
-        works = (life.over.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
+        works = (ended.wait(), streams.stay(parts, visitor, peer), _count(parts, session, talker))
         async with first_over(joined, stays, *works):
-            if life.goes_on and stays.done():
+            if over[0].wanted_end is None and stays.done():
                 await stays
             if joined.done() and isinstance(joined.exception(), FrameError):
                 parts.metrics.misbehaved("channel")
                 log.warning("a machine's channel is cut", session=session, reason=str(joined.exception()))
-            raise streams.goodbye(joined, life.session)
+            raise streams.goodbye(joined, over[0])
 
 
 async def _count(parts: Parts, session: str, talker: Talker) -> None:

@@ -111,23 +111,6 @@ async def stay(parts: Parts, visitor: Visitor, peer: str) -> None:
             await came(parts, visitor.session.id, visitor.person, peer)
 
 
-class Life:
-    """A ledger's watcher: the session as it is now, and when it is to end."""
-
-    def __init__(self, session: Session) -> None:
-        self.session, self.over = session, asyncio.Event()
-
-    def __call__(self, session: Session) -> None:
-        self.session = session
-        if session.wanted_end is not None or session.state.over:
-            self.over.set()
-
-    @property
-    def goes_on(self) -> bool:
-        """Nobody wants it to end."""
-        return self.session.wanted_end is None
-
-
 def goodbye(joined: asyncio.Task[Ended], session: Session) -> Closing:
     """How a stream that is over ends its socket."""
     if session.wanted_end is not None:

@@ -13,6 +13,7 @@ from transom.api.events import Admit
 from transom.api.parts import Parts
 from transom.api.sockets import Closing, Visitor
 from transom.model.seat import Seat
+from transom.model.session import Session
 from transom.model.works import first_over
 from transom.stream.fallback import pipe
 from transom_wire.rfb import RfbError, Watching
@@ -47,8 +48,13 @@ async def serve(socket: WebSocket, session: str, admit: Admit, places: sockets.P
 async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) -> None:
     """Join while the viewer's seat is as it is: with the desktop given or taken, the stream ends. Raises Closing."""
     session, seating = visitor.session.id, parts.seating
-    life, moved = streams.Life(visitor.session), asyncio.Event()
-    drives = seating.drives(session, peer)
+    ended, moved = asyncio.Event(), asyncio.Event()
+    over, drives = [visitor.session], seating.drives(session, peer)
+
+    def changed(session: Session) -> None:
+        over[0] = session
+        if session.wanted_end is not None or session.state.over:
+            ended.set()
 
     def seated(seats: tuple[Seat, ...]) -> None:
         if drives is not any(seat.peer == peer and seat.drives for seat in seats):
@@ -56,18 +62,18 @@ async def _join(socket: WebSocket, parts: Parts, visitor: Visitor, peer: str) ->
 
     inlet = streams.Inlet(parts, session, peer, drives=drives)
     viewer = Viewer(socket, inlet, streams.Touches(parts, session), drives=drives)
-    with parts.ledger.watch(session, life), seating.listen(session, seated):
+    with parts.ledger.watch(session, changed), seating.listen(session, seated):
         reader, writer = await streams.open_stream(parts, visitor, "vnc" if drives else "view")
         joined = asyncio.create_task(pipe(viewer, reader, writer, viewer.active))
         stays = asyncio.ensure_future(visitor.stays())
         told = streams.stay(parts, visitor, peer), _count(parts, session, viewer)
         try:
-            async with first_over(joined, stays, life.over.wait(), moved.wait(), *told):
-                if life.goes_on and stays.done():
+            async with first_over(joined, stays, ended.wait(), moved.wait(), *told):
+                if over[0].wanted_end is None and stays.done():
                     await stays
-                if life.goes_on and moved.is_set():
+                if over[0].wanted_end is None and moved.is_set():
                     raise Closing(sockets.SEAT, "you watch now" if drives else "you drive now")
-                raise streams.goodbye(joined, life.session)
+                raise streams.goodbye(joined, over[0])
         finally:
             if viewer.dropped:
                 parts.metrics.signalling("watcher_input")

@@ -18,7 +18,9 @@ from transom.model.ports import Driver
 from transom.model.recording import Recording, SegmentFile
 from transom.model.session import Session
 from transom.model.stores import RecordingStore, Trail
+from transom.recording import drafts
 from transom.recording.beats import Beats
+from transom.recording.intake import Intake
 from transom.recording.live import Live, Terms
 from transom.recording.shelf import Shelf
 from transom.recording.stock import Stock
@@ -65,6 +67,7 @@ class RecordingDesk:
         self._stock = Stock(folder, rules.recording_total_mib * MIB, clock)
         self._lives: dict[str, Live] = {}
         self._chosen: set[str] = set()
+        self._ending: set[str] = set()
         self._beats: dict[str, Beats] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -95,11 +98,12 @@ class RecordingDesk:
         if session.state.over:
             del self._lives[session.id]
             self._beats.pop(session.id, None)
+            self._ending.add(session.id)
             self._spawn(self._over(live))
 
     def _live(self, session: Session) -> Live:
         terms = Terms(self.policy, self._rules.recording_segment_s, self.most_bytes)
-        live = Live(session, terms, self._driver, self.shelf(session.id), self._clock, self._kept)
+        live = Live(session, terms, self._driver, self.shelf(session.id), self._clock, self._kept, self._kept)
         live.chosen = session.id in self._chosen
         return live
 
@@ -235,6 +239,8 @@ class RecordingDesk:
         before = now - self._rules.recording_days * DAY_MS
         rows = {row.session: row for row in await self._store.list_recordings(user=None)}
         for row in rows.values():
+            if row.session not in self._lives and row.session not in self._ending:
+                await self._settle(row.session)
             lives = row.ended_at is None and row.session in self._lives
             if not lives and (row.ended_at or row.started_at) < before:
                 await self.remove(row.session, by=None)
@@ -245,8 +251,17 @@ class RecordingDesk:
                 await asyncio.to_thread(self.shelf(name).remove)
         await self._fit()
 
+    async def _settle(self, session: str) -> None:
+        """What its machine had not finished, when no controller was there, is all there is of it."""
+
+        async def kept(_segment: SegmentFile) -> None:
+            await self._count(session)
+
+        await Intake(self.shelf(session), self.most_bytes, self._clock, kept, kept).settle()
+
     async def _expire(self, session: str, before: int, now: int) -> bool:
         try:
+            await asyncio.to_thread(drafts.expire, self.shelf(session).folder, before)
             return await asyncio.to_thread(self.shelf(session).expire, before, now)
         except OSError as error:
             raise Unavailable("what is too old of a recording cannot be removed now") from error
@@ -262,7 +277,7 @@ class RecordingDesk:
     async def _count(self, session: str) -> None:
         """What is kept of it is another."""
         kept = await self.segments(session)
-        self._stock.weigh(session, kept)
+        self._stock.weigh(session, kept, await asyncio.to_thread(drafts.taken, self.shelf(session).folder))
         row = await self._store.get_recording(session)
         if row is not None:
             total = sum(each.bytes for each in kept)
@@ -283,6 +298,7 @@ class RecordingDesk:
 
     async def _over(self, live: Live) -> None:
         await live.end(PART_S)
+        self._ending.discard(live.session.id)
         self._chosen.discard(live.session.id)
         try:
             row = await self._store.get_recording(live.session.id)

@@ -22,7 +22,7 @@ from transom.recording.loss import Loss, Span
 from transom.recording.shelf import Shelf
 from transom.recording.tape import Tape, tape
 from transom.recording.wish import OFF, ON, PAUSED, wanted
-from transom_wire.record import PageSeen, Record, RecordState, SegmentTaken
+from transom_wire.record import PageSeen, PartComes, Record, RecordState, SegmentTaken
 
 log = structlog.get_logger(__name__)
 AGAIN_S, AGAIN_MOST_S = 1.0, 30.0
@@ -40,6 +40,10 @@ LINES = {ON: "start", PAUSED: "pause", OFF: "stop"}
 Kept = Callable[["Live", SegmentFile], Awaitable[None]]
 
 
+async def _ignored(_live: Live, _segment: SegmentFile) -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """From the settings."""
@@ -50,17 +54,24 @@ class Terms:
 
 
 class Live:
-    """`kept` is told each segment; `began` when pictures are wanted for the first time."""
+    """`kept` is told each segment, and `grew` each that is not finished, now and then."""
 
     def __init__(
-        self, session: Session, terms: Terms, driver: Driver, shelf: Shelf, clock: Clock, kept: Kept
+        self,
+        session: Session,
+        terms: Terms,
+        driver: Driver,
+        shelf: Shelf,
+        clock: Clock,
+        kept: Kept,
+        grew: Kept = _ignored,
     ) -> None:
         self.session, self.shelf = session, shelf
         self.chosen, self.released = False, ""
         self._terms, self._driver, self._clock = terms, driver, clock
         self._settled = True
         self._accord = Accord()
-        self._intake = Intake(shelf, terms.most_bytes, clock, partial(kept, self))
+        self._intake = Intake(shelf, terms.most_bytes, clock, partial(kept, self), partial(grew, self))
         self._loss = Loss()
         self._run = 0
         self._noted = OFF
@@ -152,7 +163,7 @@ class Live:
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=seconds)
             await self.close()
-        await self._lost(self._loss.over())
+        await self._over()
 
     async def close(self) -> None:
         """Let go; the guest stops when its stream ends."""
@@ -195,6 +206,11 @@ class Live:
                 await self._room(full, pause)
             elif self.wanted != OFF:
                 await asyncio.sleep(pause)
+        await self._over()
+
+    async def _over(self) -> None:
+        """No more comes."""
+        await self._intake.settle()
         await self._lost(self._loss.over())
 
     async def _room(self, why: str, pause: float) -> None:
@@ -276,6 +292,9 @@ class Live:
                 await self._see(message.state)
                 continue
             until = self._clock() - message.ago_ms + message.duration_ms
+            if isinstance(message, PartComes):
+                await self._intake.add(found, message)
             await self._lost(self._loss.came(message.run, message.number, until))
-            await self._intake.take(found, message)
-            await found.say(SegmentTaken(message.number))
+            if not isinstance(message, PartComes):
+                await self._intake.take(found, message)
+                await found.say(SegmentTaken(message.number))

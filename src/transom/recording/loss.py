@@ -45,7 +45,7 @@ class Loss:
         self._run, self._since = run, at
 
     def came(self, run: int, number: int, until: int) -> list[Span]:
-        """A segment is handed over; what is known to be lost now."""
+        """A segment is handed over, or what there is of it until then; what is known to be lost now."""
         lives = number > self._number > 0
         self._number = number
         if run == self._run:

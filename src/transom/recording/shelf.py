@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -92,10 +93,14 @@ class Shelf:
     def _next(self, known: Sequence[SegmentFile]) -> int:
         return 1 + (known[-1].number if known else self._last_number())
 
-    def begin(self) -> BinaryIO:
-        """A file for a segment that comes. Raises Full, OSError."""
+    def reserve(self) -> None:
+        """Raises Full where more would take what the disk is to have free, and OSError."""
         if self._free() < RESERVE:
             raise Full("the server's disk is full")
+
+    def begin(self) -> BinaryIO:
+        """A file for a segment that comes. Raises Full, OSError."""
+        self.reserve()
         coming = self.folder / COMING
         coming.unlink(missing_ok=True)
         return os.fdopen(os.open(coming, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb")
@@ -105,19 +110,23 @@ class Shelf:
 
         Raises Full, OSError.
         """
-        known = self.segments()
-        for each in known:
+        for each in self.segments():
             same = (each.duration_ms, each.bytes) == (comes.duration_ms, comes.size)
             if same and abs(each.at - at) < SAME_MS:
                 self.drop()
                 return None
-        number = self._next(known)
-        if number > LAST_NUMBER:
-            self.drop()
+        came = SegmentFile(0, at, comes.duration_ms, comes.width, comes.height, comes.size)
+        return self.adopt(self.folder / COMING, came, most_bytes)
+
+    def adopt(self, file: Path, came: SegmentFile, most_bytes: int) -> SegmentFile:
+        """This file of the folder is the next segment; the oldest go for it. Raises Full, OSError."""
+        known = self.segments()
+        segment = replace(came, number=self._next(known))
+        if segment.number > LAST_NUMBER:
+            file.unlink(missing_ok=True)
             raise Full("the recording has as many segments as can be numbered")
-        segment = SegmentFile(number, at, comes.duration_ms, comes.width, comes.height, comes.size)
-        (self.folder / COMING).replace(self.folder / _name(segment))
-        self.shed(surplus([*known, segment], most_bytes), "size", at + comes.duration_ms)
+        file.replace(self.folder / _name(segment))
+        self.shed(surplus([*known, segment], most_bytes), "size", segment.at + segment.duration_ms)
         return segment
 
     def shed(self, goes: Sequence[SegmentFile], why: str, now: int) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from transom.model.clock import Clock
 from transom.model.ids import is_id
 from transom.model.recording import SegmentFile
+from transom.recording.drafts import taken
 from transom.recording.shelf import Shelf, weight
 
 ROOM = 0.05
@@ -40,12 +41,13 @@ class Stock:
     async def count(self) -> None:
         """Look at all there is."""
         kept = await asyncio.to_thread(self._kept)
-        self._weights = {session: _whole(segments) for session, segments in kept.items()}
+        growing = await asyncio.to_thread(self._growing, kept)
+        self._weights = {session: _whole(segments) + growing[session] for session, segments in kept.items()}
 
-    def weigh(self, session: str, segments: Sequence[SegmentFile]) -> None:
-        """A session has these now."""
-        self._weights[session] = _whole(segments)
-        if not segments:
+    def weigh(self, session: str, segments: Sequence[SegmentFile], growing: int = 0) -> None:
+        """A session has these now, and so many bytes of what is not finished."""
+        self._weights[session] = _whole(segments) + growing
+        if not self._weights[session]:
             del self._weights[session]
 
     async def fit(self) -> list[str]:
@@ -58,15 +60,21 @@ class Stock:
     def _kept(self) -> dict[str, list[SegmentFile]]:
         return {session: self.shelf(session).segments() for session in self.sessions()}
 
+    def _growing(self, sessions: Iterable[str]) -> dict[str, int]:
+        return {session: taken(self.shelf(session).folder) for session in sessions}
+
     def _fit(self) -> list[str]:
         kept = self._kept()
-        self._weights = {session: _whole(segments) for session, segments in kept.items() if segments}
+        growing = self._growing(kept)
+        self._weights = {}
+        for session, segments in kept.items():
+            self.weigh(session, segments, growing[session])
         if sum(self._weights.values()) <= self._most:
             return []
-        goes = eldest(kept, round(self._most * (1 - ROOM)))
+        goes = eldest(kept, round(self._most * (1 - ROOM)) - sum(growing.values()))
         for session, segments in goes.items():
             self.shelf(session).shed(segments, "total", self._clock())
-            self.weigh(session, kept[session][len(segments) :])
+            self.weigh(session, kept[session][len(segments) :], growing[session])
         return list(goes)
 
 

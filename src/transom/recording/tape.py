@@ -12,7 +12,7 @@ from transom.model.ports import Driver
 from transom_wire.codec import Message, WireError, decode, encode
 from transom_wire.files import chunk_size
 from transom_wire.framing import HEADER, FrameError, pack
-from transom_wire.record import FRAME_LIMIT, FROM_RECORDER, PageSeen, RecordState, SegmentComes
+from transom_wire.record import FRAME_LIMIT, FROM_RECORDER, PageSeen, PartComes, RecordState, SegmentComes
 
 STALL_S = 20.0
 """Seconds for the guest's next piece of a segment, or for it to take ours."""
@@ -35,7 +35,7 @@ class Tape:
             self._writer.write(pack(encode(message)))
             await self._writer.drain()
 
-    async def hear(self) -> RecordState | SegmentComes | PageSeen | None:
+    async def hear(self) -> RecordState | SegmentComes | PartComes | PageSeen | None:
         """What the guest says next, whenever that is; None at the end. A segment's content must be read at once."""
         async with _honest(None):
             try:
@@ -49,7 +49,9 @@ class Tape:
             if not 0 < size <= FRAME_LIMIT:
                 raise FrameError(f"frame of {size} bytes announced")
             body = await self._reader.readexactly(size)
-            return cast("RecordState | SegmentComes | PageSeen", decode(body, cast("Any", FROM_RECORDER)))
+            return cast(
+                "RecordState | SegmentComes | PartComes | PageSeen", decode(body, cast("Any", FROM_RECORDER))
+            )
 
     async def content(self, comes: SegmentComes) -> AsyncIterator[bytes]:
         """The segment's bytes: exactly as many as were announced, or Unavailable."""

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from transom_guest.input.message import Message
-from transom_guest.stream.recorder import Recorder, Segment
+from transom_guest.stream.recorder import Fetched, Recorder, Segment
 from transom_wire.record import Record
 
 HOLD_S = 2.5
@@ -94,6 +94,10 @@ class Hindsight:
         if self.hidden:
             self.hidden = False
             self._recorder.begin_anew()
+
+    def part(self, has: Fetched) -> Segment | None:
+        """Of the segment that is being recorded, which has only what was let go."""
+        return self._recorder.part(has)
 
     def fetched(self, number: int) -> None:
         """The controller has that segment."""

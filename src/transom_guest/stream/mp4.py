@@ -17,6 +17,11 @@ SELF_CONTAINED = 1
 ENABLED_IN_MOVIE = 3
 UNDETERMINED = 0x55C4
 """The language `und`."""
+KEY, NO_KEY = 0x2000000, 0x1010000
+"""A sample's flags: it depends on no other; it does, and nobody may begin at it."""
+BASE_IS_MOOF = 0x20000
+TIMED_SIZED_FLAGGED = 0x701
+"""What a `trun` has of each sample, and the place of the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +44,40 @@ def movie(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sampl
     return [first + header[: -len(place)] + place + head, *frames]
 
 
-def _moov(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample]) -> bytes:
+def opening(sps: bytes, pps: bytes, size: tuple[int, int]) -> bytes:
+    """What a file that grows begins with: fragments follow, and after each the file is whole."""
+    first = _box(b"ftyp", b"iso5", struct.pack("!I", 0x200), b"iso5iso6avc1mp41")
+    grows = _box(b"mvex", _full(b"trex", 0, struct.pack("!5I", 1, 1, 0, 0, 0)))
+    return first + _moov(sps, pps, size, (), grows)
+
+
+def fragment(number: int, start: int, samples: Sequence[Sample]) -> list[bytes]:
+    """One more piece of such a file, `number` from 1 on, that is shown from `start` on; the frames are not copied."""
+    header = _moof(number, start, samples, 0)
+    frames = [sample.data for sample in samples]
+    head = struct.pack("!I4s", 8 + sum(map(len, frames)), b"mdat")
+    return [_moof(number, start, samples, len(header) + len(head)) + head, *frames]
+
+
+def _moof(number: int, start: int, samples: Sequence[Sample], place: int) -> bytes:
+    run = _full(
+        b"trun",
+        TIMED_SIZED_FLAGGED,
+        struct.pack("!2I", len(samples), place),
+        *(struct.pack("!3I", s.duration, len(s.data), KEY if s.key else NO_KEY) for s in samples),
+    )
+    track = _box(
+        b"traf",
+        _full(b"tfhd", BASE_IS_MOOF, struct.pack("!I", 1)),
+        _full(b"tfdt", 0, struct.pack("!I", start)),
+        run,
+    )
+    return _box(b"moof", _full(b"mfhd", 0, struct.pack("!I", number)), track)
+
+
+def _moov(
+    sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample], more: bytes = b""
+) -> bytes:
     duration = sum(sample.duration for sample in samples)
     header = _full(
         b"mvhd",
@@ -49,7 +87,7 @@ def _moov(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sampl
         MATRIX,
         struct.pack("!24xI", 2),
     )
-    return _box(b"moov", header, _track(sps, pps, size, samples, duration))
+    return _box(b"moov", header, _track(sps, pps, size, samples, duration), more)
 
 
 def _track(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Sample], duration: int) -> bytes:
@@ -77,13 +115,13 @@ def _table(sps: bytes, pps: bytes, size: tuple[int, int], samples: Sequence[Samp
         _full(b"stsd", 0, struct.pack("!I", 1), _entry(sps, pps, size)),
         _full(b"stts", 0, struct.pack("!I", len(spans)), *(struct.pack("!2I", *each) for each in spans)),
         _full(b"stss", 0, struct.pack(f"!I{len(keys)}I", len(keys), *keys)),
-        _full(b"stsc", 0, struct.pack("!4I", 1, 1, len(samples), 1)),
+        _full(b"stsc", 0, struct.pack("!4I", 1, 1, len(samples), 1) if samples else bytes(4)),
         _full(
             b"stsz",
             0,
             struct.pack(f"!2I{len(samples)}I", 0, len(samples), *(len(s.data) for s in samples)),
         ),
-        _full(b"stco", 0, struct.pack("!2I", 1, 0)),
+        _full(b"stco", 0, struct.pack("!2I", 1, 0) if samples else bytes(4)),
     )
 
 

@@ -1,7 +1,7 @@
 """The recorder: the viewers' own access units, once more, into segments that begin with a key frame.
 
 All calls come from the event loop's thread, and none waits: no frame is held for it. Finished segments wait in memory
-that is bounded; when nobody fetches them the oldest go.
+that is bounded; when nobody fetches them the oldest go. What the open one has so far can be had of it in parts.
 """
 
 from __future__ import annotations
@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from transom_guest.input.message import Button, Key, Message, Text, Wheel
 from transom_guest.stream.h264 import size_of, split
-from transom_guest.stream.mp4 import Sample, movie
+from transom_guest.stream.mp4 import Sample, fragment, movie, opening
 from transom_wire.record import MOST_INPUTS, SEGMENT_BYTES, Inputs, Record
 
 GAP_S = 5.0
 """Without a frame for so long nobody watches, and the segment has ended: a still screen comes again after 2 s."""
 STILL_S = 2.0
 """How long the last frame before such a gap is shown."""
+TAIL_S = 0.001
+"""How long one is at least."""
 WAITING_BYTES = 48 * 2**20
 """Of finished segments: some minutes, should the controller be away."""
 CUT_BYTES = SEGMENT_BYTES // 2
@@ -27,7 +30,7 @@ CUT_BYTES = SEGMENT_BYTES // 2
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A finished one. Seconds, of the clock that the recorder was told."""
+    """A finished one, or a part of it. Seconds, of the clock that the recorder was told."""
 
     number: int
     run: int
@@ -41,9 +44,21 @@ class Segment:
 
 
 @dataclass(slots=True)
+class Fetched:
+    """What one controller has of the segment that is being recorded."""
+
+    number: int = 0
+    frames: int = 0
+    parts: int = 0
+    bytes: int = 0
+
+
+@dataclass(slots=True)
 class _Open:
     """The segment that is being recorded."""
 
+    number: int
+    run: int
     began: float
     sps: bytes
     pps: bytes
@@ -111,35 +126,41 @@ class Recorder:
         segment, self._open = self._open, None
         if segment is None:
             return
-        end = min(max(now, segment.frames[-1][0] + 0.001), segment.frames[-1][0] + STILL_S)
-        starts = [round((at - segment.began) * 1000) for at, _, _ in segment.frames]
-        spans = [
-            after - before
-            for before, after in zip(starts, [*starts[1:], round((end - segment.began) * 1000)], strict=True)
-        ]
-        samples = [
-            Sample(data, span, key) for (_, data, key), span in zip(segment.frames, spans, strict=True)
-        ]
+        end = min(max(now, segment.frames[-1][0] + TAIL_S), segment.frames[-1][0] + STILL_S)
         size = size_of(segment.sps) or (0, 0)
-        parts = movie(segment.sps, segment.pps, size, samples)
+        parts = movie(segment.sps, segment.pps, size, _samples(segment, 0, end))
         length = sum(map(len, parts))
         if length > SEGMENT_BYTES or not all(size):
             self.lost += 1
             return
-        self._numbers += 1
-        inputs = tuple(
-            Inputs(second, counted["keys"], counted["buttons"], counted["wheel"])
-            for second, counted in sorted(segment.felt.items())
-        )
-        self.waiting.append(
-            Segment(
-                self._numbers, self._wish.run, segment.began, end - segment.began, size, parts, length, inputs
-            )
-        )
+        self.waiting.append(_made(segment, end, size, parts))
         while sum(each.bytes for each in self.waiting) > WAITING_BYTES:
             self.waiting.popleft()
             self.lost += 1
         self._finished()
+
+    def part(self, has: Fetched) -> Segment | None:
+        """What the open segment has beyond that, which is had from now on; None: nothing.
+
+        Its duration is that of the whole until now. Its last frame is shown until the next part begins."""
+        segment = self._open
+        if segment is None:
+            return None
+        if has.number != segment.number:
+            has.number, has.frames, has.parts, has.bytes = segment.number, 0, 0, 0
+        size = size_of(segment.sps)
+        if has.frames == len(segment.frames) or size is None or not all(size):
+            return None
+        end = segment.frames[-1][0] + TAIL_S
+        start = round((segment.frames[has.frames][0] - segment.began) * 1000)
+        pieces = fragment(has.parts + 1, start, _samples(segment, has.frames, end))
+        if not has.parts:
+            pieces.insert(0, opening(segment.sps, segment.pps, size))
+        found = _made(segment, end, size, pieces)
+        if has.bytes + found.bytes > SEGMENT_BYTES:
+            return None
+        has.frames, has.parts, has.bytes = len(segment.frames), has.parts + 1, has.bytes + found.bytes
+        return found
 
     def begin_anew(self) -> None:
         """Frames come again: with a key frame, and soon."""
@@ -159,7 +180,8 @@ class Recorder:
             return
         self.finish(at)
         if sps and pps and frame:
-            self._open = _Open(at, sps, pps)
+            self._numbers += 1
+            self._open = _Open(self._numbers, self._wish.run, at, sps, pps)
             self._add(self._open, frame, True, at)
 
     def _add(self, segment: _Open, frame: bytes, key: bool, at: float) -> None:
@@ -181,6 +203,25 @@ class Recorder:
     def _look(self, now: float) -> None:
         if self._open is not None and now - self._open.frames[-1][0] > GAP_S:
             self.finish(now)
+
+
+def _samples(segment: _Open, first: int, end: float) -> list[Sample]:
+    """The frames from the `first` on, as long as each is shown; the last one until `end`."""
+    frames = segment.frames[first:]
+    starts = [round((at - segment.began) * 1000) for at in (*(at for at, _, _ in frames), end)]
+    spans = (after - before for before, after in pairwise(starts))
+    return [Sample(data, span, key) for (_, data, key), span in zip(frames, spans, strict=True)]
+
+
+def _made(segment: _Open, end: float, size: tuple[int, int], pieces: list[bytes]) -> Segment:
+    inputs = tuple(
+        Inputs(second, counted["keys"], counted["buttons"], counted["wheel"])
+        for second, counted in sorted(segment.felt.items())
+    )
+    length = sum(map(len, pieces))
+    return Segment(
+        segment.number, segment.run, segment.began, end - segment.began, size, pieces, length, inputs
+    )
 
 
 def _done(message: Message) -> tuple[str, int]:

@@ -1,13 +1,15 @@
-"""Serves the recorder on a unix socket: the controller's wishes in, finished segments out, one controller at a time."""
+"""Serves the recorder on a unix socket: the controller's wishes in, segments out, one controller at a time."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from transom_guest.environment import paused_file
 from transom_guest.signin_pages import install
@@ -16,7 +18,7 @@ from transom_guest.signin_pages.sight import CLEAR, Sight
 from transom_guest.stream.hindsight import Hindsight
 from transom_guest.stream.listening import listen
 from transom_guest.stream.page_guard import PageGuard, Questions
-from transom_guest.stream.recorder import Segment
+from transom_guest.stream.recorder import Fetched, Segment
 from transom_guest.stream.signin_page import Leave, SigninPage, leave_page
 from transom_wire.codec import Message, WireError, decode, encode
 from transom_wire.files import CHUNK, chunk
@@ -26,6 +28,7 @@ from transom_wire.record import (
     HIDDEN,
     TO_RECORDER,
     PageSeen,
+    PartComes,
     Record,
     RecordState,
     SegmentComes,
@@ -36,6 +39,9 @@ STALLED_S = 60.0
 """Seconds a controller may take nothing, or keep a segment unanswered."""
 LOOK_S, IDLE_S = 0.05, 1.0
 """Seconds between two looks at the page that is shown, and at what waits; and while nothing is recorded."""
+PART_S = 0.5
+"""Seconds between two parts of the segment that is being recorded: a crash takes so much beside what is held."""
+C = TypeVar("C", bound=SegmentComes)
 log = logging.getLogger("transom.stream")
 
 
@@ -123,6 +129,7 @@ class _Connection:
         self._reader, self._writer = reader, writer
         self._sending = asyncio.Lock()
         self._taken = asyncio.Event()
+        self._has = Fetched()
         self._ending: Record | None = None
         self._resuming: asyncio.Task[None] | None = None
         writer.transport.set_write_buffer_limits(high=4 * CHUNK)
@@ -196,28 +203,24 @@ class _Connection:
                 self._writer.close()
                 await self._writer.wait_closed()
                 return
-            await self._news.wait()
+            if (part := self._recorder.part(self._has)) is not None:
+                await self._give(replace(_comes(PartComes, part), first=self._has.parts == 1), part)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PART_S):
+                    await self._news.wait()
 
     async def _hand_over(self, segment: Segment) -> None:
         self._taken.clear()
-        ago = round((_now() - segment.began) * 1000)
-        comes = SegmentComes(
-            number=segment.number,
-            run=segment.run,
-            ago_ms=ago,
-            duration_ms=round(segment.duration * 1000),
-            width=segment.size[0],
-            height=segment.size[1],
-            size=segment.bytes,
-            inputs=segment.inputs,
-        )
+        await self._give(_comes(SegmentComes, segment), segment)
+        async with asyncio.timeout(STALLED_S):
+            await self._taken.wait()
+
+    async def _give(self, comes: SegmentComes, segment: Segment) -> None:
         async with self._sending:
             await self._say(comes)
             for piece in pieces(segment.parts):
                 await self._write(chunk(piece))
             await self._write(chunk(b""))
-        async with asyncio.timeout(STALLED_S):
-            await self._taken.wait()
 
     async def _say(self, message: Message) -> None:
         await self._write(pack(encode(message), FRAME_LIMIT))
@@ -233,6 +236,19 @@ def records(recorder: Hindsight, environment: Mapping[str, str]) -> Records:
     note, shown = paused_file(environment), install.shown(environment)
     leave = partial(leave_page, environment, note, Sight(shown))
     return Records(recorder, leave, note, Sight(shown), Asking(install.asks(environment)))
+
+
+def _comes(kind: type[C], segment: Segment) -> C:
+    return kind(
+        number=segment.number,
+        run=segment.run,
+        ago_ms=round((_now() - segment.began) * 1000),
+        duration_ms=round(segment.duration * 1000),
+        width=segment.size[0],
+        height=segment.size[1],
+        size=segment.bytes,
+        inputs=segment.inputs,
+    )
 
 
 def _now() -> float:

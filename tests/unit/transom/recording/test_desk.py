@@ -21,7 +21,7 @@ async def test_a_choice_outlives_the_controller_and_age_removes(office: Office, 
     await office.desk.close()
     await until(lambda: not guest.recorder.on)
     await office.open()
-    await until(lambda: guest.recorder.on)
+    await until(lambda: office.desk.state(session.id) == "on")
     guest.frames()
     office.desk.felt(session.id, keys=3, buttons=1, wheel=0)
     office.desk.felt("another", keys=9, buttons=9, wheel=9)

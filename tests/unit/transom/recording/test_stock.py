@@ -6,9 +6,11 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.transom.recording.test_drafts import MOST, add, part
 from tests.unit.transom.recording.test_shelf import put
 from transom.model.ids import new_id
 from transom.model.recording import SegmentFile
+from transom.recording.drafts import Drafts, taken
 from transom.recording.shelf import Shelf, weight
 from transom.recording.stock import ROOM, Stock, eldest
 
@@ -70,3 +72,16 @@ def test_as_many_go_as_must_and_each_session_s_in_their_order(
     last = [gone[-1] for gone in goes.values()]
     assert not last or any(sum(map(weight, [*rest, each])) > most for each in last)
     assert 0 < ROOM < 0.5
+
+
+async def test_what_is_not_finished_counts_as_well(tmp_path: Path) -> None:
+    stock = Stock(tmp_path, 1000 * KIB, lambda: 1)
+    put(stock.shelf(ONE), 10_000, b"x" * 400 * KIB)
+    put(stock.shelf(TWO), 20_000, b"x" * 400 * KIB)
+    await stock.count()
+    assert await stock.fit() == []
+    add(Drafts(stock.shelf(TWO), MOST), part(300 * KIB, first=True))
+    await stock.count()
+    assert await stock.fit() == [ONE]
+    assert (numbers(stock.shelf(ONE)), numbers(stock.shelf(TWO))) == ([], [1])
+    assert taken(stock.shelf(TWO).folder) == 300 * KIB and await stock.fit() == []
