@@ -55,3 +55,23 @@ def test_a_drop_and_the_panel(viewer: BrowserContext, server: Server, tmp_path: 
     button.wait_for(state="detached", timeout=20_000)
     page.evaluate(DROP, [".profile", 10])
     page.get_by_role("button", name="Remove _profile").wait_for(timeout=20_000)
+
+
+def test_forty_small_files_at_once_all_arrive(viewer: BrowserContext, server: Server, tmp_path: Path) -> None:
+    session = server.create()["id"]
+    page = viewer.new_page()
+    page.goto(f"{server.url}/session/{session}")
+    wait_rung(page, "webrtc", "vnc", seconds=60)
+    page.get_by_role("heading", name="Files").wait_for()
+    files = [tmp_path / f"small {number:02d}.bin" for number in range(40)]
+    for number, file in enumerate(files):
+        file.write_bytes(bytes([number]) * 600)
+    page.locator("#files input[type=file]").set_input_files(files)
+    for file in files:
+        page.get_by_role("button", name=f"Remove {file.name}").wait_for(timeout=180_000)
+    assert page.locator("#files li.failed").count() == 0
+    folder = f"/api/sessions/{session}/files"
+    with server.client() as client:
+        listed = client.get(folder).json()["files"]
+        assert [(each["name"], each["size"]) for each in listed] == [(file.name, 600) for file in files]
+        assert client.get(f"{folder}/{files[39].name}").content == bytes([39]) * 600

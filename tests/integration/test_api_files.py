@@ -171,7 +171,7 @@ async def test_of_two_that_come_at_once_by_one_new_name_one_is_there(bench: Benc
 
     both = [asyncio.create_task(put(text)) for text in (b"one", b"two")]
     async with asyncio.timeout(20):
-        while len(list(bench.guest.folder.glob(".coming-*")) if bench.guest.folder.exists() else []) < 2:
+        while len(bench.guest.coming()) < 2:
             await asyncio.sleep(0.01)
     go.set()
     answers = await asyncio.gather(*both)
@@ -236,13 +236,17 @@ async def test_only_so_many_at_once(bench: Bench) -> None:
 
     going = [asyncio.create_task(bench.put(f"{n}", waits())) for n in range(4)]
     async with asyncio.timeout(20):
-        while bench.api.parts.files._taken[bench.session] < 4:
+        while len(bench.guest.coming()) < 4:
             await asyncio.sleep(0.01)
-    assert code(await bench.client.get(bench.url())) == (429, "too_many")
+    refused = await bench.put("more", b"x")
+    assert code(refused) == (429, "too_many")
+    assert int(refused.headers["retry-after"]) >= 1
+    assert (await bench.client.get(bench.url())).json()["files"] == [], "a look at them waits for no transfer"
     go.set()
     await asyncio.gather(*going)
-    assert (await bench.client.get(bench.url())).status_code == 200
-    assert not bench.api.parts.files._taken
+    for name in ("0", "1", "2", "3"):
+        assert (await bench.client.delete(bench.url(name))).status_code == 204
+    assert (await bench.put("more", b"x")).status_code == 201
 
 
 SCAN = """#!/bin/sh

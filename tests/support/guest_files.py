@@ -30,6 +30,10 @@ class GuestFiles:
     def names(self) -> list[str]:
         return sorted(os.listdir(self.folder))
 
+    def coming(self) -> list[Path]:
+        """What is not whole yet."""
+        return list(self.folder.glob(".coming-*")) if self.folder.exists() else []
+
     async def open(self) -> Stream:
         ours, theirs = socket.socketpair()
         limit = self._file_bytes

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ApiError } from "../static/js/api.js";
-import { plainName, underFreeName } from "../static/js/transfer.js";
+import { plainName, underFreeName, withPatience } from "../static/js/transfer.js";
 
 /** @param {string} name @param {...string} taken */
 const named = (name, ...taken) => plainName(name, new Set(taken));
@@ -69,4 +69,62 @@ test("a transfer that is cancelled between two names tries no other", async () =
   transfer.cancel();
   await assert.rejects(transfer.done, { name: "AbortError" });
   assert.deepEqual(sent, ["a.txt"]);
+});
+
+/** A server that has no place so often, and says when to ask again. @param {number} refusals @param {number | null} [seconds] */
+function busy(refusals, seconds = null) {
+  const waits = /** @type {number[]} */ ([]);
+  let begun = 0;
+  let told = 0;
+  const begin = () => {
+    begun += 1;
+    const done = begun > refusals ? Promise.resolve() : Promise.reject(new ApiError(429, {}, seconds));
+    return { done, cancel: () => {} };
+  };
+  const transfer = () => withPatience(begin, () => (told += 1), async (ms) => void waits.push(ms));
+  return { transfer, waits, begun: () => begun, told: () => told };
+}
+
+test("a transfer that is told to wait waits so long, and goes on", async () => {
+  const server = busy(3, 20);
+  await server.transfer().done;
+  assert.deepEqual(server.waits, [20_000, 20_000, 20_000]);
+  assert.deepEqual([server.begun(), server.told()], [4, 3]);
+});
+
+test("without a word of the server's it waits longer each time, and not for ever", async () => {
+  const server = busy(Infinity);
+  await assert.rejects(server.transfer().done, { status: 429 });
+  assert.equal(server.begun(), 51);
+  assert.ok(server.waits.every((ms) => ms >= 500 && ms <= 15_000));
+  assert.ok(/** @type {number} */ (server.waits.at(-1)) > /** @type {number} */ (server.waits[0]));
+});
+
+test("another refusal is the end, and is not waited for", async () => {
+  let begun = 0;
+  const begin = () => ({ done: ((begun += 1), Promise.reject(new ApiError(507))), cancel: () => {} });
+  await assert.rejects(withPatience(begin).done, { status: 507 });
+  assert.equal(begun, 1);
+});
+
+test("a transfer that is cancelled while it waits ends then, and is not begun again", async () => {
+  let begun = 0;
+  const begin = () => ({ done: ((begun += 1), Promise.reject(new ApiError(429, {}, 3600))), cancel: () => {} });
+  const waits = new Promise((resolve) => {
+    const transfer = withPatience(begin, () => resolve(transfer));
+  });
+  const transfer = /** @type {import("../static/js/transfer.js").Transfer} */ (await waits);
+  transfer.cancel();
+  await assert.rejects(transfer.done, { name: "AbortError" });
+  assert.equal(begun, 1);
+});
+
+test("a cancel reaches the transfer that is on its way", async () => {
+  const transfer = withPatience(() => {
+    let stop = (/** @type {Error} */ _) => {};
+    const done = /** @type {Promise<void>} */ (new Promise((_, reject) => (stop = reject)));
+    return { done, cancel: () => stop(new DOMException("cancelled", "AbortError")) };
+  });
+  transfer.cancel();
+  await assert.rejects(transfer.done, { name: "AbortError" });
 });

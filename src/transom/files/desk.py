@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -12,18 +11,17 @@ from typing import Protocol
 import structlog
 
 from transom.files.dialogue import dialogue
+from transom.files.places import LISTINGS, TRANSFERS, Places
 from transom.files.scan import Scanner
 from transom.files.spool import Spool, read
 from transom.model.clock import Clock
-from transom.model.errors import Invalid, Refused, TooLarge, TooMany, TransomError
+from transom.model.errors import Invalid, Refused, TooLarge, TransomError
 from transom.model.ports import Driver
 from transom.model.session import Session
 from transom.model.stores import Trail
 from transom_wire.files import FileEntry, FileGet, FilePut, name_fault
 
 log = structlog.get_logger(__name__)
-SESSION_PLACES, USER_PLACES, ALL_PLACES = 4, 8, 32
-"""Requests about files at once, of a session, a user and of all: each holds a stream, some a file in the spool."""
 MIB = 2**20
 
 
@@ -57,7 +55,8 @@ class FilesDesk:
         self._driver, self._rules, self._trail, self._clock = driver, rules, trail, clock
         self._spool = Spool(spool)
         self._scanner = Scanner(rules.files_scan, rules.files_scan_seconds) if rules.files_scan else None
-        self._taken: Counter[str] = Counter()
+        self._transfers = Places(TRANSFERS, "too many files travel at once: wait for one to end")
+        self._listings = Places(LISTINGS, "the files are looked at too often at once: wait a moment")
 
     def open(self) -> None:
         """Begin with an empty spool; a scan that is not there is said now and not with the first file."""
@@ -79,7 +78,7 @@ class FilesDesk:
         """The files on the desktop, and whether there are some that cannot be shown; none where nothing travels."""
         if self.policy == "off":
             return [], False
-        with self._place(session):
+        with self._listings.held(session):
             async with dialogue(self._driver, session.machine) as guest:
                 return await guest.listing()
 
@@ -98,7 +97,7 @@ class FilesDesk:
             self._allowed("up", name)
             if size is not None and size > self.most_bytes:
                 raise self._too_large()
-            with self._place(session):
+            with self._transfers.held(session):
                 request = FilePut(name, size, self.most_bytes, self._rules.files_most, new)
                 line.size = await self._put(session, request, self._counted(line, content))
             line.outcome = "ok"
@@ -118,7 +117,7 @@ class FilesDesk:
         """The file's size and content, until the block ends. `ok` in the trail once all of it was read."""
         async with self._noted(session, "file_down", name) as line, AsyncExitStack() as held:
             self._allowed("down", name)
-            held.enter_context(self._place(session))
+            held.enter_context(self._transfers.held(session))
             guest = await held.enter_async_context(dialogue(self._driver, session.machine))
             line.size = await guest.get(FileGet(name, self.most_bytes))
             content = guest.content(line.size)
@@ -132,7 +131,7 @@ class FilesDesk:
         """Remove a file from the desktop."""
         async with self._noted(session, "file_remove", name) as line:
             self._allowed("", name)
-            with self._place(session):
+            with self._transfers.held(session):
                 async with dialogue(self._driver, session.machine) as guest:
                     line.size = await guest.remove(name)
             line.outcome = "ok"
@@ -154,21 +153,6 @@ class FilesDesk:
 
     def _too_large(self) -> TooLarge:
         return TooLarge(f"a file may have {self._rules.files_mib} MiB")
-
-    @contextmanager
-    def _place(self, session: Session) -> Iterator[None]:
-        """Raises TooMany."""
-        places = ((session.id, SESSION_PLACES), (session.user, USER_PLACES), ("all", ALL_PLACES))
-        if any(self._taken[holder] >= most for holder, most in places):
-            raise TooMany("too many files travel at once: wait for one to end", retry_after=1)
-        self._taken.update(holder for holder, _ in places)
-        try:
-            yield
-        finally:
-            for holder, _ in places:
-                self._taken[holder] -= 1
-                if not self._taken[holder]:
-                    del self._taken[holder]
 
     @asynccontextmanager
     async def _noted(self, session: Session, action: str, name: str) -> AsyncIterator[_Line]:

@@ -1,7 +1,8 @@
 import { ApiError, get, remove } from "./api.js";
 import { make, setText } from "./elements.js";
 import { amount } from "./exit.js";
-import { download, plainName, underFreeName, upload } from "./transfer.js";
+import { download, plainName, underFreeName, upload, withPatience } from "./transfer.js";
+import { Turns, oneAtATime } from "./turns.js";
 
 /** @import { Transfer, Progress } from "./transfer.js" */
 /** @import { DesktopFile, DesktopFiles } from "../../types/model" */
@@ -23,9 +24,10 @@ export class FilesPanel {
   #word = make("p", { class: "muted small", role: "status" });
   /** @type {DesktopFiles} */
   #rules = { policy: "off", most_bytes: 0, files: [], more: false };
-  /** @type {(() => void)[]} */
-  #queue = [];
-  #busy = 0;
+  #turns = new Turns(AT_ONCE);
+  /** Ask what is there now. */
+  refresh = oneAtATime(() => this.#ask(""));
+  #soon = 0;
   /** Names that are on their way. @type {Set<string>} */
   #coming = new Set();
   #over = false;
@@ -56,11 +58,6 @@ export class FilesPanel {
     void this.#ask("?list=false").then(() => (add.hidden = !this.#allows("up")));
   }
 
-  /** Ask what is there now. */
-  async refresh() {
-    await this.#ask("");
-  }
-
   /** Put files on the desktop. @param {File[]} files */
   async add(files) {
     if (!files.length) return;
@@ -76,7 +73,7 @@ export class FilesPanel {
       this.#move(name, file.size, (progress, renamed) =>
         underFreeName(
           (tried) => (tried.size ? renamed(this.#free(file.name, tried)) : name),
-          (free) => upload(this.#address(free), file, progress),
+          (free) => withPatience(() => upload(this.#address(free), file, progress), () => progress(0)),
         ),
       );
     }
@@ -96,11 +93,18 @@ export class FilesPanel {
       this.#place.hidden = found.policy === "off";
       if (!query) this.#show();
     } catch (error) {
-      const { status, message } = /** @type {ApiError} */ (error);
+      const { status, message, retryAfterS } = /** @type {ApiError} */ (error);
       this.#over = status === 410 || status === 404;
+      if (status === 429) this.#askIn(retryAfterS ?? 1);
       this.#place.hidden ||= this.#over;
       setText(this.#word, this.#over ? "" : message);
     }
+  }
+
+  /** @param {number} seconds */
+  #askIn(seconds) {
+    clearTimeout(this.#soon);
+    this.#soon = setTimeout(() => void this.refresh(), seconds * 1000);
   }
 
   /** @param {"up" | "down"} way */
@@ -125,7 +129,8 @@ export class FilesPanel {
 
   /** @param {DesktopFile} file */
   #entry({ name, size }) {
-    const save = button("Download", () => this.#move(name, size, (progress) => download(this.#address(name), name, progress)), {
+    const begin = (/** @type {Progress} */ progress) => withPatience(() => download(this.#address(name), name, progress));
+    const save = button("Download", () => this.#move(name, size, begin), {
       "aria-label": `Download ${name}`,
       "data-file": `down ${name}`,
     });
@@ -148,32 +153,21 @@ export class FilesPanel {
   #move(name, size, begin) {
     const row = this.#row(name, size);
     const start = () => {
-      this.#busy += 1;
       const transfer = begin(row.moved, row.renamed);
       row.cancel = transfer.cancel;
-      transfer.done
+      return transfer.done
         .then(row.done, (error) => (error.name === "AbortError" ? row.gone() : row.failed(error.message)))
-        .finally(() => this.#ended(name));
+        .finally(() => {
+          this.#coming.delete(name);
+          void this.refresh();
+        });
     };
     row.cancel = () => {
-      this.#queue = this.#queue.filter((each) => each !== start);
+      this.#turns.drop(start);
       this.#coming.delete(name);
       row.gone();
     };
-    this.#queue.push(start);
-    this.#next();
-  }
-
-  #next() {
-    while (this.#busy < AT_ONCE && this.#queue.length) this.#queue.shift()?.();
-  }
-
-  /** @param {string} name */
-  #ended(name) {
-    this.#busy -= 1;
-    this.#coming.delete(name);
-    this.#next();
-    void this.refresh();
+    this.#turns.add(start);
   }
 
   /** A line for a transfer. @param {string} name @param {number} size */

@@ -1,4 +1,5 @@
 import { ApiError } from "./api.js";
+import { backoff } from "./backoff.js";
 
 /** @typedef {{ done: Promise<void>, cancel: () => void }} Transfer `done` fails with an ApiError, or an AbortError when it was cancelled */
 /** @typedef {(moved: number) => void} Progress bytes so far */
@@ -67,12 +68,54 @@ export function underFreeName(named, send) {
   return { done, cancel: () => void ((over = true), going?.cancel()) };
 }
 
+/** A transfer that finds no place is begun so often again, some ten minutes long: those that have the places may be large. */
+const WAITS = 50;
+const WAIT_MS = { firstMs: 1000, mostMs: 15_000 };
+
+/**
+ * Wait before a transfer is begun again, unless it is cancelled.
+ * @param {number} ms @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+function pause(ms, signal) {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener("abort", () => (clearTimeout(timer), resolve()));
+  });
+}
+
+/**
+ * A transfer that the server has no place for (429) waits as long as the server says, and longer each time, and goes on.
+ * @param {() => Transfer} begin @param {() => void} [waits] is told before each wait @param {typeof pause} [wait]
+ * @returns {Transfer}
+ */
+export function withPatience(begin, waits = () => {}, wait = pause) {
+  const abort = new AbortController();
+  /** @type {Transfer | null} */
+  let going = null;
+  const done = (async () => {
+    for (let failures = 1; !abort.signal.aborted; failures += 1) {
+      going = begin();
+      try {
+        return await going.done;
+      } catch (error) {
+        const { status, retryAfterS } = /** @type {ApiError} */ (error);
+        if (status !== 429 || failures > WAITS) throw error;
+        waits();
+        await wait(Math.max((retryAfterS ?? 0) * 1000, backoff(failures, WAIT_MS, Math.random)), abort.signal);
+      }
+    }
+    throw new DOMException("cancelled", "AbortError");
+  })();
+  return { done, cancel: () => void (abort.abort(), going?.cancel()) };
+}
+
 /** Send a file as a request's body, and in no other's place: fetch() cannot say how far it is. @param {string} url @param {Blob} file @param {Progress} progress @returns {Transfer} */
 export function upload(url, file, progress) {
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
     request.upload.onprogress = (event) => progress(event.loaded);
-    request.onload = () => (request.status < 300 ? resolve(undefined) : reject(refusal(request.status, request.responseText)));
+    request.onload = () => (request.status < 300 ? resolve(undefined) : reject(refusal(request.status, request.responseText, request.getResponseHeader("Retry-After"))));
     request.onerror = () => reject(new ApiError(0, { message: "The connection broke before all of it was there." }));
     request.onabort = () => reject(new DOMException("cancelled", "AbortError"));
   });
@@ -83,12 +126,13 @@ export function upload(url, file, progress) {
   return { done, cancel: () => request.abort() };
 }
 
-/** @param {number} status @param {string} text */
-function refusal(status, text) {
+/** @param {number} status @param {string} text @param {string | null} retryAfter */
+function refusal(status, text, retryAfter) {
+  const seconds = Number(retryAfter) || null;
   try {
-    return new ApiError(status, JSON.parse(text).error);
+    return new ApiError(status, JSON.parse(text).error, seconds);
   } catch {
-    return new ApiError(status);
+    return new ApiError(status, {}, seconds);
   }
 }
 
@@ -104,7 +148,7 @@ async function fetchAndSave(url, name, progress, signal) {
   let moved = 0;
   try {
     const response = await fetch(url, { credentials: "same-origin", cache: "no-store", signal });
-    if (!response.ok) throw refusal(response.status, await response.text());
+    if (!response.ok) throw refusal(response.status, await response.text(), response.headers.get("Retry-After"));
     const reader = /** @type {ReadableStream<Uint8Array<ArrayBuffer>>} */ (response.body).getReader();
     for (let read = await reader.read(); !read.done; read = await reader.read()) {
       parts.push(read.value);

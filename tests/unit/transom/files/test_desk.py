@@ -1,47 +1,26 @@
-"""So many files travel at once, and nobody takes all the places."""
+"""What takes a place at the desk, and how much of a body it reads."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import ExitStack
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from tests.support.fakes import FakeClock, a_session
+from tests.support.fakes import a_session
 from tests.support.guest_files import scripted
-from transom.files.desk import ALL_PLACES, SESSION_PLACES, USER_PLACES, FilesDesk
+from transom.files.desk import FilesDesk
 from transom.model.clock import now_ms
 from transom.model.errors import TooLarge, TooMany, Unavailable
-from transom.settings import Settings
+from transom.model.session import Session
 from transom_wire.codec import encode
 from transom_wire.files import FileGo
 from transom_wire.framing import pack
 
 MIB = 2**20
-
-
-def test_one_user_leaves_places_to_others_whatever_sessions_they_have(tmp_path: Path) -> None:
-    desk = FilesDesk(cast("Any", None), Settings(), cast("Any", None), FakeClock(), tmp_path)
-    session = a_session()
-    with ExitStack() as held:
-        for user in range(ALL_PLACES // USER_PLACES):
-            for number in range(USER_PLACES):
-                own = replace(session, id=f"ses_{user}_{number // SESSION_PLACES}", user=f"usr_{user}")
-                held.enter_context(desk._place(own))
-            one_more = replace(session, id=f"ses_{user}_more", user=f"usr_{user}")
-            with pytest.raises(TooMany), desk._place(one_more):
-                pass
-        with pytest.raises(TooMany), desk._place(replace(session, id="ses_other", user="usr_other")):
-            pass
-    with desk._place(session), pytest.raises(TooMany), ExitStack() as held:
-        for _ in range(SESSION_PLACES):
-            held.enter_context(desk._place(session))
-    assert not desk._taken
 
 
 class Away:
@@ -65,23 +44,49 @@ def desk_of(away: Away, folder: Path, scan: str | None = None) -> FilesDesk:
     return FilesDesk(away, rules, away, now_ms, folder / "spool")  # type: ignore[arg-type]
 
 
-async def test_requests_at_once_are_four_of_a_session_and_so_many_of_all(tmp_path: Path) -> None:
+async def asks(desk: FilesDesk, session: Session, what: str) -> None:
+    await (desk.listing(session) if what == "listing" else desk.remove(session, "a"))
+
+
+@pytest.mark.parametrize(("what", "each", "most"), [("listing", 2, 16), ("remove", 4, 32)])
+async def test_requests_at_once_are_so_many_of_a_session_and_so_many_of_all(
+    tmp_path: Path, what: str, each: int, most: int
+) -> None:
     away = Away()
-    desk, session = desk_of(away, tmp_path), a_session()
-    waiting = [asyncio.create_task(desk.listing(session)) for _ in range(4)]
+    desk, session, other = desk_of(away, tmp_path), a_session(), a_session(user="usr_other")
+    waiting = [asyncio.create_task(asks(desk, session, what)) for _ in range(each)]
     await asyncio.sleep(0)
     with pytest.raises(TooMany):
-        await desk.listing(session)
-    waiting += [asyncio.create_task(desk.listing(a_session(user=f"usr_{n}"))) for n in range(28)]
+        await asks(desk, session, what)
+    users = [a_session(user=f"usr_{n}") for n in range(most - each)]
+    waiting += [asyncio.create_task(asks(desk, user, what)) for user in users]
     await asyncio.sleep(0)
-    assert away.asked == 32
+    assert away.asked == most
     with pytest.raises(TooMany):
-        await desk.listing(a_session(user="usr_other"))
+        await asks(desk, other, what)
     away.go.set()
     ended = await asyncio.gather(*waiting, return_exceptions=True)
     assert all(isinstance(each, Unavailable) for each in ended)
     with pytest.raises(Unavailable):
-        await desk.listing(a_session(user="usr_other"))
+        await asks(desk, other, what)
+
+
+@pytest.mark.parametrize(("first", "most", "then"), [("listing", 2, "remove"), ("remove", 4, "listing")])
+async def test_who_looks_at_the_files_has_no_transfer_s_place(
+    tmp_path: Path, first: str, most: int, then: str
+) -> None:
+    away = Away()
+    desk, session = desk_of(away, tmp_path), a_session()
+    waiting = [asyncio.create_task(asks(desk, session, first)) for _ in range(most)]
+    await asyncio.sleep(0)
+    with pytest.raises(TooMany):
+        await asks(desk, session, first)
+    waiting.append(asyncio.create_task(asks(desk, session, then)))
+    await asyncio.sleep(0)
+    assert away.asked == most + 1
+    away.go.set()
+    ended = await asyncio.gather(*waiting, return_exceptions=True)
+    assert all(isinstance(each, Unavailable) for each in ended)
 
 
 @pytest.mark.parametrize("scan", [None, "true"])
