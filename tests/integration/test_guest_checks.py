@@ -5,19 +5,18 @@ from __future__ import annotations
 import asyncio
 import socket
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.image import GoldenImage, golden_image
-from tests.support.stream_lab import DEADLINE, StreamLab, stream_lab
-from tests.support.stream_viewer import Viewer, loopback_only
+from tests.support.stream_fixtures import golden_image, lab, loopback_only
+from tests.support.stream_lab import DEADLINE, StreamLab
+from tests.support.stream_viewer import Viewer
 from transom.stream.sdp import read_transport, strip_candidates, viewer_ufrag
 from transom_wire.link import PeerClose
 from transom_wire.stun import build_binding_request, is_binding_request
 
-__all__ = ["golden_image", "loopback_only"]
+__all__ = ["golden_image", "lab", "loopback_only"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
 TRIES = 5
@@ -28,12 +27,6 @@ IDLE_S = 5.0
 LOOK_S = 1.0
 TICKS = 20
 """Times a thread wakes in LOOK_S, at most, while a still picture is watched; that clock does so 200 times."""
-
-
-@pytest.fixture
-async def lab(golden_image: GoldenImage) -> AsyncIterator[StreamLab]:
-    async with stream_lab(golden_image.root(golden_image.digest)) as running:
-        yield running
 
 
 async def checked_back(lab: StreamLab, epoch: int) -> float:

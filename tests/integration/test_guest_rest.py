@@ -4,40 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.support.image import GoldenImage, golden_image
-from tests.support.stream_lab import StreamLab, stream_lab
-from tests.support.stream_viewer import Viewer, loopback_only
+from tests.support.stream_fixtures import golden_image, join, lab, loopback_only, viewers
+from tests.support.stream_lab import StreamLab
+from tests.support.stream_viewer import Viewer
 from tests.support.waiting import until
 from transom_guest.stream.pacing import REPEAT_EVERY
 
-__all__ = ["golden_image", "loopback_only"]
+__all__ = ["golden_image", "lab", "loopback_only", "viewers"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
 A = 0x61
 TICKS = 90_000
-
-
-@pytest.fixture
-async def lab(golden_image: GoldenImage) -> AsyncIterator[StreamLab]:
-    async with stream_lab(golden_image.root(golden_image.digest)) as running:
-        yield running
-
-
-@pytest.fixture
-async def viewers(lab: StreamLab) -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-async def join(lab: StreamLab, viewers: AsyncExitStack, name: str) -> Viewer:
-    made = Viewer(lab, name)
-    viewers.push_async_callback(made.close)
-    return await made.connect()
 
 
 async def rests(*viewers: Viewer) -> None:

@@ -2,27 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
 import pytest
 
-from tests.support.image import GoldenImage, golden_image
-from tests.support.stream_lab import StreamLab, stream_lab
-from tests.support.stream_viewer import Viewer, loopback_only
+from tests.support.stream_fixtures import golden_image, lab, loopback_only
+from tests.support.stream_lab import StreamLab
+from tests.support.stream_viewer import Viewer
 from transom_wire.link import PeerChange, PeerTerms
 
-__all__ = ["golden_image", "loopback_only"]
+__all__ = ["golden_image", "lab", "loopback_only"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
 A, B = 0x61, 0x62
 DRIVES, WATCHES = PeerTerms(drives=True), PeerTerms(drives=False)
-
-
-@pytest.fixture
-async def lab(golden_image: GoldenImage) -> AsyncIterator[StreamLab]:
-    async with stream_lab(golden_image.root(golden_image.digest)) as running:
-        yield running
 
 
 async def test_a_watcher_sees_and_moves_nothing_until_it_is_given_the_desktop(lab: StreamLab) -> None:

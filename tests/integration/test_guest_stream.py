@@ -8,7 +8,6 @@ import re
 import signal
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,16 @@ from typing import Any
 import pytest
 
 from tests.support import stream_text
-from tests.support.image import GoldenImage, golden_image
+from tests.support.image import GoldenImage
+from tests.support.stream_fixtures import golden_image, join, lab, loopback_only, viewer, viewers
 from tests.support.stream_lab import StreamLab, stream_lab
-from tests.support.stream_viewer import Viewer, loopback_only, luma, name_of, pixel
+from tests.support.stream_viewer import Viewer, luma, name_of, pixel
 from transom.stream.sdp import read_transport, strip_candidates, viewer_ufrag
 from transom_guest.stream.pacing import QUICK
 from transom_guest.stream.sight import KEEP_S
 from transom_wire.link import PeerChange, PeerClose, PeerOffer, PeerTerms
 
-__all__ = ["golden_image", "loopback_only"]
+__all__ = ["golden_image", "lab", "loopback_only", "viewer", "viewers"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
 A, P, T, W = 0x61, 0x70, 0x74, 0x77
@@ -50,29 +50,6 @@ for turn in range(10 ** 6):
 """A window that has another colour thirty times a second."""
 CONSENT = 60.0
 """Seconds; ICE gives a silent viewer up after 30 (RFC 7675). A goodbye is quicker, but may be lost."""
-
-
-@pytest.fixture
-async def lab(golden_image: GoldenImage) -> AsyncIterator[StreamLab]:
-    async with stream_lab(golden_image.root(golden_image.digest)) as running:
-        yield running
-
-
-@pytest.fixture
-async def viewers(lab: StreamLab) -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-async def viewer(lab: StreamLab, viewers: AsyncExitStack) -> Viewer:
-    return await join(lab, viewers, "first")
-
-
-async def join(lab: StreamLab, viewers: AsyncExitStack, name: str, epoch: int = 1) -> Viewer:
-    made = Viewer(lab, name, epoch)
-    viewers.push_async_callback(made.close)
-    return await made.connect()
 
 
 async def test_a_viewer_sees_the_screen_and_a_key_changes_it(lab: StreamLab, viewer: Viewer) -> None:

@@ -6,30 +6,24 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import AsyncIterator
 
 import pytest
 from aiortc import InvalidStateError, RTCSessionDescription
 
-from tests.support.image import GoldenImage, golden_image
+from tests.support.image import GoldenImage
+from tests.support.stream_fixtures import golden_image, lab, loopback_only
 from tests.support.stream_lab import StreamLab, stream_lab
-from tests.support.stream_viewer import Viewer, loopback_only
+from tests.support.stream_viewer import Viewer
 from transom.stream.sdp import strip_candidates
 from transom_wire.link import PeerClose, PeerOffer, PeerTerms
 
-__all__ = ["golden_image", "loopback_only"]
+__all__ = ["golden_image", "lab", "loopback_only"]
 pytestmark = [pytest.mark.machine, pytest.mark.usefixtures("loopback_only")]
 
 A = 0x61
 AT_ONCE, LIVES = 3, 18
 STEP = 0.006
 """Seconds by which each life is longer than the one before: ICE, DTLS, SCTP and the channels fit into them all."""
-
-
-@pytest.fixture
-async def lab(golden_image: GoldenImage) -> AsyncIterator[StreamLab]:
-    async with stream_lab(golden_image.root(golden_image.digest)) as running:
-        yield running
 
 
 async def test_peers_that_end_at_every_moment_take_nobody_with_them(lab: StreamLab) -> None:

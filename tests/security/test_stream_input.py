@@ -18,18 +18,18 @@ import pytest
 from aiortc.exceptions import InvalidStateError
 
 from tests.support.api import Api, serving
-from tests.support.image import GoldenImage, golden_image
 from tests.support.link_emulator import Shape
 from tests.support.sdps import answer, offer
-from tests.support.stream_lab import DEADLINE, StreamLab, stream_lab
-from tests.support.stream_viewer import Viewer, loopback_only
+from tests.support.stream_fixtures import golden_image, lab, loopback_only
+from tests.support.stream_lab import DEADLINE, StreamLab
+from tests.support.stream_viewer import Viewer
 from transom.stream.peers import PEERS_LIMIT
 from transom_guest.input.parser import MAX_MESSAGE
 from transom_guest.stream.peers import MAX_PEERS
 from transom_wire.link import PeerAnswer, PeerOffer, PeerState, PeerTerms
 from transom_wire.rate import BURST, DEBT
 
-__all__ = ["golden_image", "loopback_only"]
+__all__ = ["golden_image", "lab", "loopback_only"]
 
 A, B = 0x61, 0x62
 CROWD = 1000
@@ -42,12 +42,6 @@ SPEAKER = b"\x00\x00\x00\x07"
 MADE_UP, KEPT_BYTES = 5000, 2**24
 """Senders whose names are made up: at seven kilobytes each they would be twice the bytes that may be kept."""
 SENDER_REPORT, GENERIC_FEEDBACK, PICTURE_FEEDBACK = 200, 205, 206
-
-
-@pytest.fixture
-async def lab(golden_image: GoldenImage) -> AsyncIterator[StreamLab]:
-    async with stream_lab(golden_image.root(golden_image.digest)) as running:
-        yield running
 
 
 async def goes_on(lab: StreamLab, viewer: Viewer) -> None:
