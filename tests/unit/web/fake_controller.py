@@ -112,6 +112,7 @@ class FakeController:
         """Nothing comes of an offer, and no display is there."""
         self._vnc_socket = vnc_socket
         self._answers: dict[tuple[str, int], asyncio.Task[str]] = {}
+        self.guests_recorded: dict[str, Any] = {"state": "off", "why": None}
         self._watchers: set[asyncio.Queue[dict[str, Any]]] = set()
         self._tokens: list[dict[str, Any]] = []
         self._users = [{"id": "usr_ada", "name": "ada", "role": "administrator"}]
@@ -160,6 +161,14 @@ class FakeController:
             assert self._loop is not None
             message = {"type": "session", "session": dict(self.session)}
             self._loop.call_soon_threadsafe(watcher.put_nowait, message)
+
+    def close_sockets(self, code: int, why: str = "") -> None:
+        """End every page's events with this code."""
+        for watcher in list(self._watchers):
+            assert self._loop is not None
+            self._loop.call_soon_threadsafe(
+                watcher.put_nowait, {"type": "close", "code": code, "reason": why}
+            )
 
     def leaves(self, **changes: Any) -> None:
         """The user's way out changes, and every page of a session is told."""
@@ -226,7 +235,7 @@ class FakeController:
             Route("/api/sessions/{id}/links/{link}", self._withdraw, methods=["DELETE"]),
             Route(guest, self._json(lambda: {**self.session, "link_expires_at": self.link_expires_at})),
             Route(f"{guest}/ice-servers", self._json(lambda: {"ice_servers": [], "ttl_s": 600})),
-            Route(f"{guest}/recording", self._json(lambda: {"state": "off", "why": None})),
+            Route(f"{guest}/recording", self._get_guests_recorded),
             Route(f"{guest}/offer", self._offer, methods=["POST"]),
             Route(f"{guest}/answer", self._answer),
             Route(f"{guest}/heartbeat", self._heartbeat, methods=["POST"]),
@@ -244,6 +253,10 @@ class FakeController:
             return JSONResponse(make())
 
         return answer
+
+    async def _get_guests_recorded(self, request: Request) -> Response:
+        self.calls.append("GET recording")
+        return JSONResponse(self.guests_recorded)
 
     async def _get_timeline(self, request: Request) -> Response:
         return Response("".join(json.dumps(line) + "\n" for line in self.timeline))
@@ -383,8 +396,9 @@ class FakeController:
             sender.cancel()
 
     async def _send(self, socket: WebSocket, queue: asyncio.Queue[dict[str, Any]]) -> None:
-        while True:
-            await socket.send_text(json.dumps(await queue.get()))
+        while (message := await queue.get())["type"] != "close":
+            await socket.send_text(json.dumps(message))
+        await socket.close(message["code"], message["reason"])
 
     def _heard(self, message: dict[str, Any], queue: asyncio.Queue[dict[str, Any]]) -> None:
         kind = message.pop("type")

@@ -126,3 +126,33 @@ def test_a_new_link_s_address_stays_while_others_are_withdrawn(
         row.get_by_role("button", name="Withdraw").click()
         row.wait_for(state="detached")
         assert address.is_visible() is stays
+
+
+@pytest.mark.parametrize(
+    ("code", "why", "told", "muted"),
+    [
+        (4411, "this link was withdrawn", "This link was withdrawn.", False),
+        (4401, "", "Open the link again: this browser is not let in any more.", True),
+    ],
+)
+def test_a_guest_s_page_that_is_over_asks_for_nothing_and_says_only_what_holds(
+    page: Page, controller: FakeController, code: int, why: str, told: str, muted: bool
+) -> None:
+    controller.guests_recorded = {"state": "on", "why": None}
+    controller.link_expires_at = int(time.time() * 1000) + 3_000_000
+    controller.mute = muted
+    controller.ready()
+    page.goto(f"{controller.url}/watch/{SESSION}")
+    page.get_by_text("This session is recorded").wait_for()
+    if not muted:
+        wait_rung(page, "webrtc")
+        page.locator("#side").get_by_text("This link ends at ").wait_for(timeout=10_000)
+    controller.close_sockets(code, why)
+    page.get_by_text(told).wait_for()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/" in request.url else None)
+    page.wait_for_timeout(4500)  # two looks long
+    assert not asked
+    assert page.get_by_text("This session is recorded").is_hidden()
+    assert page.locator("#side").get_by_text("This link").all_inner_texts() == []
+    assert page.get_by_role("toolbar").get_by_role("button").all_inner_texts() == []

@@ -36,11 +36,20 @@ class Badge {
   }
 }
 
-/** Tell who came by a link that they watch what is recorded. @param {string} session @param {HTMLElement} place */
-export function tellRecorded(session, place) {
+/**
+ * Tell who came by a link that they watch what is recorded, for as long as there is something to watch.
+ * @param {string} session @param {HTMLElement} place @param {Pick<Viewer, "on" | "state">} viewer
+ */
+export function tellRecorded(session, place, viewer) {
   const badge = new Badge(place);
-  const look = () => get(`/api/watch/${session}/recording`).then(({ state, why }) => badge.show(state, why)).catch(() => {});
-  setInterval(() => document.hidden || void look(), LOOK_MS);
+  const show = (/** @type {Pick<Recorded, "state" | "why">} */ { state, why }) => viewer.state === "over" || badge.show(state, why);
+  const look = () => get(`/api/watch/${session}/recording`).then(show, () => {});
+  const looks = setInterval(() => document.hidden || void look(), LOOK_MS);
+  viewer.on("changed", () => {
+    if (viewer.state !== "over") return;
+    clearInterval(looks);
+    badge.show("off", null);
+  });
   void look();
 }
 

@@ -162,6 +162,15 @@ export class Viewer {
     this.#signal.seat(deed, to);
   }
 
+  /** There is nothing to see any more, whatever may come: ask for nothing. */
+  end() {
+    if (this.#over) return;
+    this.#over = true;
+    this.#happen({ type: "over" });
+    this.#signal.close();
+    this.#changed();
+  }
+
   #tick() {
     this.#happen({ type: "tick" });
     if (this.state !== "over") setTimeout(() => this.#tick(), this.#ladder.tickMs);
@@ -217,10 +226,8 @@ export class Viewer {
 
   /** @param {string} why */
   #linkOver(why) {
-    this.#over = true;
-    this.#happen({ type: "over" });
     this.#listeners.tell("link-over", why);
-    this.#changed();
+    this.end();
   }
 
   #wake() {

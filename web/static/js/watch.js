@@ -58,12 +58,12 @@ function sentence(text) {
 
 /** @param {string} id */
 function watch(id) {
-  viewer = new Viewer(id, stage, { changed: show, refused: () => end("Open the link again: this browser is not let in any more.") }, guestsPlaces(id));
+  viewer = new Viewer(id, stage, { changed: show, refused }, guestsPlaces(id));
   new Controls(viewer, stage);
   const toast = new Toast(viewer, byId("toast"));
   refuseDrops(() => toast.note("Files are the owner's to give: nothing can be dropped here."));
   publish(viewer);
-  viewer.on("link-over", (why) => end(sentence(why)));
+  viewer.on("link-over", (why) => (gone = sentence(why)));
   const seen = viewer.on("rung", () => {
     seen();
     loadTheRest();
@@ -76,7 +76,7 @@ function watch(id) {
   });
   viewer.start();
   new ViewersPanel(viewer, byId("viewers"), byId("banner"));
-  tellRecorded(id, byId("recorded"));
+  tellRecorded(id, byId("recorded"), viewer);
   show();
 }
 
@@ -102,10 +102,9 @@ async function watchQuality() {
   if (viewer) new Quality(viewer, byId("quality"), () => {});
 }
 
-/** @param {string} why */
-function end(why) {
-  gone = why;
-  show();
+function refused() {
+  gone = "Open the link again: this browser is not let in any more.";
+  viewer?.end();
 }
 
 function show() {
@@ -116,6 +115,8 @@ function show() {
   const words = { waiting: "Starting", connecting: "Connecting", live: rung ? RUNGS[rung] : "", lost: "Reconnecting", over: "Ended" };
   byId("badge").dataset["state"] = state;
   setText(byId("badge-text"), words[state]);
+  document.body.classList.toggle("over", over);
+  byId("this-link").hidden = over;
   byId("cover").hidden = rung !== null && !over;
   byId("why").hidden = over || !slow;
   setText(byId("cover-title"), over ? "There is nothing to see any more" : "Connecting the picture");
