@@ -118,6 +118,13 @@ async def test_a_name_that_is_taken_apart_is_that_of_the_same_letters_as_they_ar
     assert bench.guest.names() == []
 
 
+async def test_an_emoji_that_is_newer_than_our_tables_is_in_a_name(bench: Bench) -> None:
+    name = "\U0001fabf\U0001fae9.txt"
+    assert (await bench.put(name, b"1")).json() == {"name": name, "size": 1}
+    assert [each["name"] for each in (await bench.client.get(bench.url())).json()["files"]] == [name]
+    assert (await bench.client.get(bench.url(name))).content == b"1"
+
+
 @pytest.mark.parametrize("name", ["..%2f..%2fetc%2fpasswd", "a%2fb"])
 async def test_a_path_is_no_name(bench: Bench, name: str) -> None:
     assert (await bench.client.get(bench.url(name))).status_code == 404

@@ -28,6 +28,7 @@ from transom_wire.files import (
 )
 from transom_wire.framing import HEADER, FrameError, pack
 
+UNSEEN = "it has characters that cannot be seen"
 ANSWERS = (FilesListed, FileFound, FileDone, FileRefused)
 
 
@@ -46,6 +47,32 @@ def test_names_of_files(name: str) -> None:
 )
 def test_names_that_no_file_has(name: str) -> None:
     assert name_fault(name)
+
+
+SHOWN = "\U0001fabf\U0001fae8\U0001face\U0001fae9\u0378\U000323b0\ufffd"
+"""Emoji and signs that came after one Python's tables or another's, or are still to come."""
+
+
+@pytest.mark.parametrize("char", SHOWN)
+def test_a_name_has_characters_that_are_newer_than_our_tables(char: str) -> None:
+    assert name_fault(f"a{char}.txt") == ""
+
+
+@pytest.mark.parametrize(
+    "char", "\ue000\ufdd0\ufffe\uffff\U0001fffe\U000effff\U000f0000\U0010ffff\U000e0001\u2065"
+)
+def test_what_is_no_character_or_anybody_s_own_is_in_no_name(char: str) -> None:
+    assert name_fault(f"a{char}.txt") == UNSEEN
+
+
+@given(st.characters(categories=["Cc", "Cf", "Cs", "Co", "Zl", "Zp"]))
+def test_what_our_tables_call_unseen_is_in_no_name(char: str) -> None:
+    assert name_fault(f"a{char}b") == UNSEEN
+
+
+@given(st.characters(exclude_categories=["C", "Zl", "Zp"], exclude_characters="/\\"))
+def test_what_our_tables_show_can_be_seen(char: str) -> None:
+    assert name_fault(f"a{char}b") != UNSEEN
 
 
 @given(st.text(max_size=300))

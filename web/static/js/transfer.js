@@ -5,6 +5,9 @@ import { backoff } from "./backoff.js";
 /** @typedef {(moved: number) => void} Progress bytes so far */
 
 const NAME_BYTES = 200;
+/** The server's (transom_wire/files.py), and slashes: by ranges where browsers' tables differ from year to year. */
+const HIDDEN =
+  /[\p{Cc}\p{Cs}\p{Co}\p{NChar}\xad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\ufffb\u{110bd}\u{110cd}\u{13430}-\u{1343f}\u{1bca0}-\u{1bca3}\u{1d173}-\u{1d17a}\u{e0000}-\u{e00ff}\u{e01f0}-\u{e0fff}/\\]/gu;
 
 /**
  * The name a file gets on the desktop: one that the server takes, and that no file there has yet.
@@ -14,7 +17,7 @@ const NAME_BYTES = 200;
 export function plainName(name, taken) {
   const clean = name
     .normalize("NFC")
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}/\\]/gu, "_")
+    .replace(HIDDEN, "_")
     .trim()
     .replace(/^\.+/, "_");
   const dot = clean.lastIndexOf(".");
