@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CHUNK, Clip } from "../static/js/clip.js";
 import { ClipOrder } from "../static/js/clip_order.js";
+import { paste, pictureWords } from "../static/js/clipboard.js";
 import { isSoundPng, textItem } from "../static/js/clip_item.js";
 
 /** A channel that keeps what is sent, and a listener that keeps what came. */
@@ -144,4 +145,26 @@ test("a picture that would unpack to gigabytes is not sound", () => {
   for (const [width, height] of [[0, 5], [100_000, 100_000], [2 ** 31, 1]]) assert.ok(!isSoundPng(head(width, height)));
   assert.ok(!isSoundPng(new Uint8Array(64)));
   assert.ok(!isSoundPng(new Uint8Array(3)));
+});
+
+test("a picture that the button does not paste is told of, each reason in words of its own", () => {
+  const whys = ["policy", "size", "empty", "broken", "closed", "slow", "older", "of a newer guest"];
+  const said = whys.map(pictureWords);
+  assert.ok(said.every((words) => /^The picture was not pasted: \S.*\.$/.test(words)), said.join());
+  assert.equal(new Set(said).size, whys.length);
+  assert.deepEqual([pictureWords("got"), pictureWords("replaced")], ["", ""]);
+});
+
+test("the button pastes a picture that is taken, and says why it was not", async (context) => {
+  const png = { types: ["image/png"], getType: async () => new Blob([new Uint8Array(8)]) };
+  const had = Object.getOwnPropertyDescriptor(globalThis, "navigator");
+  Object.defineProperty(globalThis, "navigator", { configurable: true, value: { clipboard: { read: async () => [png] } } });
+  context.after(() => (had ? Object.defineProperty(globalThis, "navigator", had) : Reflect.deleteProperty(globalThis, "navigator")));
+  for (const [why, words, pasted] of /** @type {const} */ ([["got", /^$/, 1], ["policy", /takes no pictures/, 0], ["size", /larger/, 0]])) {
+    const done = { said: "", pasted: 0 };
+    const shown = { clip: { push: async () => why }, paste: () => (done.pasted += 1) };
+    await paste(/** @type {any} */ ({ shown, focus: () => {} }), (text) => (done.said = text));
+    assert.match(done.said, words);
+    assert.equal(done.pasted, pasted);
+  }
 });

@@ -452,3 +452,15 @@ def test_twenty_reloads_all_show_a_picture(page: Page, controller: FakeControlle
         times.append(page.evaluate("performance.now()"))
     print("page load to picture, ms:", [round(took) for took in sorted(times)])
     assert sorted(times)[10] < 3000
+
+
+def test_a_picture_that_is_not_pasted_is_told_of(page: Page, controller: FakeController) -> None:
+    """The fake guest has no terms for a clipboard: nothing may be sent there."""
+    blob = "new Blob([new Uint8Array(8)])"
+    item = f"{{types: ['image/png'], getType: async () => {blob}}}"
+    page.add_init_script(f"navigator.clipboard.read = async () => [{item}]")
+    live(page, controller)
+    page.get_by_role("button", name="Paste").click()
+    page.locator("#toast").get_by_text(
+        "The picture was not pasted: this desktop takes no pictures"
+    ).wait_for()

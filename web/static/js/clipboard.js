@@ -128,11 +128,34 @@ export class ClipboardPanel {
   }
 }
 
-/** What the button "Paste" does: text is typed, so that it goes where nothing can be pasted; a picture is pasted. @param {Viewer} viewer */
-export async function paste(viewer) {
+/** Why a picture did not come to the desktop, after what its channel said in one word. @type {Readonly<Record<string, string>>} */
+const NOT_PASTED = Object.freeze({
+  policy: "this desktop takes no pictures from your clipboard.",
+  size: "it is larger than this desktop takes.",
+  empty: "there is nothing in it.",
+  broken: "it did not arrive whole. Try again.",
+  closed: "the connection broke. Try again.",
+  slow: "it took longer than half a minute.",
+  older: "the desktop has copied something since. Paste there for that, or copy the picture again.",
+});
+
+/** What is said of a picture that was to be pasted; nothing where it was, or where another is pasted in its place. @param {string} why */
+export function pictureWords(why) {
+  if (why === "got" || why === "replaced") return "";
+  return `The picture was not pasted: ${NOT_PASTED[why] ?? "the desktop did not take it."}`;
+}
+
+/**
+ * What the button "Paste" does: text is typed, so that it goes where nothing can be pasted; a picture is pasted.
+ * @param {Viewer} viewer @param {(text: string) => void} say why not
+ */
+export async function paste(viewer, say) {
   const picture = await readPicture();
   if (picture) {
-    if ((await viewer.shown?.clip.push(picture)) === "got") viewer.shown?.paste();
+    const why = (await viewer.shown?.clip.push(picture)) ?? "closed";
+    if (why === "got") viewer.shown?.paste();
+    const words = pictureWords(why);
+    if (words) say(words);
   } else {
     // Without the permission, or on plain HTTP, the text is asked for instead.
     const text = (await readText()) ?? window.prompt("Text to type on the desktop:") ?? "";

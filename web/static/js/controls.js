@@ -13,13 +13,13 @@ export class Controls {
   #keyboard = button("keyboard");
   #full = button("full-screen");
 
-  /** @param {Viewer} viewer @param {HTMLElement} stage */
-  constructor(viewer, stage) {
+  /** @param {Viewer} viewer @param {HTMLElement} stage @param {(text: string) => void} say on the picture, for a while */
+  constructor(viewer, stage, say) {
     this.#viewer = viewer;
     this.#stage = stage;
     this.#open.addEventListener("click", () => viewer.use("webrtc"));
     this.#vnc.addEventListener("click", () => viewer.use(viewer.pinned ? "webrtc" : "vnc"));
-    this.#paste.addEventListener("click", () => void paste(viewer));
+    this.#paste.addEventListener("click", () => void paste(viewer, say));
     this.#lock.addEventListener("click", () => void viewer.webrtc?.input.lock().catch(() => {}));
     this.#keyboard.addEventListener("click", () => this.#raise());
     this.#full.addEventListener("click", () => void this.#fullScreen());
@@ -68,10 +68,10 @@ export class Controls {
   }
 }
 
-/** @param {Viewer} viewer */
-async function paste(viewer) {
+/** @param {Viewer} viewer @param {(text: string) => void} say */
+async function paste(viewer, say) {
   const clipboard = await import("./clipboard.js");
-  await clipboard.paste(viewer);
+  await clipboard.paste(viewer, say);
 }
 
 /** @param {string} id */

@@ -37,7 +37,7 @@ let slow = false;
 const exitLine = new ExitLine((error) => toast.say(/** @type {ApiError} */ (error).message));
 const viewer = new Viewer(id, stage, { changed: show, refused, leaves });
 const toast = new Toast(viewer, byId("toast"));
-new Controls(viewer, stage);
+new Controls(viewer, stage, (text) => toast.note(text));
 publish(viewer);
 
 /** @type {Record<Rung, string>} */

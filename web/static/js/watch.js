@@ -59,8 +59,8 @@ function sentence(text) {
 /** @param {string} id */
 function watch(id) {
   viewer = new Viewer(id, stage, { changed: show, refused }, guestsPlaces(id));
-  new Controls(viewer, stage);
   const toast = new Toast(viewer, byId("toast"));
+  new Controls(viewer, stage, (text) => toast.note(text));
   refuseDrops(() => toast.note("Files are the owner's to give: nothing can be dropped here."));
   publish(viewer);
   viewer.on("link-over", (why) => (gone = sentence(why)));
