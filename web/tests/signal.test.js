@@ -128,6 +128,22 @@ describe("the WebSocket", () => {
     assert.notEqual(signal.peer, second);
   });
 
+  test("a page that noVNC turned away by its name comes anew by another, the events as well", async () => {
+    await connected();
+    signal.taken("other");
+    assert.equal(sockets.length, 1);
+    signal.taken("me");
+    signal.taken("me");
+    assert.equal(sockets.length, 2, "once: the second word is of a name that is gone");
+    assert.match(signal.peer, /^[0-9a-f]{32}$/);
+    assert.equal(sockets[0].readyState, 3);
+    sockets[1].opens();
+    assert.deepEqual(sockets[1].seats, [{ type: "seat", do: "here", peer: signal.peer }]);
+    signal.close();
+    signal.taken(signal.peer);
+    assert.equal(sockets.length, 2);
+  });
+
   test("after the answer only the stream server's death is told", async () => {
     await connected();
     signal.offer(1, "OFFER");

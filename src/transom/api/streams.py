@@ -16,7 +16,7 @@ from transom.api.events import Admit
 from transom.api.parts import Parts, parts_of
 from transom.api.seats import came
 from transom.api.sockets import Closing, Visitor
-from transom.model.errors import TransomError
+from transom.model.errors import Conflict, TransomError
 from transom.model.session import Session
 from transom.stream.fallback import Ended
 from transom.stream.intake import Intake
@@ -81,6 +81,8 @@ def _refused() -> Iterator[None]:
     """What does not let a viewer in ends its socket. Raises Closing."""
     try:
         yield
+    except Conflict as error:
+        raise Closing(sockets.NAME_TAKEN, error.message) from error
     except TransomError as error:
         patience = f": {error.retry_after} s" if error.retry_after else ""
         raise Closing(sockets.TOO_MANY, error.message + patience) from error

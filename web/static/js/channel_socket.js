@@ -11,8 +11,8 @@ const HAD = /^\["had", ?(\d{1,10}), ?(-?\d{1,16})\]$/;
 /** By which number this one is known to the guest; all up to this number was acted out. */
 const IS = /^\["is", ?(\d{1,10})\]$/;
 const TOOK = /^\["p", ?(\d{1,16})\]$/;
-/** The server's words for a socket that is not to come back: signed out, no such session, over, the link is over. */
-const FINAL = [4401, 4404, 4410, 4411];
+/** The server's words for a socket that is not to come back: signed out, no such session, over, the link is over, the name is another's. */
+const FINAL = [4401, 4404, 4410, 4411, 4412];
 
 /**
  * @typedef {object} ChannelEvents

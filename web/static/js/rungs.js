@@ -9,6 +9,9 @@ import { WebRtc } from "./webrtc.js";
 /** @import { Vnc } from "./vnc.js" */
 /** @import { Happening, Places, Size } from "../../types/model" */
 
+/** The code of a socket whose viewer's name is another person's. */
+const NAME_TAKEN = 4412;
+
 /**
  * @typedef {object} RungsEvents
  * @property {(happening: Happening) => void} happen for the ladder
@@ -133,9 +136,20 @@ export class Rungs {
     const [{ Vnc }, { ChannelSocket }] = await Promise.all([import("./vnc.js"), import("./channel_socket.js")]);
     if (this.#openingVnc !== vnc) return;
     const { vnc: place, channel, screen } = this.#places;
-    const peer = `?peer=${this.#signal.peer}`;
-    const socket = new WebSocket(socketUrl(`${place}${peer}`), ["binary"]);
-    const beside = new ChannelSocket(() => new WebSocket(socketUrl(`${channel}${peer}`)), this.#order);
+    const name = this.#signal.peer;
+    const socket = new WebSocket(socketUrl(`${place}?peer=${name}`), ["binary"]);
+    const taken = (/** @type {CloseEvent} */ { code }) => {
+      if (code !== NAME_TAKEN) return;
+      this.#signal.taken(name);
+      // Another noVNC comes, by the page's new name.
+      socket.close();
+    };
+    socket.addEventListener("close", taken);
+    const beside = new ChannelSocket(() => {
+      const opened = new WebSocket(socketUrl(`${channel}?peer=${name}`));
+      opened.addEventListener("close", taken);
+      return opened;
+    }, this.#order);
     const resize = (/** @type {Size} */ body) =>
       screen && void request("POST", screen, { body }).catch(() => {});
     const rung = new Vnc(this.#layers.add(), socket, {

@@ -184,6 +184,17 @@ export class Signal {
     this.seat("here");
   }
 
+  /**
+   * A socket of noVNC was turned away, as this name is another person's: to the server the browser is somebody else
+   * by now than who opened the events' socket. That one comes anew as well, or it would name the page for who it was.
+   * @param {string} name
+   */
+  taken(name) {
+    if (name !== this.#peer || this.#closed) return;
+    this.#peer = randomName();
+    this.#connect();
+  }
+
   /** @param {Socket} socket @param {number} code */
   #lostSocket(socket, code) {
     if (socket !== this.#socket || this.#closed) return;
