@@ -41,10 +41,10 @@ LINGERS = """
         return make.apply(this, how);
     };
 """
-LEAVES = """([session, peer]) => {
+LEAVES = """(peer) => {
     // a page that lets go of no connection, and tells the server of nothing else
     RTCPeerConnection.prototype.close = WebSocket.prototype.send = () => undefined;
-    return fetch(`/api/watch/${session}/seats`, {
+    return fetch(`/api${location.pathname}/seats`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify({ do: 'leave', peer }),
@@ -57,8 +57,8 @@ FRAMES = """async () => {
             if (one.type === 'inbound-rtp' && one.kind === 'video') frames += one.framesReceived || 0;
     return frames;
 }"""
-BY_RFB = """(session) => new Promise((done) => {
-    const url = `${location.origin.replace('http', 'ws')}/api/watch/${session}/vnc?peer=evil`;
+BY_RFB = """() => new Promise((done) => {
+    const url = `${location.origin.replace('http', 'ws')}/api${location.pathname}/vnc?peer=evil`;
     const socket = new WebSocket(url, ['binary']);
     socket.binaryType = 'arraybuffer';
     const key = (down) => [4, down, 0, 0, 0, 0, 0, 0x67];
@@ -151,7 +151,7 @@ def test_a_guest_watches_asks_drives_and_is_sent_away(
         # neither its keys nor what a page of its own making sends moves anything
         press(guest, "g")
         assert guest.evaluate(BY_CHANNEL) >= 2
-        assert guest.evaluate(BY_RFB, session) == [4400, "a watcher does not say that: an unknown message"]
+        assert guest.evaluate(BY_RFB) == [4400, "a watcher does not say that: an unknown message"]
         stays(owner, RED)
         press(owner, "g")
         wait_colour(owner, GREEN)
@@ -213,7 +213,7 @@ def sees_no_more_once_it_left(browser: Browser, server: Server, session: str, ow
             wait_colour(owner, GREEN)
             owner.wait_for_timeout(300)
             assert guest.evaluate(FRAMES) > before
-            assert guest.evaluate(LEAVES, [session, peer]) == 200
+            assert guest.evaluate(LEAVES, peer) == 200
             assert client.delete(f"/api/sessions/{session}/links/{made['id']}").status_code == 204
             owner.wait_for_timeout(300)
             before = guest.evaluate(FRAMES)
@@ -260,3 +260,54 @@ def test_who_drives_and_which_links_are_over_outlive_a_killed_controller(
         expect(guest.get_by_text("You are watching.")).to_be_visible()
         press(owner, "r")
         wait_colour(owner, RED)
+
+
+def test_two_links_in_one_browser_are_two_viewers_each_by_its_own_terms(
+    browser: Browser, viewer: BrowserContext, server: Server
+) -> None:
+    session = server.create(start_url=FLIP)["id"]
+    server.wait_for(session, "ready")
+    owner = open_page(viewer, server, session)
+    wait_colour(owner, RED)
+    links = f"/api/sessions/{session}/links"
+    with server.client() as client:
+        made = [
+            client.post(links, json={"kind": kind, "label": label}).json()
+            for kind, label in (("view", "Eve"), ("ask", "Bob"))
+        ]
+        with guest_of(browser, server.url + made[0]["url"]) as first:
+            wait_rung(first, "webrtc")
+            second = first.context.new_page()
+            second.goto(server.url + made[1]["url"])
+            wait_rung(second, "webrtc")
+
+            # the page that came first falls, comes back by its address, and may still only watch
+            first.bring_to_front()
+            first.get_by_role("button", name="Use noVNC").click()
+            wait_rung(first, "vnc")
+            first.reload()
+            wait_rung(first, "webrtc")
+            expect(first.get_by_text("You are watching.")).to_be_visible()
+            expect(first.get_by_role("button", name="Ask to drive")).to_have_count(0)
+            kinds = {
+                viewer["name"]: viewer["kind"]
+                for viewer in client.get(f"/api/sessions/{session}/seats").json()["viewers"]
+            }
+            assert (kinds["Eve"], kinds["Bob"]) == ("view", "ask")
+
+            # the same link once more is the same guest anew: the page of before goes on by another name
+            again = first.context.new_page()
+            again.goto(server.url + made[1]["url"])
+            wait_rung(again, "webrtc")
+            second.bring_to_front()
+            second.get_by_role("button", name="Use noVNC").click()
+            wait_rung(second, "vnc")
+
+            # each is ended by its own link's end
+            client.delete(f"{links}/{made[0]['id']}").raise_for_status()
+            expect(first.get_by_text("This link was withdrawn.")).to_be_visible()
+            second.get_by_role("button", name="Use WebRTC").click()
+            wait_rung(second, "webrtc")
+            assert second.get_by_text("This link was withdrawn.").count() == 0
+            client.delete(f"{links}/{made[1]['id']}").raise_for_status()
+            expect(second.get_by_text("This link was withdrawn.")).to_be_visible()

@@ -33,8 +33,13 @@ class Guest:
 
     client: httpx.AsyncClient
     cookie: str
+    session: str
     link: str
     token: str
+
+    @property
+    def path(self) -> str:
+        return f"/api/watch/{self.session}/{self.link}"
 
 
 @dataclass
@@ -56,19 +61,20 @@ class Bench:
         client = await self.api.client(Origin=self.api.url)
         entered = await client.post("/api/watch", json={"token": token})
         assert entered.json()["session"] == self.session
-        return Guest(client, entered.headers["set-cookie"].partition(";")[0], link, token)
+        assert entered.json()["link"] == link
+        return Guest(client, entered.headers["set-cookie"].partition(";")[0], self.session, link, token)
 
     def events(self, guest: Guest | None = None) -> Any:
         if guest is None:
             bearer = self.owner.headers["Authorization"]
             return self.api.socket(f"/api/sessions/{self.session}/events", Authorization=bearer)
-        return self.api.socket(f"/api/watch/{self.session}/events", Cookie=guest.cookie, Origin=self.api.url)
+        return self.api.socket(f"{guest.path}/events", Cookie=guest.cookie, Origin=self.api.url)
 
     def vnc(self, peer: str, guest: Guest | None = None) -> Any:
         if guest is None:
             bearer = self.owner.headers["Authorization"]
             return self.api.socket(f"/api/sessions/{self.session}/vnc?peer={peer}", Authorization=bearer)
-        path = f"/api/watch/{self.session}/vnc?peer={peer}"
+        path = f"{guest.path}/vnc?peer={peer}"
         return self.api.socket(path, Cookie=guest.cookie, Origin=self.api.url)
 
     def told(self) -> list[tuple[str, str, Any]]:
@@ -194,7 +200,7 @@ async def test_a_guest_speaks_for_itself_only(bench: Bench) -> None:
         assert (await hears(watcher, lambda message: message["type"] == "refused"))["code"] == "view_only"
         assert ("peer_close", "o", None) not in bench.told()
     async with httpx.AsyncClient(base_url=bench.api.url, headers={"Cookie": guest.cookie}) as client:
-        got = await client.get(f"/api/watch/{bench.session}/answer?peer=o&epoch=1")
+        got = await client.get(f"{guest.path}/answer?peer=o&epoch=1")
         assert got.status_code == 404
 
 
@@ -223,7 +229,7 @@ async def test_a_link_that_is_over_ends_pictures_and_sockets_at_once_and_says_wh
     answers = [
         await guest.client.post("/api/watch", json={"token": guest.token}),
         await guest.client.post(
-            f"/api/watch/{bench.session}/offer",
+            f"{guest.path}/offer",
             json={"peer": "g", "epoch": 2, "sdp": offer()},
             headers={"Cookie": guest.cookie},
         ),
@@ -263,11 +269,11 @@ async def test_a_name_is_not_free_while_its_viewer_is_away(bench: Bench) -> None
 async def test_nobody_leaves_the_list_and_keeps_the_picture(bench: Bench, how: str) -> None:
     guest = await bench.guest("view")
     cookie = {"Cookie": guest.cookie}
-    seats = f"/api/watch/{bench.session}/seats"
+    seats = f"{guest.path}/seats"
 
     async def offers(epoch: int) -> None:
         body = {"peer": "g", "epoch": epoch, "sdp": offer(), "look": how == "look"}
-        said = await guest.client.post(f"/api/watch/{bench.session}/offer", json=body, headers=cookie)
+        said = await guest.client.post(f"{guest.path}/offer", json=body, headers=cookie)
         assert said.status_code == 202
         await until(lambda: len(bench.api.offers(bench.session)) == epoch)
         bench.keeper.say("webrtc", PeerAnswer("g", epoch, answer()))
@@ -299,7 +305,7 @@ async def test_who_comes_and_leaves_over_and_over_keeps_nobody_out(bench: Bench)
     guest = await bench.guest("view")
     for number in range(PEERS_LIMIT + 1):
         body = {"peer": f"g{number}", "epoch": 1, "sdp": offer()}
-        path, cookie = f"/api/watch/{bench.session}", {"Cookie": guest.cookie}
+        path, cookie = guest.path, {"Cookie": guest.cookie}
         assert (await guest.client.post(f"{path}/offer", json=body, headers=cookie)).status_code == 202
         await guest.client.post(f"{path}/seats", json={"do": "leave", "peer": f"g{number}"}, headers=cookie)
     mine = {"peer": "o", "epoch": 1, "sdp": offer()}
@@ -344,7 +350,7 @@ async def test_guests_are_so_many_at_most_and_the_owner_still_comes_in(bench: Be
     guests = [await bench.guest("view") for _ in range(seats.GUESTS_LIMIT + 1)]
     for number, guest in enumerate(guests):
         said = await guest.client.post(
-            f"/api/watch/{bench.session}/seats",
+            f"{guest.path}/seats",
             json={"do": "here", "peer": f"g{number}"},
             headers={"Cookie": guest.cookie},
         )
@@ -366,7 +372,7 @@ async def test_one_link_s_sockets_leave_room_for_another_s(bench: Bench) -> None
     bench.api.driver.stream = display(bytearray())
 
     def channel(guest: Guest) -> Any:
-        path = f"/api/watch/{bench.session}/channel?peer={guest.link}"
+        path = f"{guest.path}/channel?peer={guest.link}"
         return bench.api.socket(path, Cookie=guest.cookie, Origin=bench.api.url)
 
     async with AsyncExitStack() as held:
@@ -521,7 +527,7 @@ async def test_an_offer_that_cannot_be_read_takes_no_seat(bench: Bench) -> None:
     for number in range(20):
         for client, path in (
             (bench.owner, f"/api/webrtc/session/{bench.session}/offer"),
-            (guest.client, f"/api/watch/{bench.session}/offer"),
+            (guest.client, f"{guest.path}/offer"),
         ):
             signed = {"Cookie": guest.cookie} if client is guest.client else {}
             refused = await client.post(path, json={"peer": f"p{number}", **garbage}, headers=signed)
@@ -558,13 +564,13 @@ async def test_a_guest_is_told_when_the_link_ends(bench: Bench) -> None:
     links = (await bench.owner.get(f"/api/sessions/{bench.session}/links")).json()
     assert [link["expires_at"] is None for link in links] == [True, False]
     for guest, link in zip((lasting, short), links, strict=True):
-        said = await guest.client.get(f"/api/watch/{bench.session}", headers={"Cookie": guest.cookie})
+        said = await guest.client.get(guest.path, headers={"Cookie": guest.cookie})
         assert said.json()["link_expires_at"] == link["expires_at"]
 
 
 async def test_a_guest_s_look_is_its_own_and_its_page_stays_when_it_is_over(bench: Bench) -> None:
     guest = await bench.guest()
-    path, signed = f"/api/watch/{bench.session}", {"Cookie": guest.cookie}
+    path, signed = guest.path, {"Cookie": guest.cookie}
     async with bench.events() as mine, bench.events(guest) as theirs:
         await here(mine, "o", sdp=True)
         await hears(mine, driven_by("o"))
@@ -617,7 +623,7 @@ async def test_only_who_drives_keeps_a_session_from_idling_out(bench: Bench) -> 
     before = (await bench.api.sessions.ledger.get(bench.session)).last_seen_at
     await asyncio.sleep(0.05)
     beat = await guest.client.post(
-        f"/api/watch/{bench.session}/heartbeat", json={"peer": "g"}, headers={"Cookie": guest.cookie}
+        f"{guest.path}/heartbeat", json={"peer": "g"}, headers={"Cookie": guest.cookie}
     )
     assert beat.status_code == 200
     assert (await bench.api.sessions.ledger.get(bench.session)).last_seen_at == before
@@ -637,7 +643,7 @@ async def test_who_floods_by_a_link_is_ended_and_waits_and_nobody_else_does(
     friend = await bench.guest("view")
     for road, message in (("vnc", ASK), ("channel", '["k", 1, 97, 1]')):
         troll = await bench.guest("view")
-        path = f"/api/watch/{bench.session}"
+        path = troll.path
         signed = {"Cookie": troll.cookie}
         bench.api.driver.stream = silent
         del streams[:]
@@ -669,3 +675,39 @@ async def test_who_floods_by_a_link_is_ended_and_waits_and_nobody_else_does(
     assert "transom_viewer_messages_late_total 4" in text
     assert 'transom_signalling_events_total{event="flooded"} 2.0' in text
     assert 'transom_signalling_events_total{event="offer_limited"} 4.0' in text
+
+
+async def test_two_links_in_one_browser_are_two_guests(bench: Bench) -> None:
+    """One keeps no cookie of the other's, goes by its own terms, and ends by itself."""
+    view, ask = await bench.link("view"), await bench.link("ask")
+    async with await bench.api.client(Origin=bench.api.url) as browser:
+        paths = []
+        for link, token in (view, ask):
+            entered = await browser.post("/api/watch", json={"token": token})
+            paths.append(f"/api/watch/{bench.session}/{link}")
+            marks = entered.headers["set-cookie"].split("; ")[1:]
+            assert marks == [f"Path={paths[-1]}", "HttpOnly", "SameSite=Strict"]
+        for path, kind in zip(paths, ("view", "ask"), strict=True):
+            said = await browser.post(f"{path}/seats", json={"do": "here", "peer": kind})
+            assert {each["peer"]: each["kind"] for each in said.json()["viewers"]}[kind] == kind
+        cookies = {cookie.path: f"{cookie.name}={cookie.value}" for cookie in browser.cookies.jar}
+        asks = {"do": "request", "peer": "view"}
+        assert (await browser.post(f"{paths[0]}/seats", json=asks)).status_code == 403
+        async with httpx.AsyncClient(base_url=bench.api.url, headers={"Cookie": cookies[paths[1]]}) as other:
+            assert (await other.get(paths[0])).status_code == 404
+            assert (await other.get(paths[1])).status_code == 200
+        await bench.owner.delete(f"/api/sessions/{bench.session}/links/{view[0]}")
+        assert [(await browser.get(path)).status_code for path in paths] == [410, 200]
+        await bench.owner.delete(f"/api/sessions/{bench.session}/links/{ask[0]}")
+        assert [(await browser.get(path)).status_code for path in paths] == [410, 410]
+
+
+@pytest.mark.parametrize("road", ["vnc", "channel"])
+async def test_a_socket_whose_name_is_another_s_says_so_by_a_code_of_its_own(bench: Bench, road: str) -> None:
+    guest, other = await bench.guest(), await bench.guest()
+    async with bench.events(guest) as theirs:
+        await here(theirs, "g")
+        await hears(theirs, lambda message: message.get("you") == "g")
+        path = f"{other.path}/{road}?peer=g"
+        async with bench.api.socket(path, Cookie=other.cookie, Origin=bench.api.url) as socket:
+            assert await close_of(socket) == (4412, "this peer's name is another viewer's")

@@ -17,7 +17,8 @@ from tests.support.sdps import offer
 from transom.model.user import Role, User
 
 NOBODY, OTHER, OWNER, ADMIN = "nobody", "other", "owner", "admin"
-GUEST, STRANGER = "guest", "stranger"
+GUEST, SIBLING, STRANGER = "guest", "sibling", "stranger"
+"""By a link into this session, by another link into it, by a link into another session."""
 """Who came by a link into this session, and by a link into another."""
 DENIED = {401}
 
@@ -36,6 +37,7 @@ class Row:
     query: str = ""
     guest: set[int] | None = None
     """None: as nobody. A link signs nobody in."""
+    sibling: set[int] | None = None
     stranger: set[int] | None = None
 
     def allows(self, who: str) -> set[int]:
@@ -58,8 +60,8 @@ def of_owner(method: str, path: str, status: int, body: Any = None, query: str =
 
 
 def of_guest(method: str, path: str, status: int, body: Any = None, query: str = "") -> Row:
-    """For who came by a link into this very session."""
-    return Row(method, path, *[DENIED] * 4, body, query, guest={status}, stranger={404})
+    """For who came by this very link into this very session."""
+    return Row(method, path, *[DENIED] * 4, body, query, guest={status}, sibling={404}, stranger={404})
 
 
 def of_admin(method: str, path: str, status: int, body: Any = None) -> Row:
@@ -71,7 +73,7 @@ OFFER = {**PEER, "sdp": offer()}
 ASK = "?peer=p&epoch=1"
 S = "/api/sessions/{session}"
 W = "/api/webrtc/session/{session}"
-G = "/api/watch/{session}"
+G = "/api/watch/{session}/{link}"
 HERE = {"do": "here", "peer": "p"}
 WRONG = {"token": "w" * 43}
 TABLE = [
@@ -79,8 +81,8 @@ TABLE = [
     Row("GET", "/dashboard/remote-cli", {303}, {200}, {200}, {200}),
     Row("GET", "/session/{session}", {303}, {200}, {200}, {200}),
     open_to_all("GET", "/watch", 200),
-    open_to_all("GET", "/watch/{session}", 200),
-    open_to_all("GET", "/watch/{session}/connect", 200),
+    open_to_all("GET", "/watch/{session}/{link}", 200),
+    open_to_all("GET", "/watch/{session}/{link}/connect", 200),
     open_to_all("POST", "/api/watch", 404, WRONG),
     Row("GET", "/session/{session}/connect", {303}, {200}, {200}, {200}),
     open_to_all("GET", "/static/v/{version}/pack-{entry}/{name}", 200),
@@ -237,14 +239,14 @@ async def ask(client: httpx.AsyncClient, row: Row, names: dict[str, str], **head
     return await client.request(row.method, path, json=row.body, headers=headers)
 
 
-async def by_link(api: Api, owner: httpx.AsyncClient, session: str, kind: str = "ask") -> str:
-    """The Cookie header of a guest, which no browser would send where this test sends it."""
+async def by_link(api: Api, owner: httpx.AsyncClient, session: str, kind: str = "ask") -> tuple[str, str]:
+    """A link, and the Cookie header of a guest by it, which no browser would send where this test sends it."""
     made = await owner.post(S.format(session=session) + "/links", json={"kind": kind})
     async with httpx.AsyncClient(base_url=api.url, headers={"Origin": api.url}) as guest:
         token = made.json()["url"].partition("#")[2]
         answer = await guest.post("/api/watch", json={"token": token})
     assert answer.status_code == 200, answer.text
-    return answer.headers["set-cookie"].partition(";")[0]
+    return made.json()["id"], answer.headers["set-cookie"].partition(";")[0]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: f"{row.method} {row.path}")
@@ -256,6 +258,7 @@ async def test_who_may_what(api: Api, people: People, row: Row) -> None:
     if row.path.endswith("/answer") and row.method == "POST":
         await owner.post(W.format(session=session) + "/offer", json=OFFER)
     spare = await api.user("spare")
+    link, cookie = await by_link(api, owner, session)
     names = {
         "session": session,
         "user": spare.id,
@@ -263,11 +266,14 @@ async def test_who_may_what(api: Api, people: People, row: Row) -> None:
         "provider": "demo",
         **EXIT_NAMES,
     }
+    if row.path.startswith(G):
+        names["link"] = link
     clients = {
         NOBODY: await api.client(),
         OTHER: await api.client(people.other),
-        GUEST: await api.client(Cookie=await by_link(api, owner, session), Origin=api.url),
-        STRANGER: await api.client(Cookie=await by_link(api, owner, another), Origin=api.url),
+        GUEST: await api.client(Cookie=cookie, Origin=api.url),
+        SIBLING: await api.client(Cookie=(await by_link(api, owner, session))[1], Origin=api.url),
+        STRANGER: await api.client(Cookie=(await by_link(api, owner, another))[1], Origin=api.url),
         ADMIN: await api.client(people.admin),
         OWNER: owner,
     }
@@ -335,14 +341,15 @@ async def test_a_link_opens_the_sockets_of_its_own_session_from_our_own_pages_on
 ) -> None:
     owner = await api.client(people.owner)
     session, another = await api.ready_session(owner), await api.ready_session(owner)
-    place, guests = path.format(session=session), path in GUEST_SOCKETS
-    mine, other = await by_link(api, owner, session, "view"), await by_link(api, owner, another, "view")
+    link, mine = await by_link(api, owner, session, "view")
+    others = [(await by_link(api, owner, each, "view"))[1] for each in (session, another)]
+    place, guests = path.format(session=session, link=link), path in GUEST_SOCKETS
     for headers, code in (
         ({}, 4401),
         ({"Cookie": mine, "Origin": "http://evil.example"}, 4401),
         ({"Cookie": mine}, 4401),
         ({"Authorization": f"Bearer {await api.token(people.owner)}"}, 4401 if guests else 0),
-        ({"Cookie": other, "Origin": api.url}, 4404 if guests else 4401),
+        *(({"Cookie": other, "Origin": api.url}, 4404 if guests else 4401) for other in others),
         ({"Cookie": mine, "Origin": api.url}, 0 if guests else 4401),
     ):
         async with api.socket(place, **headers) as socket:

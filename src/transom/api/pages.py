@@ -64,14 +64,14 @@ async def _of_session(session: str, request: Request, page: str, *, desktop: boo
 
 
 @router.get("/watch")
-@router.get("/watch/{session}")
-async def watch_page(request: Request, session: str = "") -> Response:
+@router.get("/watch/{session}/{link}")
+async def watch_page(request: Request, session: str = "", link: str = "") -> Response:
     """A session's picture for who came by a link. The page itself asks what it may show."""
     return html(request.app.state.assets.page("watch.html"), desktop=True)
 
 
-@router.get("/watch/{session}/connect")
-async def watch_connect_page(session: str, request: Request) -> Response:
+@router.get("/watch/{session}/{link}/connect")
+async def watch_connect_page(session: str, link: str, request: Request) -> Response:
     """Why did it not connect, for who came by a link. Its looks are the guest's own."""
     return html(request.app.state.assets.page("connect.html"))
 

@@ -10,7 +10,7 @@ OFFERS = {"invalid": "offer_malformed", "too_large": "offer_too_large", "too_man
 CONFLICTS = frozenset({"no_seat", "stale_epoch", "epoch_used", "peer_taken"})
 MALFORMED = frozenset({"invalid", "too_large"})
 ROUTE = re.compile(
-    r"/api/(?:webrtc/session|auth/session|sessions|watch)/[^/]+/(offer|candidate|heartbeat|screen|seats)"
+    r"/api/(?:webrtc/session|auth/session|sessions|watch/[^/]+)/[^/]+/(offer|candidate|heartbeat|screen|seats)"
 )
 _CANDIDATE = re.compile(
     r"(?:a=)?candidate:[A-Za-z0-9+/]{1,32} \d{1,5} [A-Za-z0-9-]{1,16} \d{1,10} [A-Za-z0-9.:%_-]{1,256} \d{1,5}"

@@ -28,6 +28,7 @@ POLICY = (
     " connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 SESSION = "ses_aaaaaaaaaaaaaaaaaaaa"
+LINK = "lnk_aaaaaaaaaaaaaaaaaaaa"
 STAGES = ("accepted", "machine", "guest", "display", "desktop", "browser", "ready")
 PROVIDERS = [
     {"id": "claude", "name": "Claude Code", "title": "Connect Claude Code"},
@@ -185,15 +186,15 @@ class FakeController:
     # -- routes
 
     def _app(self) -> ASGIApp:
-        base, guest = f"/api/webrtc/session/{SESSION}", f"/api/watch/{SESSION}"
+        base, guest = f"/api/webrtc/session/{SESSION}", f"/api/watch/{SESSION}/{LINK}"
         routes = [
             Route("/", page("index.html")),
             Route("/dashboard/remote-cli", page("dashboard.html")),
             Route("/session/{id}", page("session.html")),
             Route("/session/{id}/connect", page("connect.html")),
             Route("/session/{id}/recording", page("recording.html")),
-            Route("/watch/{id}", page("watch.html")),
-            Route("/watch/{id}/connect", page("connect.html")),
+            Route("/watch/{id}/{link}", page("watch.html")),
+            Route("/watch/{id}/{link}/connect", page("connect.html")),
             Route("/api/auth/sign-in", self._sign_in, methods=["POST"]),
             Route("/api/auth/sign-out", self._nothing, methods=["POST"]),
             Route("/api/me", self._me),

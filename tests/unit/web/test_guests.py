@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.browser import Page, wait_rung
 from tests.unit.web.conftest import open_session, wait_until
-from tests.unit.web.fake_controller import SESSION, FakeController
+from tests.unit.web.fake_controller import LINK, SESSION, FakeController
 from tests.unit.web.test_quality import picture
 
 pytestmark = pytest.mark.browser
@@ -24,19 +24,25 @@ def drag(page: Page, file: Path, kind: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["watch/{}", "watch/{}/connect", "session/{}/connect", "session/{}/recording"]
+    "path",
+    [
+        f"watch/{SESSION}/{LINK}",
+        f"watch/{SESSION}/{LINK}/connect",
+        f"session/{SESSION}/connect",
+        f"session/{SESSION}/recording",
+    ],
 )
 def test_a_file_that_is_dropped_takes_no_page_s_place(
     page: Page, controller: FakeController, tmp_path: Path, path: str
 ) -> None:
     controller.ready()
-    address = f"{controller.url}/{path.format(SESSION)}"
+    address = f"{controller.url}/{path}"
     file = tmp_path / "dropped.html"
     file.write_text("<title>dropped</title>")
     page.goto(address)
     noted = "(event) => setTimeout(() => (window.over = event.defaultPrevented))"
     page.evaluate(f"window.addEventListener('dragover', {noted})")
-    if path == "watch/{}":
+    if path == f"watch/{SESSION}/{LINK}":
         wait_rung(page, "webrtc")
     page.wait_for_load_state("networkidle")
     drag(page, file, "dragEnter")
@@ -50,7 +56,7 @@ def test_a_file_that_is_dropped_takes_no_page_s_place(
     page.wait_for_timeout(300)
     assert page.url == address
     assert page.evaluate("window.over") is True, "it was over the page, which did not let it in"
-    if path == "watch/{}":
+    if path == f"watch/{SESSION}/{LINK}":
         page.get_by_text("Files are the owner's to give").wait_for(timeout=5000)
         wait_rung(page, "webrtc")
 
@@ -58,7 +64,7 @@ def test_a_file_that_is_dropped_takes_no_page_s_place(
 def test_a_guest_is_told_when_it_ends_and_why_it_has(page: Page, controller: FakeController) -> None:
     controller.link_expires_at = int(time.time() * 1000) + 63_000
     controller.ready()
-    page.goto(f"{controller.url}/watch/{SESSION}")
+    page.goto(f"{controller.url}/watch/{SESSION}/{LINK}")
     wait_rung(page, "webrtc")
     page.locator("#side").get_by_text("This link ends at ").wait_for(timeout=10_000)
     picture(page, "guest")
@@ -72,7 +78,7 @@ def test_a_guest_is_told_when_it_ends_and_why_it_has(page: Page, controller: Fak
 def test_a_guest_looks_why_it_does_not_connect(page: Page, controller: FakeController) -> None:
     controller.mute = True
     controller.ready()
-    page.goto(f"{controller.url}/watch/{SESSION}")
+    page.goto(f"{controller.url}/watch/{SESSION}/{LINK}")
     link = page.get_by_role("link", name="Why does it not connect?")
     link.wait_for(timeout=20_000)
     picture(page, "guest-slow")
@@ -87,7 +93,7 @@ def test_a_guest_looks_why_it_does_not_connect(page: Page, controller: FakeContr
     (first, one), (second, two) = controller.looks
     assert first == second and two > one, "by the same name: it counts as the same"
     page.get_by_role("link", name="Back to the desktop").click()
-    page.wait_for_url(f"{controller.url}/watch/{SESSION}")
+    page.wait_for_url(f"{controller.url}/watch/{SESSION}/{LINK}")
 
 
 def test_a_link_s_row_keeps_the_focus_while_it_lives(page: Page, controller: FakeController) -> None:
@@ -142,7 +148,7 @@ def test_a_guest_s_page_that_is_over_asks_for_nothing_and_says_only_what_holds(
     controller.link_expires_at = int(time.time() * 1000) + 3_000_000
     controller.mute = muted
     controller.ready()
-    page.goto(f"{controller.url}/watch/{SESSION}")
+    page.goto(f"{controller.url}/watch/{SESSION}/{LINK}")
     page.get_by_text("This session is recorded").wait_for()
     if not muted:
         wait_rung(page, "webrtc")

@@ -18,10 +18,11 @@ const DISPLAY_MS = 7000;
 /** One name for all looks of this page: a later one takes the place of an earlier. */
 const name = `${randomName()}-look`;
 let epoch = 0;
-const id = location.pathname.split("/").at(-2) ?? "";
+/** A guest's address has the link besides. */
+const [, , id = "", link = ""] = location.pathname.split("/");
 /** Who came by a link has looks of their own: one at a time, under one name, so that it counts as one. */
 const guest = location.pathname.startsWith("/watch/");
-const places = guest ? guestsPlaces(id) : ownersPlaces(id);
+const places = guest ? guestsPlaces(id, link) : ownersPlaces(id);
 const again = /** @type {HTMLButtonElement} */ (byId("again"));
 const WORDS = { waiting: "looking", good: "works", weak: "weak", bad: "does not work" };
 
@@ -177,7 +178,7 @@ function refused(error) {
   return null;
 }
 
-byId("back").setAttribute("href", guest ? `/watch/${id}` : `/session/${id}`);
+byId("back").setAttribute("href", guest ? `/watch/${id}/${link}` : `/session/${id}`);
 refuseDrops();
 again.addEventListener("click", () => void look());
 void look();

@@ -19,9 +19,9 @@ export function ownersPlaces(id) {
   };
 }
 
-/** The same for somebody who came by a link. @param {string} id @returns {Places} */
-export function guestsPlaces(id) {
-  const watch = `/api/watch/${id}`;
+/** The same for somebody who came by a link. @param {string} session @param {string} link its id @returns {Places} */
+export function guestsPlaces(session, link) {
+  const watch = `/api/watch/${session}/${link}`;
   return {
     session: watch,
     offer: `${watch}/offer`,
@@ -33,6 +33,6 @@ export function guestsPlaces(id) {
     vnc: `${watch}/vnc`,
     channel: `${watch}/channel`,
     screen: null,
-    connect: `/watch/${id}/connect`,
+    connect: `/watch/${session}/${link}/connect`,
   };
 }

@@ -38,12 +38,12 @@ class Badge {
 
 /**
  * Tell who came by a link that they watch what is recorded, for as long as there is something to watch.
- * @param {string} session @param {HTMLElement} place @param {Pick<Viewer, "on" | "state">} viewer
+ * @param {string} watched where the server says so @param {HTMLElement} place @param {Pick<Viewer, "on" | "state">} viewer
  */
-export function tellRecorded(session, place, viewer) {
+export function tellRecorded(watched, place, viewer) {
   const badge = new Badge(place);
   const show = (/** @type {Pick<Recorded, "state" | "why">} */ { state, why }) => viewer.state === "over" || badge.show(state, why);
-  const look = () => get(`/api/watch/${session}/recording`).then(show, () => {});
+  const look = () => get(`${watched}/recording`).then(show, () => {});
   const looks = setInterval(() => document.hidden || void look(), LOOK_MS);
   viewer.on("changed", () => {
     if (viewer.state !== "over") return;

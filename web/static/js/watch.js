@@ -11,7 +11,7 @@ import { Toast } from "./toast.js";
 import { Viewer } from "./viewer.js";
 import { ViewersPanel } from "./viewers.js";
 
-/** @import { Rung } from "../../types/model" */
+/** @import { Places, Rung } from "../../types/model" */
 
 const stage = byId("stage");
 /** @type {Record<Rung, string>} */
@@ -23,20 +23,25 @@ let gone = "";
 /** The picture is long in coming. */
 let slow = false;
 
-/** Which session this page shows: by the token in its address, which leaves it at once, or by the cookie of before. */
+/** Which session this page shows, and by which link: by the token in its address, which leaves it at once, or by the cookie of before. */
 async function enter() {
   const token = location.hash.slice(1);
-  if (!token) return location.pathname.split("/")[2] ?? "";
+  if (!token) return inAddress();
   history.replaceState(null, "", "/watch");
-  const { session } = await post("/api/watch", { token });
-  history.replaceState(null, "", `/watch/${session}`);
-  return /** @type {string} */ (session);
+  const { session, link } = await post("/api/watch", { token });
+  history.replaceState(null, "", `/watch/${session}/${link}`);
+  return inAddress();
+}
+
+function inAddress() {
+  const [, , session = "", link = ""] = location.pathname.split("/");
+  return { session, link };
 }
 
 async function begin() {
   try {
-    const id = await enter();
-    if (id) return watch(id);
+    const { session, link } = await enter();
+    if (link) return watch(session, guestsPlaces(session, link));
     gone = "This page opens with a link from the session's owner.";
   } catch (error) {
     gone = whyNot(/** @type {ApiError} */ (error));
@@ -56,9 +61,9 @@ function sentence(text) {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${text.endsWith(".") ? "" : "."}`;
 }
 
-/** @param {string} id */
-function watch(id) {
-  viewer = new Viewer(id, stage, { changed: show, refused }, guestsPlaces(id));
+/** @param {string} id @param {Places} places */
+function watch(id, places) {
+  viewer = new Viewer(id, stage, { changed: show, refused }, places);
   const toast = new Toast(viewer, byId("toast"));
   new Controls(viewer, stage, (text) => toast.note(text));
   refuseDrops(() => toast.note("Files are the owner's to give: nothing can be dropped here."));
@@ -67,16 +72,16 @@ function watch(id) {
   const seen = viewer.on("rung", () => {
     seen();
     loadTheRest();
-    void tellEnd(id, toast).catch(() => {});
+    void tellEnd(places, toast).catch(() => {});
   });
-  byId("why-link").setAttribute("href", guestsPlaces(id).connect);
+  byId("why-link").setAttribute("href", places.connect);
   watchPatience(viewer, (is) => {
     slow = is;
     show();
   });
   viewer.start();
   new ViewersPanel(viewer, byId("viewers"), byId("banner"));
-  tellRecorded(id, byId("recorded"), viewer);
+  tellRecorded(places.session, byId("recorded"), viewer);
   show();
 }
 
@@ -90,9 +95,9 @@ function loadTheRest() {
     .catch(() => {});
 }
 
-/** When the link ends, which its cookie does not say. @param {string} id @param {Toast} toast */
-async function tellEnd(id, toast) {
-  const [{ tellParting }, { link_expires_at: at }] = await Promise.all([import("./parting.js"), get(guestsPlaces(id).session)]);
+/** When the link ends, which its cookie does not say. @param {Places} places @param {Toast} toast */
+async function tellEnd(places, toast) {
+  const [{ tellParting }, { link_expires_at: at }] = await Promise.all([import("./parting.js"), get(places.session)]);
   if (viewer) tellParting(viewer, at ?? null, byId("parting"), toast);
 }
 
