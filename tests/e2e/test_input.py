@@ -292,6 +292,13 @@ def test_a_text_travels_both_ways_and_no_further(page: Page, desktop: Desktop) -
     assert desktop.all_of_field() == "<Grüße aus der Ferne 😀>" * 3
 
 
+def test_a_text_that_is_too_large_is_told_of(page: Page, desktop: Desktop) -> None:
+    copy_elsewhere(page, "x" * 4 * 2**20)
+    page.keyboard.press("Control+v")
+    expect(page.locator("#clipboard [role=status]")).to_contain_text("The text was not pasted: it is larger")
+    desktop.clear_field()
+
+
 def test_a_picture_travels_both_ways(page: Page, desktop: Desktop) -> None:
     page.evaluate(PICTURE)
     page.keyboard.press("Control+v")

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { CHUNK, Clip } from "../static/js/clip.js";
 import { ClipOrder } from "../static/js/clip_order.js";
-import { paste, pictureWords } from "../static/js/clipboard.js";
+import { paste, unpastedWords } from "../static/js/clipboard.js";
 import { isSoundPng, textItem } from "../static/js/clip_item.js";
 
 /** A channel that keeps what is sent, and a listener that keeps what came. */
@@ -147,12 +147,21 @@ test("a picture that would unpack to gigabytes is not sound", () => {
   assert.ok(!isSoundPng(new Uint8Array(3)));
 });
 
+test("what a key was to paste and did not is told to whoever listens", () => {
+  const { clip } = bench();
+  const told = [];
+  clip.unpasted(textItem("lost"), "size");
+  clip.attend({ item: () => {}, may: () => {}, unpasted: ({ type }, why) => told.push([type, why]) });
+  clip.unpasted(textItem("lost"), "slow");
+  assert.deepEqual(told, [["text/plain", "slow"]]);
+});
+
 test("a picture that the button does not paste is told of, each reason in words of its own", () => {
   const whys = ["policy", "size", "empty", "broken", "closed", "slow", "older", "of a newer guest"];
-  const said = whys.map(pictureWords);
+  const said = whys.map((why) => unpastedWords("image/png", why));
   assert.ok(said.every((words) => /^The picture was not pasted: \S.*\.$/.test(words)), said.join());
   assert.equal(new Set(said).size, whys.length);
-  assert.deepEqual([pictureWords("got"), pictureWords("replaced")], ["", ""]);
+  assert.deepEqual([unpastedWords("image/png", "got"), unpastedWords("text/plain", "replaced")], ["", ""]);
 });
 
 test("the button pastes a picture that is taken, and says why it was not", async (context) => {

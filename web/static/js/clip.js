@@ -21,7 +21,12 @@ const NOTHING = Object.freeze({ up: false, down: false, bytes: 0 });
  * @property {(data: any) => void} send
  */
 
-/** @typedef {{ item: (item: ClipItem, copies: number) => void, may: (may: ClipTerms) => void }} ClipListener */
+/**
+ * @typedef {object} ClipListener
+ * @property {(item: ClipItem, copies: number) => void} item the desktop copied
+ * @property {(may: ClipTerms) => void} may what goes which way
+ * @property {(item: ClipItem, why: string) => void} [unpasted] what was to be pasted is not the desktop's
+ */
 
 /**
  * One end of the channel `clipboard` (docs/reference/channels.md): sends items and puts together what comes.
@@ -87,6 +92,11 @@ export class Clip {
     clearTimeout(timer);
     if (why === "got") this.#order.agree(item, copies);
     return why;
+  }
+
+  /** An item that a key was to paste was pushed, and not taken. @param {ClipItem} item @param {string} why as `push` says */
+  unpasted(item, why) {
+    this.#on?.unpasted?.(item, why);
   }
 
   /** @param {unknown} data a message of the guest, who may say anything */

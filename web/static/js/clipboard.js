@@ -69,7 +69,8 @@ export class ClipboardPanel {
     this.#clip = clip;
     // the way of a rung that was here before says that it is closed once another is on the screen
     const may = (/** @type {ClipTerms} */ terms) => this.#clip === clip && this.#allow(terms);
-    clip.attend({ item: (item, copies) => void this.#came(item, copies), may });
+    const item = (/** @type {ClipItem} */ one, /** @type {number} */ copies) => void this.#came(one, copies);
+    clip.attend({ item, may, unpasted: ({ type }, why) => this.#unpasted(type, why) });
   }
 
   /** @param {ClipTerms} may */
@@ -77,6 +78,13 @@ export class ClipboardPanel {
     this.#place.hidden = !may.up && !may.down;
     const choice = /** @type {HTMLElement} */ (this.#share.parentElement);
     choice.hidden = !may.up;
+  }
+
+  /** By a key the desktop's own clipboard is pasted then, which is what is meant where none goes to it, or it copied since. @param {string} type @param {string} why */
+  #unpasted(type, why) {
+    const meant = why === "policy" || why === "older";
+    const words = meant ? "" : unpastedWords(type, why);
+    if (words) setText(this.#word, words);
   }
 
   /** @param {ClipItem} item of a guest, who may send anything @param {number} copies the desktop's copy of this number */
@@ -128,7 +136,7 @@ export class ClipboardPanel {
   }
 }
 
-/** Why a picture did not come to the desktop, after what its channel said in one word. @type {Readonly<Record<string, string>>} */
+/** Why something did not come to the desktop, after what its channel said in one word. @type {Readonly<Record<string, string>>} */
 const NOT_PASTED = Object.freeze({
   policy: "this desktop takes no pictures from your clipboard.",
   size: "it is larger than this desktop takes.",
@@ -139,10 +147,10 @@ const NOT_PASTED = Object.freeze({
   older: "the desktop has copied something since. Paste there for that, or copy the picture again.",
 });
 
-/** What is said of a picture that was to be pasted; nothing where it was, or where another is pasted in its place. @param {string} why */
-export function pictureWords(why) {
+/** What is said of what was to be pasted; nothing where it was, or where another is pasted in its place. @param {string} type @param {string} why */
+export function unpastedWords(type, why) {
   if (why === "got" || why === "replaced") return "";
-  return `The picture was not pasted: ${NOT_PASTED[why] ?? "the desktop did not take it."}`;
+  return `The ${type === "image/png" ? "picture" : "text"} was not pasted: ${NOT_PASTED[why] ?? "the desktop did not take it."}`;
 }
 
 /**
@@ -154,7 +162,7 @@ export async function paste(viewer, say) {
   if (picture) {
     const why = (await viewer.shown?.clip.push(picture)) ?? "closed";
     if (why === "got") viewer.shown?.paste();
-    const words = pictureWords(why);
+    const words = unpastedWords(picture.type, why);
     if (words) say(words);
   } else {
     // Without the permission, or on plain HTTP, the text is asked for instead.

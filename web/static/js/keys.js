@@ -206,7 +206,10 @@ export class Keys {
       return;
     }
     // what the desktop has copied since is what is meant
-    if (item && this.#clip?.order.means(item)) await this.#clip.push(item);
+    if (item && this.#clip?.order.means(item)) {
+      const why = await this.#clip.push(item);
+      if (why !== "got") this.#clip.unpasted(item, why);
+    }
     this.#out.go();
   }
 

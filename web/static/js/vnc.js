@@ -134,10 +134,12 @@ export class Vnc {
   }
 
   close() {
+    const gone = this.#closed;
     this.#closed = true;
     this.#keys.stop();
     this.#channel.close();
-    this.#rfb.disconnect();
+    // noVNC writes an error to the console when what is gone is parted with
+    if (!gone) this.#rfb.disconnect();
   }
 
   /** The last picture stays on the screen: noVNC takes its canvas away, we put it back. @param {() => void} tell */
