@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.fakes import FakeDriver, a_session
+from tests.support.guest_files import scripted
 from tests.support.waiting import until
 from tests.unit.transom_guest.stream.test_mp4 import encoded
 from transom.auth.limits import RateLimiter
@@ -195,3 +196,19 @@ class Office:
     def shown(self) -> tuple[str, str | None]:
         """What the user is told, and why it waits."""
         return self.desk.state(self.session.id), self.desk.why(self.session.id)
+
+
+async def bench_told(folder: Path, said: bytes) -> Bench:
+    """One whose machine says that and no more, once its stream is given up."""
+
+    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(said)
+        await reader.read()
+        ended.set()
+
+    ended = asyncio.Event()
+    bench = Bench(folder, scripted(act))
+    bench.live.changed()
+    async with asyncio.timeout(10):
+        await ended.wait()
+    return bench

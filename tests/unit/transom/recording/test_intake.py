@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.guest_files import scripted
 from tests.support.waiting import until
-from tests.unit.transom.recording.bench import Bench
+from tests.unit.transom.recording.bench import Bench, bench_told
 from transom.model.session import SigninStage
 from transom.recording import live as module
 from transom.recording import shelf as shelves
@@ -93,16 +93,7 @@ async def test_a_guest_that_does_not_pause_is_not_believed(
     ],
 )
 async def test_garbage_leaves_no_segment(tmp_path: Path, said: bytes) -> None:
-    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
-        await reader.read()
-        ended.set()
-
-    ended = asyncio.Event()
-    bench = Bench(tmp_path, scripted(act))
-    bench.live.changed()
-    async with asyncio.timeout(10):
-        await ended.wait()
+    bench = await bench_told(tmp_path, said)
     await bench.live.close()
     assert bench.live.shelf.segments() == [] and not bench.kept
 

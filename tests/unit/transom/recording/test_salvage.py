@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.guest_files import scripted
 from tests.support.waiting import until
-from tests.unit.transom.recording.bench import MIB, Bench, Guest, Office, lines
+from tests.unit.transom.recording.bench import MIB, Bench, Guest, Office, bench_told, lines
 from tests.unit.transom.recording.test_intake import heard
 from transom.model.clock import now_ms
 from transom.model.session import SessionState, SigninStage
@@ -184,16 +184,7 @@ async def test_parts_of_a_guest_that_does_not_pause_are_not_believed(
     ],
 )
 async def test_garbage_leaves_no_part(tmp_path: Path, said: bytes) -> None:
-    async def act(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(said)
-        await reader.read()
-        ended.set()
-
-    ended = asyncio.Event()
-    bench = Bench(tmp_path, scripted(act))
-    bench.live.changed()
-    async with asyncio.timeout(10):
-        await ended.wait()
+    bench = await bench_told(tmp_path, said)
     bench.live.changed(replace(bench.session, state=SessionState.FAILED))
     await bench.live.end(5)
     assert bench.live.shelf.segments() == [] and not found(bench.live.shelf.folder)
